@@ -1,0 +1,1 @@
+"""The language all Runyard services speak: contracts, event store, messaging, timers, clock, ids, errors."""

@@ -1,0 +1,156 @@
+"""What passes between orchestrator, dispatcher and agents about jobs: orders down, agent status and output up."""
+
+from typing import Any
+
+from runyard_shared.contracts.base import Contract, Message
+from runyard_shared.contracts.values import StreamSeal
+
+# --- orchestrator (its relay) to dispatcher
+
+
+class PlaceJob(Message, frozen=True, kw_only=True):
+    """Find an agent for the job. Comes again after a crash of the sender; a known `job_id` is ignored."""
+
+    tenant_id: str
+    execution_id: str
+    job_id: str
+    node_id: str
+    attempt: int
+    action: str
+    params: dict[str, Any]
+    pool: str
+    agent: str | None = None
+    tags: list[str] = []
+    connection: str | None = None
+    timeout_seconds: float = 0
+
+
+class RequeueJob(Message, frozen=True, kw_only=True):
+    """Lease `dispatch` is void, the job has not started: place it again under the next lease."""
+
+    job_id: str
+    dispatch: int
+
+
+class WithdrawJob(Message, frozen=True, kw_only=True):
+    """Do not send the job if it still waits (answer: `JobWithdrawn`); else tell its agent (`CancelJob`)."""
+
+    job_id: str
+    force: bool = False
+
+
+class ReleaseJob(Message, frozen=True, kw_only=True):
+    """The job has ended: its lease and its slot are free."""
+
+    job_id: str
+
+
+PlacementOrder = PlaceJob | RequeueJob | WithdrawJob | ReleaseJob
+
+# --- dispatcher to agent (its mailbox)
+
+
+class RunJob(Message, frozen=True, kw_only=True):
+    """Run the job under lease `dispatch`. An agent runs a (job, dispatch) at most once, and only one of its own session."""
+
+    tenant_id: str
+    execution_id: str
+    job_id: str
+    node_id: str
+    attempt: int
+    dispatch: int
+    session_id: str
+    action: str
+    params: dict[str, Any]
+    connection: str | None = None
+    timeout_seconds: float = 0
+
+
+class CancelJob(Message, frozen=True, kw_only=True):
+    """Do not start the job; if it runs, stop it only with `force`."""
+
+    job_id: str
+    dispatch: int
+    force: bool = False
+
+
+class SessionRefused(Message, frozen=True, kw_only=True):
+    """The dispatcher does not know this session (any more): register again."""
+
+    session_id: str
+    reason: str
+
+
+AgentOrder = RunJob | CancelJob | SessionRefused
+
+# --- agent to dispatcher
+
+
+class RegisterAgent(Message, frozen=True, kw_only=True):
+    """An agent's process (re)started or reconnected. `session_id` is new for each process."""
+
+    tenant_id: str
+    name: str
+    session_id: str
+    pool: str
+    tags: list[str]
+    capacity: int
+    version: str
+    actions: list[str]
+    leases: list[tuple[str, int]] = []
+
+
+class AgentHeartbeat(Message, frozen=True, kw_only=True):
+    """Every few seconds. `leases`: the (job, dispatch) pairs that the agent has received and not reported finished."""
+
+    tenant_id: str
+    name: str
+    session_id: str
+    leases: list[tuple[str, int]]
+
+
+class AgentStopping(Message, frozen=True, kw_only=True):
+    """The agent ends in good order; it has finished or given back what it had."""
+
+    tenant_id: str
+    name: str
+    session_id: str
+
+
+AgentStatus = RegisterAgent | AgentHeartbeat | AgentStopping
+
+# --- agent to projections and gateways
+
+
+class OutputChunk(Message, frozen=True, kw_only=True):
+    """Part `number` (from 0) of one output stream (stdout, stderr, body) of a running job; `data` is base64 on the wire."""
+
+    tenant_id: str
+    execution_id: str
+    job_id: str
+    stream: str
+    number: int
+    offset: int
+    data: bytes
+
+
+class OutputSealed(Message, frozen=True, kw_only=True):
+    """No further chunk of this job follows."""
+
+    tenant_id: str
+    execution_id: str
+    job_id: str
+    seals: list[StreamSeal]
+
+
+OutputMessage = OutputChunk | OutputSealed
+
+
+class Parked(Contract, frozen=True, kw_only=True):
+    """A message that could not be handled: where it came for, its body as received, and why."""
+
+    queue: str
+    body: bytes
+    reason: str
+    attempts: int
+    parked_at: str

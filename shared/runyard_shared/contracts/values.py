@@ -1,0 +1,78 @@
+"""Values that events, commands and reports share."""
+
+from enum import StrEnum
+from typing import Any
+
+from runyard_shared.contracts.base import Contract
+
+
+class ExecutionStatus(StrEnum):
+    """R7. `paused`: everything outstanding waits for people."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class JobStatus(StrEnum):
+    """R34. `pending` waits for an agent, `dispatched` was sent and has not started."""
+
+    PENDING = "pending"
+    DISPATCHED = "dispatched"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+class NodeStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+FINISHED_EXECUTIONS = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
+FINISHED_JOBS = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.CANCELLED})
+
+
+class Trigger(Contract, frozen=True, kw_only=True):
+    """What started an execution (R12). `type`: manual, webhook, cron or incident; the rest as applicable."""
+
+    type: str
+    user: str | None = None
+    webhook_id: str | None = None
+    scheduled_at: str | None = None
+    event: str | None = None
+    incident_id: str | None = None
+    payload: dict[str, Any] | None = None
+
+
+class ErrorInfo(Contract, frozen=True, kw_only=True):
+    """Why a job, a node or an execution failed.
+
+    `reason` is stable: exit_code, http_status, timeout, agent_lost, exception, expression, template, execution_timeout.
+    """
+
+    reason: str
+    message: str
+    node_id: str | None = None
+    action_type: str | None = None
+    exit_code: int | None = None
+    status_code: int | None = None
+
+
+class StreamSeal(Contract, frozen=True, kw_only=True):
+    """Closes one output stream of a job (R15): how many chunks and bytes there are, and the SHA-256 (hex) of them all."""
+
+    stream: str
+    chunks: int
+    size: int
+    sha256: str

@@ -1,0 +1,107 @@
+"""The event store port as services use it; `postgres.py` is the adapter (group commit on asyncpg)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from runyard_shared.contracts.base import Event
+from runyard_shared.contracts.feed import Recorded
+from runyard_shared.errors import RunyardError
+
+
+@dataclass(frozen=True)
+class SetTimer:
+    """Set (or move) the timer `timer_id` of the stream. When due, `payload` comes back in a `TimerDue`."""
+
+    timer_id: str
+    due_at: datetime
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClearTimer:
+    """Remove the timer if it is set."""
+
+    timer_id: str
+
+
+@dataclass(frozen=True)
+class ClearAllTimers:
+    """Remove every timer of the stream: it has ended."""
+
+
+TimerChange = SetTimer | ClearTimer | ClearAllTimers
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Take a key that only one may have, in the same transaction: an idempotency key, a workflow name, a cron instant.
+
+    `value` is what a later claimant of the same key is told.
+    """
+
+    scope: str
+    key: str
+    value: dict[str, Any]
+
+
+class ClaimTaken(RunyardError):
+    """The key is taken; nothing was appended. `existing` is the value of whoever took it."""
+
+    def __init__(self, claim: Claim, existing: dict[str, Any]) -> None:
+        super().__init__(f"{claim.scope} {claim.key!r} is taken")
+        self.claim = claim
+        self.existing = existing
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What an append made: the position of its last event and the stream's new version."""
+
+    position: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A state at `version`, as bytes its owner can decode; `schema` changes when older snapshots must be ignored."""
+
+    version: int
+    schema: str
+    state: bytes
+
+
+class EventStore(Protocol):
+    """One log. Versions count from 1 in each stream; `expected_version` 0 means the stream must not exist."""
+
+    async def append(
+        self,
+        stream_id: str,
+        expected_version: int,
+        events: Sequence[Event],
+        *,
+        tenant_id: str,
+        at: datetime,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        timers: Sequence[TimerChange] = (),
+        claims: Sequence[Claim] = (),
+        snapshot: Snapshot | None = None,
+    ) -> Commit:
+        """Durable when it returns. Raises `VersionConflict`, `ClaimTaken`, or `Unavailable` (then the outcome may be either:
+        reload before deciding again)."""
+
+    async def load(self, stream_id: str, after_version: int = 0) -> list[Recorded]:
+        """The stream's events in order; empty if it does not exist."""
+
+    async def load_snapshot(self, stream_id: str) -> Snapshot | None: ...
+
+    async def read(self, after: int, limit: int = 1000) -> list[Recorded]:
+        """Events of all streams with a position greater than `after`, in order. A reader never sees n + 1 before n."""
+
+    async def head(self) -> int:
+        """The last committed position; 0 for an empty log."""
+
+    async def claimed(self, tenant_id: str, scope: str, key: str) -> dict[str, Any] | None:
+        """The value of a claim, None if nobody holds it."""

@@ -1,0 +1,62 @@
+"""Every queue, exchange and mailbox by name. Nothing else in the code spells one.
+
+Work queues are quorum queues with a single active consumer, a delivery limit and a dead-letter queue; arguments are those that
+RabbitMQ 3.10 and 4.x both accept.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from runyard_shared.ids import partition_of
+
+ORCHESTRATOR_PARTITIONS: Final = 4
+DISPATCHER_INBOX: Final = "dispatcher.inbox"
+"""Placement orders from the orchestrator."""
+AGENT_STATUS: Final = "dispatcher.agents"
+"""Registrations and heartbeats."""
+JOB_OUTPUT: Final = "projections.output"
+"""Output chunks to be kept."""
+PARKED: Final = "parked"
+"""Messages that could not be handled, each with its reason."""
+
+FEED: Final = "feed"
+"""The log feed (`FeedBatch` items), of all logs."""
+LIVE_OUTPUT: Final = "output"
+"""Output chunks as they come, for whoever watches."""
+
+
+def orchestrator_inbox(stream_id: str) -> str:
+    """The inbox partition of a stream (execution or workflow): commands, reports and timers."""
+    return orchestrator_inbox_partition(partition_of(stream_id, ORCHESTRATOR_PARTITIONS))
+
+
+def orchestrator_inbox_partition(partition: int) -> str:
+    return f"orchestrator.inbox.{partition}"
+
+
+def agent_mailbox(tenant_id: str, agent_name: str) -> str:
+    return f"agent.{tenant_id}.{agent_name}"
+
+
+def reply_mailbox(instance: str) -> str:
+    return f"replies.{instance}"
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What a broker must have before anyone connects: durable queues and fanout exchanges."""
+
+    queues: tuple[str, ...]
+    exchanges: tuple[str, ...]
+
+
+TOPOLOGY: Final = Topology(
+    queues=(
+        *(orchestrator_inbox_partition(n) for n in range(ORCHESTRATOR_PARTITIONS)),
+        DISPATCHER_INBOX,
+        AGENT_STATUS,
+        JOB_OUTPUT,
+        PARKED,
+    ),
+    exchanges=(FEED, LIVE_OUTPUT),
+)
