@@ -5,8 +5,8 @@ Three ways for a message to travel, each for one need:
 - **queue**: `send` / `consume`. Durable, at least once, in order. For commands, reports, orders.
 - **broadcast**: `broadcast` / `listen`. To everyone who listens now, may be lost (a listener that needs all of it sees the
   gap by position and reads the log). For the log feed and live output.
-- **mailbox**: `post` / `open_mailbox`. To one process, gone with it. For replies and orders to an agent; whoever posts keeps the truth
-  elsewhere and posts again.
+- **mailbox**: `post` / `open_mailbox`. To one process, gone with it. For replies and orders to an agent; whoever posts keeps
+  the truth elsewhere and posts again.
 
 Every message carries a list of items of one type. Calls that come while a send is under way are gathered into the next message;
 nothing waits for company.
@@ -28,7 +28,8 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    """A broker connection. It reconnects by itself; `send` waits for that (at most `send_timeout_seconds`, then `Unavailable`)."""
+    """A broker connection. It reconnects by itself; `send` waits for that, at most the adapter's `send_timeout_seconds`,
+    and then raises `Unavailable`."""
 
     async def open(self) -> None: ...
 
@@ -39,8 +40,8 @@ class Bus(Protocol):
         """Why the bus does not work right now, in words for `/readyz`; None when it does."""
 
     async def send(self, queue: str, items: Sequence[Any]) -> None:
-        """Returns once the items are safe: confirmed by the broker (rabbit), or handled (memory). Items that one process sends to
-        one queue arrive in the order of the calls."""
+        """Returns once the items are safe: confirmed by the broker (rabbit), or handled (memory). Items that one process
+        sends to one queue arrive in the order of the calls."""
 
     async def consume(self, queue: str, item_type: Any, handler: Handler[Any], *, max_items: int = 256) -> Subscription:
         """Consume a work queue, one handler call at a time. `item_type` is a msgspec-decodable type (a tagged union).
