@@ -1,7 +1,7 @@
 """The workflow language: one pydantic model that validates a document and gives the API its schema.
 
-What one document can say about itself is checked here and in the orchestrator's `workflow/validate.py`; the meaning of each node is in
-its `execution/decide.py`.
+What one document can say about itself is checked here and in the orchestrator's `workflow/validate.py`; the meaning of
+each node is in its `execution/decide.py`.
 """
 
 from typing import Annotated, Any, Literal
