@@ -8,8 +8,17 @@ from runyard_shared.contracts.values import StreamSeal
 # --- orchestrator (its relay) to dispatcher
 
 
-class PlaceJob(Message, frozen=True, kw_only=True):
-    """Find an agent for the job. Comes again after a crash of the sender; a known `job_id` is ignored."""
+class Order(Message, frozen=True, kw_only=True):
+    """`position`: of the log event that gives the order (`Recorded.position`); an event gives at most one order.
+
+    The relay sends in log order and after a crash repeats a suffix, so a position at or below the last handled one is a repetition.
+    """
+
+    position: int
+
+
+class PlaceJob(Order, frozen=True, kw_only=True):
+    """Find an agent for the job."""
 
     tenant_id: str
     execution_id: str
@@ -25,21 +34,21 @@ class PlaceJob(Message, frozen=True, kw_only=True):
     timeout_seconds: float = 0
 
 
-class RequeueJob(Message, frozen=True, kw_only=True):
+class RequeueJob(Order, frozen=True, kw_only=True):
     """Lease `dispatch` is void, the job has not started: place it again under the next lease."""
 
     job_id: str
     dispatch: int
 
 
-class WithdrawJob(Message, frozen=True, kw_only=True):
+class WithdrawJob(Order, frozen=True, kw_only=True):
     """Do not send the job if it still waits (answer: `JobWithdrawn`); else tell its agent (`CancelJob`)."""
 
     job_id: str
     force: bool = False
 
 
-class ReleaseJob(Message, frozen=True, kw_only=True):
+class ReleaseJob(Order, frozen=True, kw_only=True):
     """The job has ended: its lease and its slot are free."""
 
     job_id: str
