@@ -10,9 +10,15 @@ from pydantic.alias_generators import to_camel
 
 
 class Params(BaseModel):
-    """Base of action parameters: camelCase on the wire, unknown fields are errors."""
+    """Base of action parameters: camelCase on the wire, unknown fields are errors.
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, extra="forbid", frozen=True)
+    A template keeps the type of its value, so a number may stand where text is asked for (`env: {PORT: "{{ inputs.port }}"}`)
+    and becomes its text; a boolean may not, because `true` and `True` are both its text.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, extra="forbid", frozen=True, coerce_numbers_to_str=True
+    )
 
 
 class BashParams(Params):

@@ -58,7 +58,8 @@ class Trigger(Contract, frozen=True, kw_only=True):
 class ErrorInfo(Contract, frozen=True, kw_only=True):
     """Why a job, a node or an execution failed.
 
-    `reason` is stable: exit_code, http_status, timeout, agent_lost, exception, expression, template, execution_timeout.
+    `reason` is stable: exit_code, http_status, timeout, agent_lost, agent_stopped, exception, invalid_params, unknown_action,
+    expression, template, execution_timeout.
     """
 
     reason: str
