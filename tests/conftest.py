@@ -1,0 +1,85 @@
+"""Fixtures that more than one area needs: real servers, and room of one's own on them for each test."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from tests.servers import ServerMissing, Servers
+
+RUN_DIRECTORY = "RUNYARD_TEST_SERVERS"
+SERVERS = pytest.StashKey[Servers]()
+NEEDED_BY = {"postgres_url": "postgres", "amqp_url": "rabbitmq"}
+"""The fixtures that need a server."""
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if _is_worker(config):
+        config.stash[SERVERS] = Servers(Path(os.environ[RUN_DIRECTORY]))
+    else:
+        config.stash[SERVERS] = Servers.of_this_process()
+        os.environ[RUN_DIRECTORY] = str(config.stash[SERVERS].directory)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Only here is known what the tests need; all workers collect the same, so the first of them launches for all."""
+    if session.config.option.collectonly or os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
+        return
+    fixtures = {name for item in session.items if isinstance(item, pytest.Function) for name in item.fixturenames}
+    for fixture, server in NEEDED_BY.items():
+        if fixture in fixtures and not (server == "rabbitmq" and os.environ.get("RUNYARD_AMQP_URL")):
+            session.config.stash[SERVERS].launch(server)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not _is_worker(config):
+        config.stash[SERVERS].end()
+
+
+@pytest.fixture
+async def postgres_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The address of an empty database, there for this test only."""
+    server = request.config.stash[SERVERS].url("postgres")
+    name = f"test_{secrets.token_hex(6)}"
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def pool(postgres_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Connections to the test's own database."""
+    async with asyncpg.create_pool(postgres_url, min_size=1, max_size=10) as pool:
+        yield pool
+
+
+@pytest.fixture
+def amqp_url(request: pytest.FixtureRequest) -> str:
+    """A real RabbitMQ, shared by all tests: use `namespace`. Without one the test is skipped; under CI it fails."""
+    given = os.environ.get("RUNYARD_AMQP_URL")
+    if given:
+        return given
+    try:
+        return request.config.stash[SERVERS].url("rabbitmq")
+    except ServerMissing as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI must run the tests on RabbitMQ: {missing}", pytrace=False)
+        pytest.skip(f"no RabbitMQ to test on: {missing}")
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A short name that no other test has, for queues and exchanges on the shared broker."""
+    return f"t{secrets.token_hex(4)}"
