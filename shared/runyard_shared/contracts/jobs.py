@@ -11,7 +11,7 @@ from runyard_shared.contracts.values import StreamSeal
 class Order(Message, frozen=True, kw_only=True):
     """`position`: of the log event that gives the order (`Recorded.position`); an event gives at most one order.
 
-    The relay sends in log order and after a crash repeats a suffix, so a position at or below the last handled one is a repetition.
+    The relay sends in log order and after a crash repeats a suffix: what is not above the last position handled comes again.
     """
 
     position: int
