@@ -1,0 +1,1 @@
+"""What a workflow is: its language, its graph, its versions."""

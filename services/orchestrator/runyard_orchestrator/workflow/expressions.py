@@ -1,0 +1,319 @@
+"""CEL expressions and templates: compiled once, evaluated against a scope, bounded in size and cost.
+
+A template is text with CEL between `{{` and `}}`. One that is exactly one `{{ … }}` keeps the value's type. A path that
+does not resolve is empty text and a warning in a template, and an error in an expression: a wrong path must not silently
+choose a branch.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import cel
+import msgspec
+from runyard_shared.clock import rfc3339
+from runyard_shared.errors import RunyardError
+
+ROOTS = frozenset({"inputs", "trigger", "incident", "webhook", "execution", "nodes", "vars", "item", "index", "error"})
+MAX_SOURCE = 4096
+MAX_STEPS = 1_000_000
+"""The most elements that the nested macros of one evaluation may visit."""
+
+_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\]|\[\"[^\"\\]*\"\]|\['[^'\\]*'\])*")
+_STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+)\]|\[\"([^\"\\]*)\"\]|\['([^'\\]*)'\]")
+_TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_MACRO = re.compile(r"\.(?:map|filter|all|exists|exists_one)\s*\(")
+_MISSING = object()
+
+Scope = Mapping[str, Any]
+"""The roots that an expression sees, each a plain JSON value."""
+
+
+class ExpressionError(RunyardError):
+    """The expression cannot be compiled or evaluated; the message says why, for the person who wrote it."""
+
+
+class UnresolvedPath(ExpressionError):
+    """A path names something that does not exist; the message says what exists at that level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One compiled CEL expression."""
+
+    source: str
+    roots: tuple[str, ...]
+    nodes: tuple[str, ...]
+    """The node ids it reads as `nodes.<id>`."""
+    path: tuple[str | int, ...] | None
+    """Set when the expression is nothing but a path, which needs no CEL."""
+    macro_depth: int
+    program: cel.Program
+
+    def evaluate(self, scope: Scope) -> Any:
+        """The value. Raises `UnresolvedPath` or `ExpressionError`."""
+        if self.path is not None:
+            return _walk(self.path, scope)
+        context = {root: scope[root] for root in self.roots if root in scope}
+        if self.macro_depth and _largest(context) ** self.macro_depth > MAX_STEPS:
+            raise ExpressionError(f"{self.source!r} would visit more than {MAX_STEPS} elements; use smaller lists")
+        try:
+            return self.program.execute(context)
+        except (KeyError, IndexError, RuntimeError) as error:
+            missing = self._first_missing(scope)
+            if missing or not isinstance(error, RuntimeError):
+                raise UnresolvedPath(missing or f"{self.source!r}: there is no {error}") from error
+            raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
+        except (TypeError, ValueError) as error:
+            raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
+
+    def _first_missing(self, scope: Scope) -> str | None:
+        for path in _paths(self.source):
+            if path and path[0] in ROOTS:
+                try:
+                    _walk(path, scope)
+                except UnresolvedPath as missing:
+                    return str(missing)
+        return None
+
+
+@lru_cache(maxsize=4096)
+def compile_expression(source: str) -> Expression:
+    """Compile, or raise `ExpressionError` that says where it is wrong or which name is unknown."""
+    text = source.strip()
+    if not text:
+        raise ExpressionError("the expression is empty")
+    if len(text) > MAX_SOURCE:
+        raise ExpressionError(f"the expression is longer than {MAX_SOURCE} characters")
+    try:
+        program = cel.compile(text)
+    except ValueError as error:
+        raise ExpressionError(f"{_shorten(text)!r} is not a valid expression: {_parse_message(error)}") from error
+    bound = _bound_names(text)
+    names = [name for name in program.variables() if name not in bound]
+    if unknown := sorted(set(names) - ROOTS):
+        known = ", ".join(sorted(ROOTS))
+        raise ExpressionError(f"{_shorten(text)!r} reads {', '.join(unknown)}, which is not defined; known are {known}")
+    plain = _TEXT.sub('""', text)
+    nodes = tuple(dict.fromkeys(re.findall(r"\bnodes\.([A-Za-z_]\w*)", plain)))
+    whole = _PATH.fullmatch(text)
+    path = tuple(_steps(text)) if whole and text not in ("true", "false", "null") else None
+    return Expression(text, tuple(names), nodes, path, _macro_depth(plain), program)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Text with expressions in it, or any JSON value that has such texts in it somewhere."""
+
+    render: Callable[[Scope, list[str]], Any]
+    """(scope, warnings) -> the value; unresolved paths are added to warnings. Raises `ExpressionError`."""
+    expressions: tuple[Expression, ...]
+
+
+def compile_template(value: Any) -> Template:
+    """Compile every text inside a JSON value. Raises `ExpressionError` at the first bad one; `template_problems` names all."""
+    expressions: list[Expression] = []
+    render = _compile_value(value, expressions)
+    return Template(render, tuple(expressions))
+
+
+def template_problems(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Every (path, message) that is wrong with the templates inside a JSON value."""
+    if isinstance(value, str):
+        try:
+            for part in _split(value):
+                if isinstance(part, _Hole):
+                    compile_expression(part.source)
+        except ExpressionError as error:
+            yield path, str(error)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from template_problems(item, f"{path}.{key}")
+    elif isinstance(value, Sequence):
+        for index, item in enumerate(value):
+            yield from template_problems(item, f"{path}[{index}]")
+
+
+def as_text(value: Any) -> str:
+    """How a value looks inside a text: JSON for lists and maps, nothing for null."""
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool():
+            text = "true" if value else "false"
+        case datetime():
+            text = rfc3339(value)
+        case bytes():
+            text = value.decode(errors="replace")
+        case dict() | list():
+            text = msgspec.json.encode(value).decode()
+        case _:
+            text = str(value)
+    return text
+
+
+def _compile_value(value: Any, expressions: list[Expression]) -> Callable[[Scope, list[str]], Any]:
+    if isinstance(value, str):
+        return _compile_text(value, expressions)
+    if isinstance(value, Mapping):
+        items = [(key, _compile_value(item, expressions)) for key, item in value.items()]
+        return lambda scope, warnings: {key: render(scope, warnings) for key, render in items}
+    if isinstance(value, list | tuple):
+        renders = [_compile_value(item, expressions) for item in value]
+        return lambda scope, warnings: [render(scope, warnings) for render in renders]
+    return lambda scope, warnings: value
+
+
+def _compile_text(text: str, expressions: list[Expression]) -> Callable[[Scope, list[str]], Any]:
+    parts: list[str | Expression] = []
+    for part in _split(text):
+        if isinstance(part, _Hole):
+            expression = compile_expression(part.source)
+            expressions.append(expression)
+            parts.append(expression)
+        else:
+            parts.append(part)
+    if not any(isinstance(part, Expression) for part in parts):
+        return lambda scope, warnings: text
+    if len(parts) == 1 and isinstance(parts[0], Expression):
+        only = parts[0]
+        return lambda scope, warnings: _json_value(_resolve(only, scope, warnings))
+    return lambda scope, warnings: "".join(
+        part if isinstance(part, str) else as_text(_resolve(part, scope, warnings)) for part in parts
+    )
+
+
+def _resolve(expression: Expression, scope: Scope, warnings: list[str]) -> Any:
+    try:
+        return expression.evaluate(scope)
+    except UnresolvedPath as missing:
+        warnings.append(str(missing))
+        return ""
+
+
+def _json_value(value: Any) -> Any:
+    return as_text(value) if isinstance(value, datetime | bytes) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    source: str
+
+
+def _split(text: str) -> Iterator[str | _Hole]:
+    """The literal parts and the holes of a template. A `}}` inside a quoted text or an open brace does not end a hole."""
+    position = 0
+    while (start := text.find("{{", position)) >= 0:
+        if start > position:
+            yield text[position:start]
+        end = _hole_end(text, start + 2)
+        yield _Hole(text[start + 2 : end])
+        position = end + 2
+    if position < len(text):
+        yield text[position:]
+
+
+def _hole_end(text: str, start: int) -> int:
+    depth, quote, index = 0, "", start
+    while index < len(text):
+        char = text[index]
+        if quote:
+            if char == "\\":
+                index += 1
+            elif char == quote:
+                quote = ""
+        elif char in "\"'":
+            quote = char
+        elif char == "{":
+            depth += 1
+        elif char == "}":
+            if depth == 0 and text.startswith("}}", index):
+                return index
+            depth = max(0, depth - 1)
+        index += 1
+    raise ExpressionError(f"'{{{{' in {_shorten(text)!r} is never closed with '}}}}'")
+
+
+def _steps(path: str) -> Iterator[str | int]:
+    for match in _STEP.finditer(path):
+        name, index, double, single = match.groups()
+        yield int(index) if index is not None else next(part for part in (name, double, single) if part is not None)
+
+
+def _paths(source: str) -> Iterator[tuple[str | int, ...]]:
+    for match in _PATH.finditer(source):
+        path = tuple(_steps(match.group()))
+        called = source[match.end() : match.end() + 1] == "("
+        yield path[:-1] if called else path
+
+
+def _walk(path: tuple[str | int, ...], scope: Scope) -> Any:
+    value: Any = scope
+    for depth, step in enumerate(path):
+        found: Any = _MISSING
+        if isinstance(value, Mapping):
+            found = value.get(step, _MISSING)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            found = value[step]
+        if found is _MISSING:
+            raise UnresolvedPath(_missing_message(path, depth, value))
+        value = found
+    return value
+
+
+def _missing_message(path: tuple[str | int, ...], depth: int, level: Any) -> str:
+    whole, above = _path_text(path), _path_text(path[:depth])
+    if isinstance(level, Mapping):
+        there = ", ".join(sorted(map(str, level))[:20]) or "nothing"
+        return f"{whole} does not resolve: {above or 'the scope'} has no {str(path[depth])!r}; it has {there}"
+    if isinstance(level, list):
+        return f"{whole} does not resolve: {above} has {len(level)} elements"
+    return f"{whole} does not resolve: {above} is {_kind(level)}, which has no fields"
+
+
+def _path_text(path: tuple[str | int, ...]) -> str:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else f"the {type(value).__name__} {as_text(value)[:40]!r}"
+
+
+def _largest(value: Any) -> int:
+    """The size of the largest list or map anywhere in a JSON value."""
+    if isinstance(value, Mapping):
+        return max(len(value), max(map(_largest, value.values()), default=0))
+    if isinstance(value, list):
+        return max(len(value), max(map(_largest, value), default=0))
+    return 1
+
+
+def _macro_depth(plain: str) -> int:
+    """How deep macros such as `.map(` are nested; chained ones count as nested, which errs on the safe side."""
+    return len(_MACRO.findall(plain))
+
+
+def _bound_names(text: str) -> set[str]:
+    """Names that macros bind: the `x` of `.map(x, …)`."""
+    return set(re.findall(r"\.(?:map|filter|all|exists|exists_one)\s*\(\s*([A-Za-z_]\w*)\s*,", _TEXT.sub('""', text)))
+
+
+def _parse_message(error: ValueError) -> str:
+    match = re.search(r"ERROR: (?:<input>:)?(\d+:\d+): (.*)", str(error))
+    return f"at {match[1]}: {_shorten(match[2])}" if match else "it cannot be parsed"
+
+
+def _first_line(error: Exception) -> str:
+    return _shorten(str(error).split(". ")[0])
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 160 else text[:157] + "..."
