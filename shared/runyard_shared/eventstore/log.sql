@@ -69,6 +69,7 @@ declare
     month timestamp;
     partition text;
 begin
+    perform pg_advisory_xact_lock(hashtext('{schema}.event'));
     for month in
         select date_trunc('month', now() at time zone 'UTC') + make_interval(months => n) from generate_series(0, ahead) n
     loop
@@ -91,8 +92,8 @@ create function {schema}.first_id_at(at timestamp) returns uuid language sql imm
     select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
 $$;
 
--- Writes a batch of appends, or refuses it as a whole and says why: `refused` is then a JSON list of
--- `{"append", "version"}` (the stream is not where that append expects it) and `{"append", "claim", "value"}` (taken).
+-- Writes a batch of appends, or refuses it as a whole and says why: `refused` is then a JSON list of append with version
+-- (the stream is not where that append expects it) or append with claim and value (that claim is taken).
 --
 -- The first eight arrays are the events in order. `head_*` name, for each append that is the first of its stream in the
 -- batch, the version it expects. `extras` (null in the plain case) holds claims, timer changes and snapshots.
