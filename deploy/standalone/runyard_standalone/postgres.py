@@ -26,6 +26,7 @@ from urllib.parse import quote
 import psutil
 
 from runyard_standalone.postgres_binaries import Account, binaries_for, unprivileged_account
+from runyard_standalone.processes import still_there
 
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -224,11 +225,11 @@ class EmbeddedPostgres:
         for process in postmaster or processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(sig)
-        left = _still_there(processes, patience_seconds)
+        left = still_there(processes, patience_seconds)
         for process in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        if _still_there(left, STOP_TIMEOUT_SECONDS):
+        if still_there(left, STOP_TIMEOUT_SECONDS):
             raise PostgresError(f"PostgreSQL on {self.directory} does not end")
         if self._process is not None:
             self._process.wait()
@@ -297,23 +298,6 @@ def _identity(account: Account | None, cluster: Path) -> dict[str, Any]:
 def _as_the_server_sees(cluster: Path, account: Account | None) -> str:
     own_directory = Path("/proc/self/cwd")
     return str(own_directory if account and own_directory.exists() else cluster)
-
-
-def _still_there(processes: list[psutil.Process], patience_seconds: float) -> list[psutil.Process]:
-    """Those that have not ended by then. Nobody may be there to reap an orphan, so a zombie counts as ended."""
-    deadline = time.monotonic() + patience_seconds
-    while True:
-        processes = [process for process in processes if _runs(process)]
-        if not processes or time.monotonic() > deadline:
-            return processes
-        time.sleep(0.01)
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _free_port() -> int:

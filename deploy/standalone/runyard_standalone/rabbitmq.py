@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from runyard_standalone.processes import runs, still_there
 from runyard_standalone.rabbitmq_install import Installation, NoRabbitMQ, installation
 
 HOST = "127.0.0.1"
@@ -172,7 +173,7 @@ class RabbitNode:
             child.poll()
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
-            if abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+            if abs(process.create_time() - created) < 1 and runs(process):
                 return process
         return None
 
@@ -181,11 +182,9 @@ class RabbitNode:
         if process is not None:
             with suppress(psutil.NoSuchProcess):
                 how(process)
-                try:
-                    process.wait(STOP_SECONDS)
-                except psutil.TimeoutExpired:
+                if still_there([process], STOP_SECONDS):
                     process.kill()
-                    process.wait(STOP_SECONDS)
+                    still_there([process], STOP_SECONDS)
         self._children = [child for child in self._children if child.poll() is None]
         if self._state.pop(name, None) is not None:
             self._save()
