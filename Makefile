@@ -1,0 +1,50 @@
+# The ways to run Runyard. Needs Python >= 3.11, make and git; everything else is got by the first call.
+
+UV := ./deploy/uv.sh
+PYTHON := .venv/bin/python
+WORKERS ?= 3
+
+.PHONY: help run up down test check bench format sync sync-all
+
+help:
+	@echo "make run     everything in one process, on embedded parts, and an example workflow"
+	@echo "make test    all checks and all tests"
+	@echo "make up      one process for each service, on RabbitMQ and PostgreSQL of their own; make down ends them"
+	@echo "make bench   measures, and prints a table"
+	@echo "make check   formatting, lint, types, and who may import whom"
+	@echo "make format  formats the code"
+
+run: sync
+	@exec $(PYTHON) -m runyard_standalone
+
+up: sync
+	@exec $(PYTHON) -m runyard_standalone.distributed up
+
+down: sync
+	@exec $(PYTHON) -m runyard_standalone.distributed down
+
+bench: sync
+	@exec $(PYTHON) -m runyard_bench
+
+# the tests run whatever the checks say, so that one call tells everything
+test: sync-all
+	@status=0; \
+	$(MAKE) --no-print-directory check || status=$$?; \
+	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(ARGS) || status=$$?; \
+	exit $$status
+
+check: sync-all
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: sync-all
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+sync:
+	@$(UV) sync --frozen --no-dev --inexact --quiet
+
+sync-all:
+	@$(UV) sync --frozen --quiet
