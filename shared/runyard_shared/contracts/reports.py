@@ -51,3 +51,10 @@ class JobWithdrawn(JobReport, frozen=True, kw_only=True, tag="JobWithdrawn"):
 
 
 Report = JobDispatched | JobStarted | JobFinished | JobLost | JobWithdrawn
+
+
+class ActionTypesAnnounced(Message, frozen=True, kw_only=True):
+    """From the dispatcher: an agent registered that offers these action types, so workflows may use them."""
+
+    tenant_id: str
+    actions: list[str]

@@ -1,0 +1,163 @@
+"""Loading aggregates: from memory if this process wrote them last, else replayed from the log (from a snapshot, if long)."""
+
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+import jsonschema_rs
+from runyard_shared.contracts import events
+from runyard_shared.contracts.workflow import Workflow
+from runyard_shared.errors import NotFound
+from runyard_shared.eventstore.mapper import EventMapper
+from runyard_shared.eventstore.store import EventStore, Snapshot
+
+from runyard_orchestrator.execution.evolve import begin, evolve
+from runyard_orchestrator.execution.state import SCHEMA, ExecutionState, decode_state, encode_state
+from runyard_orchestrator.workflow import definition
+from runyard_orchestrator.workflow.definition import WorkflowState
+from runyard_orchestrator.workflow.graph import Graph, compile_graph
+
+SNAPSHOT_EVERY = 200
+_KeyT = TypeVar("_KeyT")
+_ValueT = TypeVar("_ValueT")
+
+
+class Recent(Generic[_KeyT, _ValueT]):
+    """The last `capacity` values used, by key."""
+
+    def __init__(self, capacity: int) -> None:
+        self._values: OrderedDict[_KeyT, _ValueT] = OrderedDict()
+        self._capacity = capacity
+
+    def get(self, key: _KeyT) -> _ValueT | None:
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: _KeyT, value: _ValueT) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        if len(self._values) > self._capacity:
+            self._values.popitem(last=False)
+
+    def forget(self, key: _KeyT) -> None:
+        self._values.pop(key, None)
+
+
+class Workflows:
+    """Workflow aggregates, and what is compiled from their versions."""
+
+    def __init__(self, store: EventStore, mapper: EventMapper, *, capacity: int = 1000) -> None:
+        self._store = store
+        self._mapper = mapper
+        self._states: Recent[str, WorkflowState] = Recent(capacity)
+        self._graphs: Recent[tuple[str, int], Graph] = Recent(capacity)
+        self._validators: Recent[tuple[str, int], jsonschema_rs.Validator] = Recent(capacity)
+
+    async def load(self, workflow_id: str) -> WorkflowState | None:
+        state = self._states.get(workflow_id)
+        if state is None:
+            for recorded in await self._store.load(workflow_id):
+                event = self._mapper.decode(recorded)
+                state = definition.evolve(state, event, workflow_id, recorded.tenant_id)
+            if state is not None:
+                self._states.put(workflow_id, state)
+        return state
+
+    async def get(self, workflow_id: str, tenant_id: str) -> WorkflowState:
+        """Raises `NotFound` also for another tenant's workflow."""
+        state = await self.load(workflow_id)
+        if state is None or state.tenant_id != tenant_id:
+            raise NotFound("workflow_not_found", f"there is no workflow {workflow_id}")
+        return state
+
+    def remember(self, state: WorkflowState) -> None:
+        self._states.put(state.workflow_id, state)
+
+    def forget(self, workflow_id: str) -> None:
+        self._states.forget(workflow_id)
+
+    def known(self, workflow_id: str) -> WorkflowState | None:
+        """The state if it is in memory."""
+        return self._states.get(workflow_id)
+
+    async def graph(self, workflow_id: str, version: int) -> Graph:
+        """The compiled graph of a published version."""
+        graph = self._graphs.get((workflow_id, version))
+        if graph is None:
+            state = await self.load(workflow_id)
+            if state is None or version not in state.versions:
+                raise NotFound("version_not_found", f"workflow {workflow_id} has no version {version}")
+            document = Workflow.model_validate(state.versions[version].document)
+            graph = compile_graph(workflow_id, version, document)
+            self._graphs.put((workflow_id, version), graph)
+        return graph
+
+    def input_validator(self, graph: Graph) -> jsonschema_rs.Validator | None:
+        """The compiled JSON Schema of the inputs, None when the workflow declares none."""
+        if graph.workflow.inputs is None:
+            return None
+        key = (graph.workflow_id, graph.version)
+        validator = self._validators.get(key)
+        if validator is None:
+            validator = jsonschema_rs.validator_for(graph.workflow.inputs)
+            self._validators.put(key, validator)
+        return validator
+
+
+class Executions:
+    """Execution aggregates."""
+
+    def __init__(self, store: EventStore, mapper: EventMapper, workflows: Workflows, *, capacity: int = 5000) -> None:
+        self._store = store
+        self._mapper = mapper
+        self._workflows = workflows
+        self._states: Recent[str, ExecutionState] = Recent(capacity)
+
+    def known(self, execution_id: str) -> ExecutionState | None:
+        """The state if it is in memory."""
+        return self._states.get(execution_id)
+
+    async def load(self, execution_id: str) -> ExecutionState | None:
+        state = self._states.get(execution_id)
+        if state is None:
+            state = await self._replay(execution_id)
+            if state is not None:
+                self._states.put(execution_id, state)
+        return state
+
+    def remember(self, state: ExecutionState) -> None:
+        self._states.put(state.execution_id, state)
+
+    def forget(self, execution_id: str) -> None:
+        self._states.forget(execution_id)
+
+    async def _replay(self, execution_id: str) -> ExecutionState | None:
+        state: ExecutionState | None = None
+        graph: Graph | None = None
+        history = await self._store.load(execution_id) if (snapshot := await self._snapshot(execution_id)) is None else []
+        if snapshot is not None:
+            state = snapshot
+            graph = await self._workflows.graph(state.workflow_id, state.workflow_version)
+            history = await self._store.load(execution_id, after_version=state.version)
+        for recorded in history:
+            event = self._mapper.decode(recorded)
+            if isinstance(event, events.ExecutionStarted):
+                graph = await self._workflows.graph(event.workflow_id, event.version)
+                state = begin(execution_id, recorded.tenant_id, event, recorded.recorded_at, graph)
+            elif state is None or graph is None:
+                raise TypeError(f"execution {execution_id} begins with {event.topic}, not with execution.started")
+            else:
+                evolve(state, event, graph)
+        return state
+
+    async def _snapshot(self, execution_id: str) -> ExecutionState | None:
+        snapshot = await self._store.load_snapshot(execution_id)
+        return decode_state(snapshot.state) if snapshot is not None and snapshot.schema == SCHEMA else None
+
+
+def snapshot_of(before: int, state: ExecutionState) -> Snapshot | None:
+    """A snapshot to write with the events that led from version `before` to `state`, when another 200 are full."""
+    if before // SNAPSHOT_EVERY == state.version // SNAPSHOT_EVERY:
+        return None
+    return Snapshot(state.version, SCHEMA, encode_state(state))
