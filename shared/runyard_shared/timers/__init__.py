@@ -1,1 +1,5 @@
 """Durable timers: set and cleared in the transaction of the events, delivered at least once when due."""
+
+from runyard_shared.timers.timers import DueTimer, Timers
+
+__all__ = ["DueTimer", "Timers"]

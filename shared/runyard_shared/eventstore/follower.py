@@ -1,0 +1,102 @@
+"""A cursor that follows a log as it grows: from memory while it can, from the log itself when it must.
+
+The committer tells it every batch. If the follower falls far behind, or misses something (a restart, a commit whose answer was
+lost, a commit of another process), it reads the log instead; the positions show which is needed.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from runyard_shared.contracts.feed import Recorded
+from runyard_shared.eventstore.store import EventStore
+
+MAX_EVENTS: Final = 500
+MAX_BYTES: Final = 4_000_000
+MAX_BYTES_IN_MEMORY: Final = 32_000_000
+POLL_SECONDS: Final = 1.0
+
+
+class Follower:
+    """Everything after `position`, in order. `max_bytes_in_memory` bounds what is kept for a slow reader."""
+
+    def __init__(self, store: EventStore, position: int, *, max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY) -> None:
+        self.position = position
+        self._store = store
+        self._max_bytes = max_bytes_in_memory
+        self._bytes = 0
+        self._batches: deque[tuple[list[Recorded], int]] = deque()
+        self._head = position
+        self._wake = asyncio.Event()
+
+    @property
+    def lag(self) -> int:
+        """How many committed events are still ahead, as far as is known."""
+        return self._head - self.position
+
+    def committed(self, rows: list[Recorded]) -> None:
+        """Consecutive rows that were just committed."""
+        size = _size(rows)
+        if self._bytes + size > self._max_bytes:
+            self._batches.clear()
+            self._bytes = 0
+        else:
+            self._batches.append((rows, size))
+            self._bytes += size
+        self._head = max(self._head, rows[-1].position)
+        self._wake.set()
+
+    async def look(self) -> None:
+        """Asks the log how far it has come."""
+        self._head = max(self._head, await self._store.head())
+
+    async def next(self) -> list[Recorded]:
+        """The next events, as many as have gathered within bounds; waits about a second for the first, then gives none.
+
+        Raises `Unavailable` if it has to read the log and cannot.
+        """
+        if self.lag <= 0:
+            await self._wait()
+        if self.lag <= 0:
+            return []
+        self._forget_passed()
+        if self._batches and self._batches[0][0][0].position == self.position + 1:
+            return self._from_memory()
+        rows = await self._store.read(self.position, MAX_EVENTS)
+        while len(rows) > 1 and _size(rows) > MAX_BYTES:
+            rows = rows[: len(rows) // 2]
+        return rows
+
+    def advance(self, position: int) -> None:
+        """Done with everything up to `position`."""
+        self.position = position
+        self._forget_passed()
+
+    def _from_memory(self) -> list[Recorded]:
+        rows: list[Recorded] = []
+        total = 0
+        for batch, size in self._batches:
+            fits = len(rows) + len(batch) <= MAX_EVENTS and total + size <= MAX_BYTES
+            if rows and not (fits and batch[0].position == rows[-1].position + 1):
+                break
+            rows = rows + batch if rows else batch
+            total += size
+        return rows
+
+    def _forget_passed(self) -> None:
+        """A batch passed in part goes too: its rest is read from the log."""
+        while self._batches and self._batches[0][0][0].position <= self.position:
+            self._bytes -= self._batches.popleft()[1]
+
+    async def _wait(self) -> None:
+        """Until something is committed here; now and then it asks whether something was committed that nobody told of."""
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            await self.look()
+        self._wake.clear()
+
+
+def _size(rows: list[Recorded]) -> int:
+    return sum(len(memoryview(row.data)) for row in rows)
