@@ -18,11 +18,20 @@ POLL_SECONDS: Final = 1.0
 
 
 class Follower:
-    """Everything after `position`, in order. `max_bytes_in_memory` bounds what is kept for a slow reader."""
+    """Everything after `position`, in order. `max_events` bounds what `next` gives at once, `max_bytes_in_memory` what is
+    kept for a slow reader."""
 
-    def __init__(self, store: EventStore, position: int, *, max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        position: int,
+        *,
+        max_events: int = MAX_EVENTS,
+        max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY,
+    ) -> None:
         self.position = position
         self._store = store
+        self._max_events = max_events
         self._max_bytes = max_bytes_in_memory
         self._bytes = 0
         self._batches: deque[tuple[list[Recorded], int]] = deque()
@@ -62,7 +71,7 @@ class Follower:
         self._forget_passed()
         if self._batches and self._batches[0][0][0].position == self.position + 1:
             return self._from_memory()
-        rows = await self._store.read(self.position, MAX_EVENTS)
+        rows = await self._store.read(self.position, self._max_events)
         while len(rows) > 1 and _size(rows) > MAX_BYTES:
             rows = rows[: len(rows) // 2]
         return rows
@@ -76,10 +85,10 @@ class Follower:
         rows: list[Recorded] = []
         total = 0
         for batch, size in self._batches:
-            fits = len(rows) + len(batch) <= MAX_EVENTS and total + size <= MAX_BYTES
+            fits = len(rows) + len(batch) <= self._max_events and total + size <= MAX_BYTES
             if rows and not (fits and batch[0].position == rows[-1].position + 1):
                 break
-            rows = rows + batch if rows else batch
+            rows.extend(batch)
             total += size
         return rows
 
