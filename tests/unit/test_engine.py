@@ -1,0 +1,427 @@
+"""What an execution does, decision by decision."""
+
+import pytest
+from runyard_orchestrator.execution.timers import timer_changes
+from runyard_shared.contracts import events, reports
+from runyard_shared.contracts.values import ExecutionStatus, JobStatus, NodeStatus, Trigger
+from runyard_shared.errors import Conflict
+from runyard_shared.eventstore.store import ClearAllTimers, SetTimer
+
+from tests.engine import Engine, action, chain, edge
+
+
+def test_a_chain_schedules_one_job_after_the_other_and_completes() -> None:
+    engine = Engine(chain(action("a"), action("b"), action("c")))
+    assert engine.topics == ["execution.started", "job.scheduled"]
+    engine.dispatched("a")
+    engine.started("a")
+    assert [event.topic for event in engine.finished("a")] == ["job.completed", "node.completed", "job.scheduled"]
+    engine.finished("b")
+    assert [event.topic for event in engine.finished("c")] == ["job.completed", "node.completed", "execution.completed"]
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_the_same_report_again_changes_nothing() -> None:
+    engine = Engine(chain(action("a"), action("b")))
+    engine.dispatched("a")
+    assert engine.dispatched("a") == []
+    engine.started("a")
+    assert engine.started("a") == []
+    first_job = engine.job("a")
+    engine.finished("a")
+    assert engine.finished(first_job) == []
+    assert engine.started(first_job) == []
+
+
+def test_a_start_that_overtakes_its_dispatch_is_accepted() -> None:
+    engine = Engine(chain(action("a")))
+    assert [event.topic for event in engine.started("a")] == ["job.started"]
+    assert engine.dispatched("a") == []
+
+
+def test_a_condition_takes_one_branch_and_skips_the_other_with_all_that_follows() -> None:
+    document = {
+        "name": "Branch",
+        "nodes": [
+            {"id": "full", "type": "condition", "expression": "inputs.used > 90"},
+            action("clean"),
+            action("report"),
+            action("ok"),
+            {"id": "end", "type": "join"},
+        ],
+        "edges": [
+            edge("trigger", "full"),
+            edge("full", "clean", "true"),
+            edge("clean", "report"),
+            edge("full", "ok", "false"),
+            edge("report", "end"),
+            edge("ok", "end"),
+        ],
+    }
+    engine = Engine(document, {"used": 95})
+    assert [event.node_id for event in engine.of(events.NodeSkipped)] == ["ok"]
+    engine.run()
+    assert engine.state.status == ExecutionStatus.COMPLETED
+    low = Engine(document, {"used": 5})
+    assert [event.node_id for event in low.of(events.NodeSkipped)] == ["clean", "report"]
+    low.run()
+    assert low.state.nodes["end"].status == NodeStatus.COMPLETED
+
+
+def test_a_wrong_path_in_a_condition_fails_the_execution_instead_of_choosing_a_branch() -> None:
+    engine = Engine(chain({"id": "c", "type": "condition", "expression": "inputs.nope == 1"}, action("a")))
+    assert engine.state.status == ExecutionStatus.FAILED
+    error = engine.of(events.ExecutionFailed)[0].error
+    assert error.node_id == "c"
+    assert "inputs has no 'nope'" in error.message
+
+
+def test_a_condition_that_gives_no_boolean_fails() -> None:
+    engine = Engine(chain({"id": "c", "type": "condition", "expression": "1 + 1"}, action("a")))
+    assert "must be true or false" in engine.of(events.ExecutionFailed)[0].error.message
+
+
+def test_a_switch_takes_the_case_that_equals_its_value_else_default() -> None:
+    document = {
+        "name": "Switch",
+        "nodes": [
+            {"id": "s", "type": "switch", "expression": "inputs.severity", "cases": ["critical", "high", 3]},
+            action("page"),
+            action("note"),
+            action("third"),
+        ],
+        "edges": [
+            edge("trigger", "s"),
+            edge("s", "page", "critical"),
+            edge("s", "note", "default"),
+            edge("s", "third", "3"),
+        ],
+    }
+    for severity, expected in (("critical", "page"), ("low", "note"), ("high", None), (3, "third"), (True, "note")):
+        engine = Engine(document, {"severity": severity})
+        assert [job.node_id for job in engine.state.jobs.values()] == ([expected] if expected else [])
+
+
+def test_parallel_branches_join_when_all_are_settled() -> None:
+    document = {
+        "name": "Fan",
+        "nodes": [
+            {"id": "p", "type": "parallel"},
+            *(action(f"n{i}") for i in range(3)),
+            {"id": "j", "type": "join"},
+            action("z"),
+        ],
+        "edges": [
+            edge("trigger", "p"),
+            *(edge("p", f"n{i}", f"branch{i}") for i in range(3)),
+            *(edge(f"n{i}", "j") for i in range(3)),
+            edge("j", "z"),
+        ],
+    }
+    engine = Engine(document)
+    assert len(engine.state.jobs) == 3
+    engine.finished("n2")
+    engine.finished("n0")
+    assert "j" not in engine.state.nodes
+    engine.finished("n1")
+    assert engine.state.nodes["j"].status == NodeStatus.COMPLETED
+    engine.run()
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+@pytest.mark.parametrize(("join", "needed"), [({"mode": "any"}, 1), ({"mode": "count", "count": 2}, 2)])
+def test_a_join_that_asks_for_less_goes_on_early_and_only_once(join: dict[str, object], needed: int) -> None:
+    document = {
+        "name": "Race",
+        "nodes": [*(action(f"n{i}") for i in range(3)), {"id": "j", "type": "join"} | join, action("z")],
+        "edges": [
+            *(edge("trigger", f"n{i}") for i in range(3)),
+            *(edge(f"n{i}", "j") for i in range(3)),
+            edge("j", "z"),
+        ],
+    }
+    engine = Engine(document)
+    for i in range(3):
+        assert ("j" in engine.state.nodes) == (i >= needed)
+        engine.finished(f"n{i}")
+    assert len([event for event in engine.of(events.JobScheduled) if event.node_id == "z"]) == 1
+    engine.run()
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_a_count_join_that_can_no_longer_be_reached_is_skipped_and_nothing_waits_for_ever() -> None:
+    document = {
+        "name": "Count",
+        "nodes": [
+            {"id": "c", "type": "condition", "expression": "true"},
+            action("a"),
+            action("b"),
+            {"id": "j", "type": "join", "mode": "count", "count": 2},
+            action("z"),
+        ],
+        "edges": [
+            edge("trigger", "c"),
+            edge("c", "a", "true"),
+            edge("c", "b", "false"),
+            edge("a", "j"),
+            edge("b", "j"),
+            edge("j", "z"),
+        ],
+    }
+    engine = Engine(document)
+    engine.run()
+    assert engine.state.nodes["j"].status == NodeStatus.SKIPPED
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_a_failed_action_is_retried_as_a_new_job_with_exponential_backoff() -> None:
+    engine = Engine(
+        chain(action("a", maxRetries=3, retryDelaySeconds=2, backoff="exponential", maxDelaySeconds=5), action("b"))
+    )
+    delays = []
+    for attempt in (1, 2, 3):
+        engine.failed("a")
+        retry = engine.of(events.RetryScheduled)[-1]
+        delays.append(retry.delay_seconds)
+        assert (retry.attempt, retry.max_attempts) == (attempt + 1, 4)
+        assert engine.state.nodes["a"].status == NodeStatus.WAITING
+        engine.after(retry.delay_seconds, "retry:a")
+    assert delays == [2, 4, 5]
+    assert len({event.job_id for event in engine.of(events.JobScheduled)}) == 4
+    engine.finished("a")
+    engine.run()
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_jitter_spreads_the_delay_by_the_random_number_it_is_given() -> None:
+    delays = []
+    for chance in (0.0, 0.5, 0.999):
+        engine = Engine(chain(action("a", maxRetries=1, retryDelaySeconds=10, jitter=0.5)))
+        engine.chance = chance
+        engine.failed("a")
+        delays.append(engine.of(events.RetryScheduled)[0].delay_seconds)
+    assert delays == [5.0, 10.0, 14.99]
+
+
+def test_exhausted_retries_follow_the_error_edge_and_later_nodes_see_the_error() -> None:
+    document = {
+        "name": "Handled",
+        "nodes": [
+            action("probe", maxRetries=1),
+            action("fine"),
+            {"id": "down", "type": "errorHandler"},
+            action("tell", params={"script": "echo {{ error.nodeId }} {{ error.exitCode }} {{ error.actionType }}"}),
+        ],
+        "edges": [
+            edge("trigger", "probe"),
+            edge("probe", "fine"),
+            edge("probe", "down", "error"),
+            edge("down", "tell"),
+        ],
+    }
+    engine = Engine(document)
+    engine.failed("probe", exit_code=7)
+    assert [job.attempt for job in engine.state.jobs.values()] == [1, 2]
+    engine.failed("probe", exit_code=7)
+    assert engine.state.nodes["fine"].status == NodeStatus.SKIPPED
+    assert engine.of(events.JobScheduled)[-1].params == {"script": "echo probe 7 script.bash"}
+    engine.run()
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_a_critical_failure_withdraws_what_waits_lets_run_what_runs_and_then_fails() -> None:
+    document = {
+        "name": "Critical",
+        "nodes": [
+            action("bad"),
+            action("slow"),
+            action("queued"),
+            {"id": "nap", "type": "delay", "seconds": 60},
+            action("never"),
+        ],
+        "edges": [
+            *(edge("trigger", name) for name in ("bad", "slow", "queued", "nap")),
+            edge("slow", "never"),
+        ],
+    }
+    engine = Engine(document)
+    engine.started("slow")
+    new = engine.failed("bad")
+    assert [event.topic for event in new] == [
+        "job.failed",
+        "node.failed",
+        "execution.failing",
+        "node.cancelled",
+        "job.cancel_requested",
+    ]
+    assert engine.of(events.JobCancelRequested)[0].job_id == engine.job("queued")
+    assert engine.state.status == ExecutionStatus.RUNNING
+    engine.withdrawn("queued")
+    new = engine.finished("slow")
+    assert [event.topic for event in new] == ["job.completed", "node.completed", "execution.failed"]
+    assert engine.of(events.ExecutionFailed)[0].error.node_id == "bad"
+    assert "never" not in engine.state.nodes
+
+
+def test_an_action_that_is_not_critical_goes_on_along_success() -> None:
+    engine = Engine(chain(action("a", critical=False), action("b")))
+    engine.failed("a")
+    assert engine.of(events.NodeFailed)[0].port == "success"
+    engine.run()
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_a_timeout_is_retried_and_then_fails_with_its_reason() -> None:
+    engine = Engine(chain(action("a", maxRetries=1)))
+    engine.finished("a", JobStatus.TIMEOUT, reason="timeout", message="over 30 s")
+    engine.finished("a", JobStatus.TIMEOUT, reason="timeout", message="over 30 s")
+    assert len(engine.of(events.JobTimedOut)) == 2
+    assert engine.of(events.ExecutionFailed)[0].error.reason == "timeout"
+
+
+def test_an_agent_lost_before_the_start_puts_the_job_back_and_its_late_reports_are_ignored() -> None:
+    engine = Engine(chain(action("a")))
+    engine.dispatched("a", 1)
+    assert [event.topic for event in engine.lost("a", 1)] == ["job.requeued"]
+    assert engine.lost("a", 1) == []
+    assert [event.topic for event in engine.started("a", 1)] == ["job.report_ignored"]
+    assert engine.started("a", 1) == []
+    engine.dispatched("a", 2)
+    engine.started("a", 2)
+    engine.finished("a", dispatch=2)
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_an_agent_lost_while_the_job_runs_fails_the_job_and_a_result_that_comes_later_changes_nothing() -> None:
+    engine = Engine(chain(action("a", maxRetries=1)))
+    engine.started("a")
+    first = engine.job("a")
+    engine.lost("a")
+    assert engine.of(events.JobFailed)[0].error.reason == "agent_lost"
+    assert len(engine.state.jobs) == 2
+    late = engine.finished(first)
+    assert [event.topic for event in late] == ["job.report_ignored"]
+    assert "completed" in engine.of(events.JobReportIgnored)[0].detail
+    assert engine.finished(first) == []
+    engine.run()
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_cancel_is_at_once_and_records_what_still_runs() -> None:
+    document = {
+        "name": "Cancel",
+        "nodes": [action("run"), action("wait"), {"id": "nap", "type": "delay", "seconds": 60}, action("next")],
+        "edges": [edge("trigger", "run"), edge("trigger", "wait"), edge("trigger", "nap"), edge("run", "next")],
+    }
+    engine = Engine(document)
+    engine.started("run")
+    new = engine.cancel()
+    assert [event.topic for event in new] == ["execution.cancelled", "node.cancelled", "job.cancel_requested"]
+    assert engine.state.status == ExecutionStatus.CANCELLED
+    engine.withdrawn("wait")
+    assert engine.state.jobs[engine.job("wait")].status == JobStatus.CANCELLED
+    assert [event.topic for event in engine.finished("run")] == ["job.completed", "node.completed"]
+    assert "next" not in engine.state.nodes
+    with pytest.raises(Conflict, match="already cancelled"):
+        engine.cancel()
+
+
+def test_a_cancelled_pending_job_that_had_already_started_runs_to_its_end() -> None:
+    engine = Engine(chain(action("a"), action("b")))
+    engine.dispatched("a")
+    engine.cancel()
+    engine.started("a")
+    assert engine.withdrawn("a") == []
+    engine.finished("a")
+    assert engine.state.jobs[engine.job("a")].status == JobStatus.COMPLETED
+    assert engine.state.status == ExecutionStatus.CANCELLED
+
+
+def test_cancel_with_force_also_stops_running_jobs_even_after_a_cancel_without() -> None:
+    engine = Engine(chain(action("a")))
+    engine.started("a")
+    assert [event.topic for event in engine.cancel()] == ["execution.cancelled"]
+    assert [event.topic for event in engine.cancel(force=True)] == ["job.cancel_requested"]
+    assert engine.of(events.JobCancelRequested)[0].force
+    engine.finished("a", JobStatus.CANCELLED)
+    assert engine.state.nodes["a"].status == NodeStatus.CANCELLED
+
+
+def test_a_retry_that_waits_is_cancelled_with_the_execution_and_its_timer_does_nothing() -> None:
+    engine = Engine(chain(action("a", maxRetries=5, retryDelaySeconds=60)))
+    engine.failed("a")
+    engine.cancel()
+    assert engine.after(60, "retry:a") == []
+
+
+def test_a_delay_waits_for_its_timer_or_for_an_instant() -> None:
+    engine = Engine(chain({"id": "nap", "type": "delay", "seconds": 90}, action("a")))
+    assert engine.of(events.NodeWaiting)[0].until == "2026-01-01T00:01:30.000Z"
+    assert engine.after(90, "delay:nap")[-1].topic == "job.scheduled"
+    assert engine.after(0, "delay:nap") == []
+    until = Engine(chain({"id": "nap", "type": "delay", "until": "inputs.at"}), {"at": "2026-01-02T00:00:00+02:00"})
+    assert until.of(events.NodeWaiting)[0].until == "2026-01-01T22:00:00.000Z"
+    bad = Engine(chain({"id": "nap", "type": "delay", "until": "inputs.at"}), {"at": "tomorrow"})
+    assert "RFC 3339" in bad.of(events.ExecutionFailed)[0].error.message
+    past = Engine(chain({"id": "nap", "type": "delay", "until": "timestamp('2020-01-01T00:00:00Z')"}))
+    assert past.state.status == ExecutionStatus.COMPLETED
+
+
+def test_set_variables_are_seen_by_later_nodes_and_keep_their_types() -> None:
+    engine = Engine(
+        chain(
+            {"id": "v", "type": "setVariables", "values": {"n": "{{ inputs.n }}", "t": "n={{ inputs.n }}"}},
+            action("a", params={"script": "{{ vars.t }}", "env": {"N": "{{ string(vars.n + 1) }}"}}),
+        ),
+        {"n": 41},
+    )
+    assert engine.state.vars == {"n": 41, "t": "n=41"}
+    assert engine.of(events.JobScheduled)[0].params == {"script": "n=41", "env": {"N": "42"}}
+
+
+def test_outputs_of_earlier_nodes_are_in_scope_and_a_path_that_does_not_resolve_is_a_warning() -> None:
+    engine = Engine(chain(action("a"), action("b", params={"script": "x{{ nodes.a.output.stdout }}y{{ nodes.a.output.zzz }}"})))
+    engine.finished("a", output={"stdout": "hello"})
+    scheduled = engine.of(events.JobScheduled)[1]
+    assert scheduled.params == {"script": "xhelloy"}
+    assert scheduled.warnings == ["nodes.a.output.zzz does not resolve: nodes.a.output has no 'zzz'; it has stdout"]
+
+
+def test_the_trigger_is_in_scope() -> None:
+    trigger = Trigger(type="incident", event="incident.created", incident_id="i-1", payload={"severity": "high"})
+    engine = Engine(
+        chain(action("a", params={"script": "{{ incident.severity }} {{ trigger.event }} {{ execution.startedBy }}"})),
+        {},
+        trigger,
+    )
+    assert engine.of(events.JobScheduled)[0].params == {"script": "high incident.created alice"}
+
+
+def test_an_execution_over_its_timeout_stops_its_jobs_and_fails() -> None:
+    engine = Engine(chain(action("a")) | {"timeoutSeconds": 30})
+    assert engine.state.timers == {"execution"}
+    engine.started("a")
+    new = engine.after(30, "execution")
+    assert [event.topic for event in new] == ["execution.failing", "job.cancel_requested"]
+    engine.finished("a", JobStatus.CANCELLED)
+    assert engine.of(events.ExecutionFailed)[0].error.reason == "execution_timeout"
+
+
+def test_timers_are_set_with_their_cause_and_all_cleared_at_the_end() -> None:
+    engine = Engine(chain(action("a", maxRetries=1, retryDelaySeconds=5)) | {"timeoutSeconds": 60})
+    before = frozenset(engine.state.timers)
+    new = engine.failed("a")
+    changes = timer_changes(before, engine.state, new, engine.now)
+    assert [
+        (change.timer_id, (change.due_at - engine.now).total_seconds()) for change in changes if isinstance(change, SetTimer)
+    ] == [("retry:a", 5.0)]
+    engine.after(5, "retry:a")
+    before = frozenset(engine.state.timers)
+    new = engine.finished("a")
+    assert timer_changes(before, engine.state, new, engine.now) == [ClearAllTimers()]
+
+
+def test_a_report_for_an_unknown_job_is_an_error_to_be_parked_not_ignored() -> None:
+    engine = Engine(chain(action("a")))
+    with pytest.raises(TypeError, match="has no job"):
+        engine.when(reports.JobDispatched(tenant_id="default", execution_id="e", job_id="unknown", dispatch=1, agent="a1"))
