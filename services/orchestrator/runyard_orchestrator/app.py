@@ -1,0 +1,97 @@
+"""Composition root of the orchestrator: the only place that builds its adapters and connects them."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+from runyard_shared.clock import Clock
+from runyard_shared.contracts.commands import Reply, TimerDue
+from runyard_shared.contracts.events import EVENT_TYPES
+from runyard_shared.eventstore.checkpoint import Checkpoint
+from runyard_shared.eventstore.mapper import EventMapper
+from runyard_shared.eventstore.migrate import migrate
+from runyard_shared.eventstore.postgres import PostgresEventStore
+from runyard_shared.eventstore.relay import Relay
+from runyard_shared.messaging.bus import Bus, Subscription
+from runyard_shared.messaging.topology import ORCHESTRATOR_PARTITIONS, orchestrator_inbox, orchestrator_inbox_partition
+from runyard_shared.timers import DueTimer, Timers
+
+from runyard_orchestrator.action_types import ActionTypes
+from runyard_orchestrator.handlers import Handlers, InboxItem
+from runyard_orchestrator.orders import orders_of
+from runyard_orchestrator.repository import Executions, Workflows
+from runyard_orchestrator.settings import Settings
+
+SCHEMA = "orchestrator"
+
+
+class Service:
+    """The running orchestrator: inbox partitions, relay and timers around one event store."""
+
+    def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
+        self._bus = bus
+        self._pool = pool
+        mapper = EventMapper(EVENT_TYPES)
+        self._store = PostgresEventStore(pool, SCHEMA, mapper)
+        self._relay = Relay(SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA))
+        self._timers = Timers(pool, SCHEMA, clock, self._deliver_timers)
+        self._store.on_commit = self._relay.committed
+        self._store.on_timer = self._timers.hint
+        workflows = Workflows(self._store, mapper)
+        executions = Executions(self._store, mapper, workflows, capacity=settings.cached_executions)
+        self._handlers = Handlers(
+            self._store,
+            workflows,
+            executions,
+            ActionTypes(pool),
+            clock,
+            random.Random(),  # noqa: S311 - spreads retries, guards nothing
+        )
+        self._subscriptions: list[Subscription] = []
+
+    async def start(self) -> None:
+        """Migrate, repair what an earlier process left unsent, then take work."""
+        await migrate(self._pool, SCHEMA, "runyard_orchestrator", with_log=True)
+        await self._store.open()
+        await self._relay.start()
+        for partition in range(ORCHESTRATOR_PARTITIONS):
+            queue = orchestrator_inbox_partition(partition)
+            self._subscriptions.append(await self._bus.consume(queue, InboxItem, self._handle))
+        await self._timers.start()
+
+    async def stop(self) -> None:
+        """Finish what is under way; the rest stays in the queues."""
+        await self._timers.stop()
+        for subscription in self._subscriptions:
+            await subscription.cancel()
+        self._subscriptions.clear()
+        await self._store.close()
+        await self._relay.stop()
+
+    def health(self) -> dict[str, str | None]:
+        return {
+            "event store": self._store.trouble,
+            "relay": self._relay.trouble,
+            "timers": self._timers.trouble,
+            "bus": self._bus.trouble,
+        }
+
+    async def _handle(self, items: Sequence[InboxItem]) -> None:
+        replies: dict[str, list[Reply]] = {}
+        for mailbox, reply in await self._handlers.handle(items):
+            replies.setdefault(mailbox, []).append(reply)
+        for mailbox, posted in replies.items():
+            await self._bus.post(mailbox, posted)
+
+    async def _deliver_timers(self, due: list[DueTimer]) -> None:
+        by_queue: dict[str, list[Any]] = {}
+        for timer in due:
+            item = TimerDue(stream_id=timer.stream_id, timer_id=timer.timer_id, payload=timer.payload)
+            by_queue.setdefault(orchestrator_inbox(timer.stream_id), []).append(item)
+        for queue, items in by_queue.items():
+            await self._bus.send(queue, items)
+
+
+async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> Service:
+    return Service(settings, bus=bus, pool=pool, clock=clock)
