@@ -37,6 +37,11 @@ async def migrate(
     return await _migrate(database, schema, package, with_log)
 
 
+def log_sql(schema: str) -> str:
+    """What makes an empty event log in an existing schema."""
+    return (files("runyard_shared.eventstore") / "log.sql").read_text().replace("{schema}", schema)
+
+
 async def _migrate(connection: Connection, schema: str, package: str, with_log: bool) -> list[str]:
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock($1)", _ANY_MIGRATION_LOCK)
@@ -68,6 +73,5 @@ def _migrations(schema: str, package: str, with_log: bool) -> list[tuple[str, st
     ]
     own.sort()
     if with_log:
-        log = (files("runyard_shared.eventstore") / "log.sql").read_text().replace("{schema}", schema)
-        own.insert(0, ("log", log))
+        own.insert(0, ("log", log_sql(schema)))
     return own

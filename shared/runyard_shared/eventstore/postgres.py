@@ -163,8 +163,8 @@ class PostgresEventStore:
     async def _commit_forever(self) -> None:
         while self._waiting or not self._closing:
             if not self._waiting:
-                self._wake.clear()
                 await self._wake.wait()
+                self._wake.clear()
             try:
                 connection = await self._connect()
             except Exception as error:  # noqa: BLE001 - whatever it is, the appends must hear of it and the next try may do
@@ -182,7 +182,7 @@ class PostgresEventStore:
         try:
             ((base, refused),) = await connection.fetch(self._append, *batch.arguments(), timeout=_COMMIT_TIMEOUT_SECONDS)
         except Exception as error:  # noqa: BLE001 - every append must get its answer, and the committer must go on
-            if is_outage(error) or connection.is_closed():
+            if is_outage(error) or self._connection is not connection:
                 self._away(error, batch.appends)
                 await self._disconnect()
             elif len(batch.appends) == 1:
@@ -219,15 +219,20 @@ class PostgresEventStore:
 
     async def _connect(self) -> "PoolConnectionProxy[asyncpg.Record]":
         """A live connection to commit on: the one we have, else a new one."""
-        if self._connection is not None and not self._connection.is_closed():
-            return self._connection
-        await self._disconnect()
-        self._connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_SECONDS)
-        self._connection.add_termination_listener(lambda _: self._wake.set())
-        if self._trouble is not None:
-            _log.info("the event store is back", schema=self._schema)
-        self._trouble = None
+        if self._connection is None:
+            connection = await self._pool.acquire(timeout=_ACQUIRE_TIMEOUT_SECONDS)
+            connection.add_termination_listener(lambda _: self._lost(connection))
+            self._connection = connection
+            if self._trouble is not None:
+                _log.info("the event store is back", schema=self._schema)
+            self._trouble = None
         return self._connection
+
+    def _lost(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+        """The pool has taken the dead connection back already; the committer gets another, even if nothing waits."""
+        if self._connection is connection:
+            self._connection = None
+            self._wake.set()
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
