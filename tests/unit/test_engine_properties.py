@@ -60,7 +60,7 @@ def _node(draw: st.DrawFn, kind: str, node_id: str, incoming: int) -> Json:
 
 
 def _stimuli(engine: Engine, job_id: str, dispatch: int) -> list[Any]:
-    base = {"tenant_id": "default", "execution_id": EXECUTION, "job_id": job_id, "dispatch": dispatch}
+    base: Json = {"tenant_id": "default", "execution_id": EXECUTION, "job_id": job_id, "dispatch": dispatch}
     failed = ErrorInfo(reason="exit_code", message="exit code 1", exit_code=1)
     return [
         reports.JobDispatched(**base, agent="a"),
@@ -102,7 +102,7 @@ def _let_it_end(engine: Engine) -> None:
         if not live and engine.state.is_finished:
             return
         for job_id, job in live.items():
-            base = {"tenant_id": "default", "execution_id": EXECUTION, "job_id": job_id}
+            base: Json = {"tenant_id": "default", "execution_id": EXECUTION, "job_id": job_id}
             lease = job.lease if job.status != JobStatus.PENDING else job.voided + 1
             if job.status == JobStatus.PENDING and job.cancel_requested:
                 engine.when(reports.JobWithdrawn(**base, dispatch=job.voided))
