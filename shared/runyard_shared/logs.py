@@ -1,18 +1,21 @@
-"""One way to log for every process: structlog to stderr, for people or as JSON lines, with the same field names everywhere."""
+"""One way to log for every process: structlog to stderr (or a file), for people or as JSON lines, with the same field names everywhere."""
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
 
 
-def configure_logs(service: str, log_format: Literal["human", "json"], *, level: int = logging.INFO) -> None:
+def configure_logs(
+    service: str, log_format: Literal["human", "json"], *, level: int = logging.INFO, stream: TextIO | None = None
+) -> None:
     """Set up logging of this process; every line carries `service`. Libraries' warnings come through the same way."""
+    stream = stream or sys.stderr
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)
     )
     structlog.configure(
         processors=[
@@ -23,11 +26,11 @@ def configure_logs(service: str, log_format: Literal["human", "json"], *, level:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=stream, format="%(asctime)s [%(levelname)s] %(name)s %(message)s")
 
 
 def _unchanged(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
