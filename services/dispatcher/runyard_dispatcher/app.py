@@ -1,0 +1,127 @@
+"""The composition root: the dispatcher as a service. Of several processes one leads and the others stand by."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import asyncpg
+import structlog
+from runyard_shared.clock import Clock
+from runyard_shared.contracts.jobs import AgentStatus, PlacementOrder
+from runyard_shared.errors import Unavailable
+from runyard_shared.eventstore.checkpoint import Checkpoint
+from runyard_shared.eventstore.migrate import migrate
+from runyard_shared.eventstore.postgres import PostgresEventStore
+from runyard_shared.eventstore.relay import Relay
+from runyard_shared.messaging.bus import Bus
+from runyard_shared.messaging.topology import AGENT_STATUS, DISPATCHER_INBOX
+
+from runyard_dispatcher.agent_log import MAPPER
+from runyard_dispatcher.handlers import Handlers
+from runyard_dispatcher.lead import lead
+from runyard_dispatcher.rescuer import rescue_forever
+from runyard_dispatcher.settings import Settings
+
+SCHEMA = "dispatcher"
+_RETRY_SECONDS = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> "Service":
+    """Migrates the schema; the bus and the pool are the caller's, open. Two connections of the pool are held."""
+    await migrate(pool, SCHEMA, "runyard_dispatcher", with_log=True)
+    return Service(settings, bus, pool, clock)
+
+
+class Service:
+    def __init__(self, settings: Settings, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._pool = pool
+        self._clock = clock
+        self._store = PostgresEventStore(pool, SCHEMA, MAPPER)
+        self._relay = Relay(SCHEMA, self._store, bus, lambda recorded: (), Checkpoint(pool, SCHEMA))
+        self._store.on_commit = self._relay.committed
+        self._handlers = Handlers(bus, self._store, clock, settings.patience)
+        self._task: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
+        self._leading = False
+        self._trouble: str | None = None
+        bus.on_reconnect(self._handlers.reconnected)
+
+    async def start(self) -> None:
+        """Returns when this process leads, or stands by because another one does; it takes over when that one ends."""
+        self._settled.clear()
+        self._task = asyncio.create_task(self._serve_forever(), name="dispatcher")
+        await self._settled.wait()
+
+    async def stop(self) -> None:
+        """Stops where it is: the tables and the queues hold the rest."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def health(self) -> dict[str, str | None]:
+        """Trouble by part, in words. A process that stands by is well."""
+        leading = self._leading
+        return {
+            "broker": self._bus.trouble,
+            "placement": self._trouble,
+            "log": self._store.trouble if leading else None,
+            "relay": self._relay.trouble if leading else None,
+        }
+
+    async def _serve_forever(self) -> None:
+        while True:
+            try:
+                await self._lead()
+                self._trouble = "the connection to PostgreSQL was lost"
+            except Unavailable as trouble:
+                self._trouble = str(trouble)
+            except Exception as error:  # noqa: BLE001 - a service goes on trying; its health says so
+                _log.exception("the dispatcher failed and begins again")
+                self._trouble = f"it failed and begins again: {error!r}"
+            _log.warning("the dispatcher does not work", trouble=self._trouble)
+            self._settled.set()
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _lead(self) -> None:
+        """Lead until the database connection is lost."""
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(lead(self._pool, self._stand_by))
+            connection.add_termination_listener(lambda _: self._handlers.lost.set())
+            await self._store.open()
+            stack.push_async_callback(self._store.close)
+            await self._relay.start()
+            stack.push_async_callback(self._relay.stop)
+            await self._handlers.begin(connection)
+            stack.push_async_callback(self._handlers.end)
+            statuses = await self._bus.consume(AGENT_STATUS, AgentStatus, self._handlers.handle_statuses)
+            stack.push_async_callback(statuses.cancel)
+            orders = await self._bus.consume(DISPATCHER_INBOX, PlacementOrder, self._handlers.handle_orders)
+            stack.push_async_callback(orders.cancel)
+            rescuer = asyncio.create_task(self._rescue(), name="rescuer")
+            stack.push_async_callback(_end, rescuer)
+            self._leading, self._trouble = True, None
+            stack.callback(self._lead_no_more)
+            self._settled.set()
+            _log.info("the dispatcher leads")
+            await self._handlers.lost.wait()
+
+    async def _rescue(self) -> None:
+        await rescue_forever(self._handlers, self._bus, self._clock, self._settings.rescue_every_seconds)
+
+    def _stand_by(self) -> None:
+        self._trouble = None
+        if not self._settled.is_set():
+            _log.info("another dispatcher leads; this one stands by")
+            self._settled.set()
+
+    def _lead_no_more(self) -> None:
+        self._leading = False
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,184 @@
+"""All that the dispatcher knows, in memory, and what the running turn has changed of it.
+
+A turn is: take a list of messages into the board, give free slots to waiting jobs, write the changes in one transaction, then
+send what follows from them. The tables are the truth; a board whose turn failed is thrown away and loaded anew.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from runyard_shared.contracts.jobs import AgentOrder, CancelJob, RunJob
+from runyard_shared.contracts.reports import JobDispatched, JobLost, JobWithdrawn, Report
+from runyard_shared.messaging.topology import agent_mailbox
+
+from runyard_dispatcher.agents import Agent
+from runyard_dispatcher.jobs import Cancel, Demand, Job
+from runyard_dispatcher.lifecycle import JOB_STEPS, JobState, JobStep
+from runyard_dispatcher.placement import Placement
+from runyard_dispatcher.reason import waiting_reason
+
+
+@dataclass(slots=True)
+class Changes:
+    """To be written: `jobs` (None: gone), `agents` (all of the row), `heard` (heartbeat and health only), `reasons` (None:
+    gone), `position`. To be sent once that is committed: `orders` by mailbox, and `reports`."""
+
+    jobs: dict[str, Job | None] = field(default_factory=dict)
+    agents: dict[str, Agent] = field(default_factory=dict)
+    heard: dict[str, Agent] = field(default_factory=dict)
+    reasons: dict[Demand, str | None] = field(default_factory=dict)
+    position: int | None = None
+    orders: defaultdict[str, list[AgentOrder]] = field(default_factory=lambda: defaultdict(list))
+    reports: list[Report] = field(default_factory=list)
+
+    @property
+    def to_write(self) -> bool:
+        return bool(self.jobs or self.agents or self.heard or self.reasons or self.position is not None)
+
+
+class Board:
+    """`position`: of the last order that was handled. `reasons`: why jobs wait, as written, by demand."""
+
+    def __init__(self, position: int = 0) -> None:
+        self.position = position
+        self.jobs: dict[str, Job] = {}
+        self.agents: dict[tuple[str, str], Agent] = {}
+        self.reasons: dict[Demand, str] = {}
+        self.placement = Placement()
+        self.changes = Changes()
+
+    def take_changes(self) -> Changes:
+        """The changes of the turn; the next ones count from here."""
+        changes, self.changes = self.changes, Changes()
+        return changes
+
+    def add_agent(self, agent: Agent) -> None:
+        self.agents[agent.tenant_id, agent.name] = agent
+        self.placement.add_agent(agent)
+
+    def lease_waiting(self, now: datetime) -> None:
+        """Give every free slot to a waiting job, and say of the others why they wait. The last step of a turn."""
+        changes = self.changes
+        for job, agent in self.placement.assign():
+            job.state = JOB_STEPS[job.state, JobStep.LEASE]
+            job.since = now
+            job.dispatch += 1
+            job.agent = agent
+            changes.jobs[job.order.job_id] = job
+            changes.orders[agent_mailbox(agent.tenant_id, agent.name)].append(run_job(job, agent))
+            changes.reports.append(job_dispatched(job, agent))
+        for demand in {job.demand for job in changes.jobs.values() if job is not None and job.state is JobState.WAITING}:
+            self.explain(demand)
+
+    def explain(self, demand: Demand) -> None:
+        """Say why jobs of this demand wait, if it is not what was said before."""
+        reason = waiting_reason(demand, self.placement.agents_for(demand))
+        if self.reasons.get(demand) != reason:
+            self.reasons[demand] = self.changes.reasons[demand] = reason
+
+    def explain_all(self) -> None:
+        """The same for all demands, and forget those for which nothing waits."""
+        for demand in self.placement.demands():
+            self.explain(demand)
+        for demand in [demand for demand in self.reasons if not self.placement.is_wanted(demand)]:
+            del self.reasons[demand]
+            self.changes.reasons[demand] = None
+
+    def end_lease(self, job: Job, *, well: bool) -> None:
+        """Free the slot of a leased job."""
+        agent = job.agent
+        assert agent is not None, "a leased job has an agent"  # noqa: S101
+        del agent.leases[job.order.job_id]
+        agent.count_result(well)
+        self.placement.touch(agent)
+
+    def withdraw(self, job: Job, now: datetime) -> None:
+        """A waiting job (in no line) will not be sent."""
+        job.state = JOB_STEPS[job.state, JobStep.WITHDRAW]
+        job.since = now
+        self.changes.jobs[job.order.job_id] = job
+        self.changes.reports.append(job_withdrawn(job))
+
+    def lose_leases(self, agent: Agent, reason: str, now: datetime) -> None:
+        """The session of the agent has ended: the executions of its jobs are to decide what becomes of them."""
+        for job in list(agent.leases.values()):
+            self.end_lease(job, well=False)
+            job.state = JOB_STEPS[job.state, JobStep.LOSE]
+            job.since = now
+            self.changes.jobs[job.order.job_id] = job
+            self.changes.reports.append(job_lost(job, agent, reason))
+
+    def resend_orders(self, job: Job) -> None:
+        """Tell the agent of a leased job all it must know of it. Repetitions do no harm there."""
+        agent = job.agent
+        assert agent is not None, "a leased job has an agent"  # noqa: S101
+        orders = self.changes.orders[agent_mailbox(agent.tenant_id, agent.name)]
+        orders.append(run_job(job, agent))
+        if job.cancel is not None:
+            orders.append(cancel_job(job, job.cancel))
+
+    def resend_all_orders(self) -> None:
+        """After a time in which orders may have been lost."""
+        for agent in self.agents.values():
+            for job in agent.leases.values():
+                self.resend_orders(job)
+
+    def resend_all_reports(self) -> None:
+        """After a start: a predecessor may have died between its commit and its reports."""
+        for job in self.jobs.values():
+            if job.state is JobState.WITHDRAWN:
+                self.changes.reports.append(job_withdrawn(job))
+            elif job.agent is not None and job.state is JobState.LEASED:
+                self.changes.reports.append(job_dispatched(job, job.agent))
+            elif job.agent is not None and job.state is JobState.LOST:
+                self.changes.reports.append(job_lost(job, job.agent, job.agent.reason or "it was restarted"))
+
+
+def run_job(job: Job, agent: Agent) -> RunJob:
+    order = job.order
+    return RunJob(
+        tenant_id=order.tenant_id,
+        execution_id=order.execution_id,
+        job_id=order.job_id,
+        node_id=order.node_id,
+        attempt=order.attempt,
+        dispatch=job.dispatch,
+        session_id=agent.session_id,
+        action=order.action,
+        params=order.params,
+        connection=order.connection,
+        timeout_seconds=order.timeout_seconds,
+    )
+
+
+def cancel_job(job: Job, cancel: Cancel) -> CancelJob:
+    return CancelJob(job_id=job.order.job_id, dispatch=job.dispatch, force=cancel is Cancel.FORCE)
+
+
+def job_dispatched(job: Job, agent: Agent) -> JobDispatched:
+    order = job.order
+    return JobDispatched(
+        tenant_id=order.tenant_id,
+        execution_id=order.execution_id,
+        job_id=order.job_id,
+        dispatch=job.dispatch,
+        agent=agent.name,
+    )
+
+
+def job_lost(job: Job, agent: Agent, reason: str) -> JobLost:
+    order = job.order
+    return JobLost(
+        tenant_id=order.tenant_id,
+        execution_id=order.execution_id,
+        job_id=order.job_id,
+        dispatch=job.dispatch,
+        agent=agent.name,
+        reason=reason,
+    )
+
+
+def job_withdrawn(job: Job) -> JobWithdrawn:
+    order = job.order
+    return JobWithdrawn(tenant_id=order.tenant_id, execution_id=order.execution_id, job_id=order.job_id, dispatch=job.dispatch)
