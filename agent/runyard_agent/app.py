@@ -1,0 +1,81 @@
+"""The composition root: builds an agent from its settings and a bus."""
+
+import asyncio
+from importlib.metadata import version
+from typing import Any, Final
+
+import structlog
+from runyard_shared.clock import Clock
+from runyard_shared.contracts.jobs import AgentOrder
+from runyard_shared.errors import Conflict
+from runyard_shared.messaging.bus import Bus, Subscription
+from runyard_shared.messaging.topology import agent_mailbox
+
+from runyard_agent.actions.base import Action
+from runyard_agent.actions.registry import load_actions
+from runyard_agent.delivery import Delivery
+from runyard_agent.leases import Leases
+from runyard_agent.reports import Reports
+from runyard_agent.runner import Runner
+from runyard_agent.session import Session
+from runyard_agent.settings import Settings
+
+log = structlog.get_logger(__name__)
+_MAILBOX_RETRY_SECONDS: Final = 1.0
+
+
+class Agent:
+    """Runs jobs between `start` and `stop`."""
+
+    def __init__(self, settings: Settings, bus: Bus, actions: dict[str, Action[Any]]) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._actions = actions
+        leases = Leases(settings.offline_after_seconds * 2)
+        self._session = Session(settings, bus, leases, actions=list(actions), version=version("runyard-agent"))
+        self._reports = Reports(bus, leases)
+        self._runner = Runner(settings, self._session, leases, self._reports, Delivery(bus), actions)
+        self._session.on_void = self._runner.give_up_waiting
+        self._mailbox: Subscription | None = None
+        self._mailbox_trouble: str | None = "not open yet"
+
+    async def start(self) -> None:
+        """Open the mailbox and register. Waits while another process holds the mailbox: the broker may not have noticed yet
+        that an earlier process of this agent is gone."""
+        self._mailbox = await self._open_mailbox()
+        self._mailbox_trouble = None
+        self._bus.on_reconnect(self._session.reconnected)
+        self._session.start()
+
+    async def stop(self) -> None:
+        """End in good order: running jobs get their grace, reports are delivered, the dispatcher is told."""
+        await self._runner.stop()
+        await self._session.stop()
+        if self._mailbox is not None:
+            await self._mailbox.cancel()
+            self._mailbox = None
+        for action in self._actions.values():
+            await action.close()
+
+    def health(self) -> dict[str, str | None]:
+        return {
+            "broker": self._bus.trouble,
+            "mailbox": self._mailbox_trouble,
+            "session": self._session.trouble,
+            "reports": self._reports.trouble,
+        }
+
+    async def _open_mailbox(self) -> Subscription:
+        mailbox = agent_mailbox(self._settings.tenant_id, self._settings.agent_name)
+        while True:
+            try:
+                return await self._bus.open_mailbox(mailbox, AgentOrder, self._runner.handle)
+            except Conflict:
+                self._mailbox_trouble = f"another process is connected as agent {self._settings.agent_name!r}"
+                log.warning("waiting for the mailbox", trouble=self._mailbox_trouble, mailbox=mailbox)
+                await asyncio.sleep(_MAILBOX_RETRY_SECONDS)
+
+
+async def create(settings: Settings, *, bus: Bus, clock: Clock) -> Agent:
+    """An agent with every installed action. `clock` is not read: all that an agent measures is durations."""
+    return Agent(settings, bus, load_actions(settings))

@@ -1,0 +1,191 @@
+"""Carries out the dispatcher's orders: takes leases, starts as many jobs as there are free slots, cancels, gives up.
+
+A lease goes waiting → starting (its `JobStarted` is on its way) → running → reporting. What has not begun can be given up at
+any time without a word: the dispatcher sees that no heartbeat lists it, and sends it again if the lease is still good.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from runyard_shared.contracts.jobs import AgentOrder, CancelJob, RunJob, SessionRefused
+from runyard_shared.contracts.reports import JobStarted
+from runyard_shared.messaging.topology import orchestrator_inbox
+
+from runyard_agent.actions.base import Action
+from runyard_agent.delivery import Delivery
+from runyard_agent.job import not_run, run_job
+from runyard_agent.leases import Lease, Leases, Phase, RecentKeys, Stop
+from runyard_agent.reports import Reports
+from runyard_agent.session import Session
+from runyard_agent.settings import Settings
+
+log = structlog.get_logger(__name__)
+_SETTLE_SECONDS: Final = 10
+"""For what is left to reach the broker when the agent stops."""
+
+
+class Runner:
+    def __init__(
+        self,
+        settings: Settings,
+        session: Session,
+        leases: Leases,
+        reports: Reports,
+        delivery: Delivery,
+        actions: Mapping[str, Action[Any]],
+    ) -> None:
+        self._settings = settings
+        self._agent = settings.agent_name
+        self._session = session
+        self._leases = leases
+        self._reports = reports
+        self._delivery = delivery
+        self._actions = actions
+        self._waiting: deque[Lease] = deque()
+        self._free = settings.agent_capacity
+        self._starting: set[asyncio.Task[None]] = set()
+        self._cancelled_ahead = RecentKeys(settings.offline_after_seconds * 2)
+        self._stopping = False
+
+    async def handle(self, orders: Sequence[AgentOrder]) -> None:
+        """Orders from the mailbox. Never waits for a job."""
+        for order in orders:
+            match order:
+                case RunJob():
+                    self._take(order)
+                case CancelJob():
+                    self._cancel(order)
+                case SessionRefused():
+                    self._session.refused(order.session_id, order.reason)
+        self._start_waiting()
+
+    def give_up_waiting(self, reason: str) -> None:
+        """Nothing that has not begun begins any more."""
+        for lease in self._leases.held():
+            if lease.phase in (Phase.WAITING, Phase.STARTING) and lease.stopping is None:
+                log.info("job given back", job_id=lease.job.job_id, dispatch=lease.job.dispatch, reason=reason)
+                self._leases.give_up(lease)
+        self._waiting.clear()
+
+    async def stop(self) -> None:
+        """Take nothing new, let running jobs end for `stop_grace_seconds`, then stop them; deliver every report."""
+        self._stopping = True
+        self.give_up_waiting("the agent stops")
+        await self._ended(within=self._settings.stop_grace_seconds)
+        for lease in self._leases.held():
+            log.warning("job stopped: the agent stops", job_id=lease.job.job_id, phase=lease.phase.value)
+            lease.stop(Stop.AGENT_STOPPED)
+        await self._ended(within=self._settings.kill_grace_seconds + _SETTLE_SECONDS)
+        await self._reports.stop()
+        await self._delivery.stop()
+
+    def _take(self, job: RunJob) -> None:
+        refusal = self._refusal(job)
+        if refusal is not None:
+            log.info("job not taken", job_id=job.job_id, dispatch=job.dispatch, reason=refusal)
+            return
+        lease = self._leases.add(job)
+        if lease is None:
+            log.debug("job not taken", job_id=job.job_id, dispatch=job.dispatch, reason="it came before")
+        elif (job.job_id, job.dispatch) in self._cancelled_ahead:
+            self._end_unrun(lease)
+        else:
+            self._waiting.append(lease)
+
+    def _refusal(self, job: RunJob) -> str | None:
+        if job.session_id != self._session.id:
+            return "it is for another session of this agent"
+        if not self._session.in_contact:
+            return "the broker was out of reach for too long"
+        return "the agent stops" if self._stopping else None
+
+    def _cancel(self, order: CancelJob) -> None:
+        key = (order.job_id, order.dispatch)
+        lease = self._leases.get(key)
+        if lease is None:
+            # It has ended here, or its RunJob was lost and comes again.
+            self._cancelled_ahead.add(key)
+        elif lease.phase is Phase.WAITING:
+            self._waiting.remove(lease)
+            self._end_unrun(lease)
+        elif lease.phase is Phase.STARTING or (lease.phase is Phase.RUNNING and order.force):
+            lease.stop(Stop.CANCELLED)
+        else:
+            log.info("job not cancelled", job_id=order.job_id, reason=f"it is {lease.phase.value}", force=order.force)
+
+    def _end_unrun(self, lease: Lease) -> None:
+        log.info("job not run", job_id=lease.job.job_id, dispatch=lease.job.dispatch, reason="it was cancelled")
+        lease.phase = Phase.REPORTING
+        self._reports.end(not_run(lease.job, self._agent))
+
+    def _start_waiting(self) -> None:
+        by_inbox: dict[str, list[Lease]] = {}
+        while self._waiting and self._free:
+            lease = self._waiting.popleft()
+            lease.phase = Phase.STARTING
+            self._free -= 1
+            by_inbox.setdefault(orchestrator_inbox(lease.job.execution_id), []).append(lease)
+        for inbox, leases in by_inbox.items():
+            task = asyncio.create_task(self._start(inbox, leases), name=f"starts to {inbox}")
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
+
+    async def _start(self, inbox: str, leases: list[Lease]) -> None:
+        """Run the jobs once their starts are safe in the inbox, and only if the dispatcher still counts on this session."""
+        try:
+            safe = await self._reports.starts(inbox, [self._started(lease.job) for lease in leases])
+        except BaseException:
+            self._dismiss(leases)
+            raise
+        if not safe or not self._session.in_contact:
+            self._dismiss(leases)
+            return
+        for lease in leases:
+            if lease.phase is Phase.GIVEN_UP:
+                self._free += 1
+            elif lease.stopping is not None:
+                self._free += 1
+                self._end_unrun(lease)
+            else:
+                lease.phase = Phase.RUNNING
+                lease.task = asyncio.create_task(self._run(lease))
+        self._start_waiting()
+
+    def _dismiss(self, leases: list[Lease]) -> None:
+        """Their starts may not be known: give them back."""
+        self._free += len(leases)
+        for lease in leases:
+            self._leases.give_up(lease)
+        self._start_waiting()
+
+    async def _run(self, lease: Lease) -> None:
+        try:
+            finished = await run_job(lease, self._actions, self._delivery, self._agent)
+            lease.phase = Phase.REPORTING
+            self._reports.end(finished)
+        finally:
+            self._free += 1
+            lease.task = None
+            self._start_waiting()
+
+    def _started(self, job: RunJob) -> JobStarted:
+        return JobStarted(
+            tenant_id=job.tenant_id,
+            execution_id=job.execution_id,
+            job_id=job.job_id,
+            dispatch=job.dispatch,
+            agent=self._agent,
+        )
+
+    async def _ended(self, within: float) -> None:
+        """Until no job runs and every report is delivered, at most `within` seconds."""
+        try:
+            async with asyncio.timeout(within):
+                while tasks := [*self._starting, *(lease.task for lease in self._leases.held() if lease.task is not None)]:
+                    await asyncio.wait(tasks)
+                await self._reports.delivered()
+        except TimeoutError:
+            log.debug("jobs are still running or being reported", seconds=within)
