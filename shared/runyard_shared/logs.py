@@ -1,4 +1,4 @@
-"""One way to log for every process: structlog to stderr (or a file), for people or as JSON lines, with the same field names everywhere."""
+"""One way to log for every process: structlog to stderr or a file, for people or as JSON lines, with the same field names."""
 
 import logging
 import sys
