@@ -14,6 +14,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore", frozen=True)
 
     amqp_url: str = "amqp://guest:guest@127.0.0.1:5672/"
+    amqp_namespace: str = Field(default="", description="As all processes of the same system have it")
     log_format: Literal["human", "json"] = "human"
     tenant_id: str = "default"
 

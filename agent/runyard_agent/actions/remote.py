@@ -8,7 +8,7 @@ the command, a second channel of the same connection signals that group: TERM, t
 import asyncio
 import secrets
 import shlex
-from typing import Final
+from typing import Any, Final
 
 import asyncssh
 from runyard_shared.errors import RunyardError
@@ -63,12 +63,12 @@ def _announcing(command: str, mark: str) -> str:
 
 
 async def _stop(
-    connection: asyncssh.SSHClientConnection, starting: "asyncio.Future[object]", running: "_Command", grace_seconds: float
+    connection: asyncssh.SSHClientConnection, starting: "asyncio.Future[Any]", running: "_Command", grace_seconds: float
 ) -> None:
     try:
         async with asyncio.timeout(grace_seconds + _KILLED_WITHIN_SECONDS + _ANSWER_WITHIN_SECONDS):
             await starting
-            await asyncio.wait({running.pid, running.exited}, return_when=asyncio.FIRST_COMPLETED)
+            await running.announced_or_over()
             if running.exit_code is not None:
                 return
             if running.exited.done():
@@ -116,6 +116,10 @@ class _Command(asyncssh.SSHClientSession[bytes]):
         self._received = 0
         self._resuming: asyncio.Task[None] | None = None
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+
+    async def announced_or_over(self) -> None:
+        futures: set[asyncio.Future[Any]] = {self.pid, self.exited}
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
     async def read(self) -> None:
         """Until the output is read. Those left in the background may hold it open: until it is silent for a moment."""
