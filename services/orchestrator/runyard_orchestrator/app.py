@@ -38,17 +38,18 @@ class Service:
         self._timers = Timers(pool, SCHEMA, clock, self._deliver_timers)
         self._store.on_commit = self._relay.committed
         self._store.on_timer = self._timers.hint
-        workflows = Workflows(self._store, mapper)
-        executions = Executions(self._store, mapper, workflows, capacity=settings.cached_executions)
+        self._workflows = Workflows(self._store, mapper)
+        self._executions = Executions(self._store, mapper, self._workflows, capacity=settings.cached_executions)
         self._handlers = Handlers(
             self._store,
-            workflows,
-            executions,
+            self._workflows,
+            self._executions,
             ActionTypes(pool),
             clock,
             random.Random(),  # noqa: S311 - spreads retries, guards nothing
         )
         self._subscriptions: list[Subscription] = []
+        bus.on_reconnect(self._forget_states)
 
     async def start(self) -> None:
         """Migrate, repair what an earlier process left unsent, then take work."""
@@ -76,6 +77,11 @@ class Service:
             "timers": self._timers.trouble,
             "bus": self._bus.trouble,
         }
+
+    async def _forget_states(self) -> None:
+        """While the connection was away, another process may have had the inbox."""
+        self._workflows.forget_all()
+        self._executions.forget_all()
 
     async def _handle(self, items: Sequence[InboxItem]) -> None:
         replies: dict[str, list[Reply]] = {}

@@ -101,10 +101,13 @@ class Handlers:
                 _log.info("another writer was first, deciding again", stream_id=stream_id)
                 self._workflows.forget(stream_id)
                 self._executions.forget(stream_id)
-            except BaseException:
+            except Exception:
+                from_memory = self._executions.known(stream_id) is not None
                 self._workflows.forget(stream_id)
                 self._executions.forget(stream_id)
-                raise
+                if attempt > 0 or not from_memory:
+                    raise
+                # another process may have gone further than this one's memory: the log knows
         raise VersionConflict(stream_id, -1)
 
     # --- executions

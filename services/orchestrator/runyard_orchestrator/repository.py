@@ -43,6 +43,9 @@ class Recent(Generic[_KeyT, _ValueT]):
     def forget(self, key: _KeyT) -> None:
         self._values.pop(key, None)
 
+    def clear(self) -> None:
+        self._values.clear()
+
 
 class Workflows:
     """Workflow aggregates, and what is compiled from their versions."""
@@ -76,6 +79,10 @@ class Workflows:
 
     def forget(self, workflow_id: str) -> None:
         self._states.forget(workflow_id)
+
+    def forget_all(self) -> None:
+        """Another process may have written since."""
+        self._states.clear()
 
     def known(self, workflow_id: str) -> WorkflowState | None:
         """The state if it is in memory."""
@@ -131,6 +138,10 @@ class Executions:
 
     def forget(self, execution_id: str) -> None:
         self._states.forget(execution_id)
+
+    def forget_all(self) -> None:
+        """Another process may have written since."""
+        self._states.clear()
 
     async def _replay(self, execution_id: str) -> ExecutionState | None:
         state: ExecutionState | None = None

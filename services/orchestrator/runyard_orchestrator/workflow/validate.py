@@ -188,15 +188,15 @@ def _path(document: dict[str, Any], location: tuple[int | str, ...]) -> str:
     """The place as its author wrote it: pydantic also names the member of a union, which is not a field."""
     path = ""
     at: Any = document
+    may_be_tag = False
     for step in location:
         if isinstance(step, int):
             path += f"[{step}]"
             at = at[step] if isinstance(at, list) and step < len(at) else None
-        elif not isinstance(at, dict):
-            path += f".{step}"
-        elif at.get("type") != step or step in at:
+        elif not (may_be_tag and isinstance(at, dict) and at.get("type") == step):
             path += f".{step}" if path else step
-            at = at.get(step)
+            at = at.get(step) if isinstance(at, dict) else None
+        may_be_tag = isinstance(step, int)
     return path
 
 

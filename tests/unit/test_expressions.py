@@ -1,0 +1,115 @@
+"""CEL and templates as workflow authors meet them."""
+
+import pytest
+from runyard_orchestrator.workflow.expressions import (
+    ExpressionError,
+    UnresolvedPath,
+    compile_expression,
+    compile_template,
+    template_problems,
+)
+
+SCOPE = {
+    "inputs": {"host": "web-01", "count": 3, "list": [1, 2], "flag": True, "none": None},
+    "nodes": {"check": {"output": {"stdout": "91"}, "status": "completed"}},
+    "webhook": {"content-type": "json"},
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("int(nodes.check.output.stdout) > 90", True),
+        ("inputs.list.map(x, x * 2)", [2, 4]),
+        ('has(inputs.nope) ? "there" : "missing"', "missing"),
+        ('inputs.host in ["web-01", "web-02"]', True),
+        ("size(inputs.list)", 2),
+        ('webhook["content-type"]', "json"),
+        ("inputs.list[1]", 2),
+        ("true", True),
+    ],
+)
+def test_expressions_give_their_value(source: str, value: object) -> None:
+    assert compile_expression(source).evaluate(SCOPE) == value
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nodes.nope.output", "nodes has no 'nope'; it has check"),
+        ("int(nodes.check.output.missing) > 1", "nodes.check.output has no 'missing'; it has stdout"),
+        ("inputs.list[7]", "inputs.list has 2 elements"),
+        ("inputs.host.name", "inputs.host is the str 'web-01', which has no fields"),
+        ("inputs.list.exists(x, x == inputs.nope)", "inputs has no 'nope'"),
+        ("error.message", "the scope has no 'error'"),
+    ],
+)
+def test_a_path_that_does_not_resolve_says_what_is_there(source: str, message: str) -> None:
+    with pytest.raises(UnresolvedPath) as caught:
+        compile_expression(source).evaluate(SCOPE)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 +", "not a valid expression: at 1:4"),
+        ("hosts[0]", "reads hosts, which is not defined; known are"),
+        ("", "empty"),
+        ("x" * 5000, "longer than 4096"),
+        ("(" * 2000 + "1" + ")" * 2000, "not a valid expression"),
+    ],
+)
+def test_a_bad_expression_is_refused_with_its_reason(source: str, message: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(source)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_an_evaluation_error_is_not_an_unresolved_path() -> None:
+    for source in ('inputs.count + "a"', 'int("abc")'):
+        with pytest.raises(ExpressionError) as caught:
+            compile_expression(source).evaluate(SCOPE)
+        assert not isinstance(caught.value, UnresolvedPath)
+
+
+def test_nested_macros_over_large_lists_are_refused_before_they_run() -> None:
+    nested = compile_expression("inputs.list.map(x, inputs.list.map(y, inputs.list.map(z, x + y + z)))")
+    assert nested.evaluate({"inputs": {"list": [1]}}) == [[[3]]]
+    with pytest.raises(ExpressionError, match="more than 1000000 elements"):
+        nested.evaluate({"inputs": {"list": list(range(200))}})
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("plain", "plain"),
+        ("{{ inputs.count }}", 3),
+        ("n={{ inputs.count }}", "n=3"),
+        ("{{ inputs.list }}", [1, 2]),
+        ("l={{ inputs.list }}", "l=[1,2]"),
+        ("{{ inputs.flag }}!", "true!"),
+        ("[{{ inputs.none }}]", "[]"),
+        ('{{ "}}" }}', "}}"),
+        ('{{ {"a": {"b": 1}} }}', {"a": {"b": 1}}),
+        ({"a": ["{{ inputs.host }}", 1, None]}, {"a": ["web-01", 1, None]}),
+        ("{{ timestamp('2026-01-01T00:00:00Z') }}", "2026-01-01T00:00:00.000Z"),
+    ],
+)
+def test_templates_keep_types_when_whole_and_make_text_otherwise(template: object, value: object) -> None:
+    warnings: list[str] = []
+    assert compile_template(template).render(SCOPE, warnings) == value
+    assert warnings == []
+
+
+def test_an_unresolved_path_in_a_template_is_empty_text_and_a_warning() -> None:
+    warnings: list[str] = []
+    assert compile_template("<{{ inputs.nope }}>").render(SCOPE, warnings) == "<>"
+    assert warnings == ["inputs.nope does not resolve: inputs has no 'nope'; it has count, flag, host, list, none"]
+
+
+def test_all_problems_of_a_document_are_found_with_their_places() -> None:
+    found = list(template_problems({"a": "{{ 1 + }}", "b": [{"c": "{{ foo }}"}, "{{ open"]}, "params"))
+    assert [path for path, _ in found] == ["params.a", "params.b[0].c", "params.b[1]"]
+    assert "never closed" in found[2][1]

@@ -1,0 +1,78 @@
+"""Everything wrong with a workflow is said at once, with the place of each problem (R47)."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+from runyard_orchestrator.workflow.validate import problems
+
+from tests.engine import Json, action, chain, edge
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+
+
+def found(document: Json) -> dict[str, str]:
+    return {problem.path: problem.message for problem in problems(document, lambda action_type: action_type == "acme.custom")}
+
+
+def test_every_problem_is_named_at_once_with_its_place() -> None:
+    document = {
+        "name": "Bad",
+        "inputs": {"type": "strin"},
+        "nodes": [
+            action("a", action="acme.unknown"),
+            {"id": "a", "type": "condition", "expression": "1 +"},
+            {"id": "b", "type": "delay"},
+            action("c", params={"scrip": "true"}),
+            {"id": "j", "type": "join", "mode": "count", "count": 3},
+            {"id": "trigger", "type": "parallel"},
+        ],
+        "edges": [
+            edge("trigger", "a"),
+            edge("a", "b", "maybe"),
+            edge("b", "c"),
+            edge("c", "b"),
+            edge("b", "nowhere"),
+            edge("nobody", "b"),
+        ],
+    }
+    messages = found(document)
+    assert "no agent offers the action type 'acme.unknown'" in messages["nodes[0].action"]
+    assert "also the id of nodes[0]" in messages["nodes[1].id"]
+    assert "not a valid expression" in messages["nodes[1].expression"]
+    assert messages["nodes[2]"] == "a delay needs seconds or until"
+    assert "has no parameter 'scrip'; it has env, script" in messages["nodes[3].params.scrip"]
+    assert messages["nodes[3].params.script"] == "is required by script.bash"
+    assert "can never be reached" in messages["nodes[4]"]
+    assert "only 0 lead here" in messages["nodes[4].count"]
+    assert "implicit source" in messages["nodes[5].id"]
+    assert "has no port 'maybe'" in messages["edges[1].port"]
+    assert messages["edges[4].to"] == "there is no node 'nowhere'"
+    assert messages["edges[5].from"] == "there is no node 'nobody'"
+    assert "b -> c -> b" in messages["edges"]
+    assert "not a valid JSON Schema" in messages["inputs"]
+
+
+def test_fields_that_do_not_exist_and_types_that_do_not_fit_are_named_with_their_place() -> None:
+    messages = found({"name": "X", "nodes": [action("a", maxRetry=3), {"id": "b!", "type": "nope"}], "edges": [], "extra": 1})
+    assert messages["nodes[0].maxRetry"] == "is not a field of this; check its spelling"
+    assert messages["extra"] == "is not a field of this; check its spelling"
+    assert "nodes[1]" in messages
+
+
+def test_what_an_agent_announced_is_a_known_action() -> None:
+    assert found(chain(action("a", action="acme.custom", params={"anything": 1}))) == {}
+
+
+def test_parameters_without_templates_are_checked_by_type() -> None:
+    document = chain(action("a", action="http.request", params={"url": "http://x", "method": "FETCH"}))
+    assert "nodes[0].params.method" in found(document)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_valid(path: Path) -> None:
+    assert problems(YAML(typ="safe", pure=True).load(path), lambda action_type: False) == ()
+
+
+def test_there_are_examples() -> None:
+    assert EXAMPLES
