@@ -1,7 +1,7 @@
 """Request and reply over the bus, for whoever must wait for an answer (the gateway).
 
-A request names the mailbox of its asker; the answer finds it by the request's id. Requests travel at least once, so an answer may come
-twice, or after the asker has given up: both are dropped.
+A request names the mailbox of its asker; the answer finds it by the request's id. Requests travel at least once, so an answer
+may come twice, or after the asker has given up: both are dropped.
 """
 
 import asyncio
@@ -40,7 +40,8 @@ class Requests:
         """Send a command to a queue and wait for its reply. Raises `Unavailable` if none comes in time; the command may
         have been carried out all the same."""
         request_id = new_id()
-        reply = self._waiting[request_id] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = reply
         request = Request(request_id=request_id, tenant_id=tenant_id, actor=actor, command=command, reply_to=self._mailbox)
         try:
             async with asyncio.timeout(timeout_seconds):

@@ -19,6 +19,9 @@ JOB_OUTPUT: Final = "projections.output"
 PARKED: Final = "parked"
 """Messages that could not be handled, each with its reason."""
 
+DEAD_LETTERS: Final = "dead-letters"
+"""Message bodies that the broker gave up on, as they were: each took its consumer's process down again and again."""
+
 FEED: Final = "feed"
 """The log feed (`FeedBatch` items), of all logs."""
 LIVE_OUTPUT: Final = "output"
@@ -48,6 +51,9 @@ class Topology:
 
     queues: tuple[str, ...]
     exchanges: tuple[str, ...]
+    delivery_limit: int = 100
+    """How often a message may go back unacknowledged (each time its consumer's process or connection was lost) before it goes
+    to the dead letters. High, because an outage can restart a process many times for reasons that no message caused."""
 
 
 TOPOLOGY: Final = Topology(
@@ -57,6 +63,7 @@ TOPOLOGY: Final = Topology(
         AGENT_STATUS,
         JOB_OUTPUT,
         PARKED,
+        DEAD_LETTERS,
     ),
     exchanges=(FEED, LIVE_OUTPUT),
 )

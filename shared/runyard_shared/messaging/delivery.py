@@ -1,0 +1,96 @@
+"""How a list of items meets its handler: the same promises on every bus.
+
+The handler gets the whole list. If it says `Unavailable`, a part it needs is away, and the same list comes again, later and
+later, for as long as it takes. If it fails in another way, the items come one by one, and one that has failed three times is
+parked, alone, with its reason; the rest is handled.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from runyard_shared.clock import Clock, rfc3339
+from runyard_shared.contracts.jobs import Parked
+from runyard_shared.errors import Unavailable
+from runyard_shared.messaging.bus import Handler
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS: Final = 3
+FIRST_PAUSE_SECONDS: Final = 0.05
+LONGEST_PAUSE_SECONDS: Final = 5.0
+PARKED_BYTES: Final = 4 * 1024 * 1024
+"""Of a larger body only the beginning is parked: it must fit into a message again."""
+
+Park = Callable[[Parked], Awaitable[None]]
+
+
+class Delivery:
+    """Hands the items of one queue to one handler. `cancelled` interrupts a pause between attempts."""
+
+    def __init__(self, queue: str, handler: Handler[Any], park: Park, clock: Clock) -> None:
+        self._queue = queue
+        self._handler = handler
+        self._park = park
+        self._clock = clock
+        self.cancelled = asyncio.Event()
+
+    async def deliver(self, items: Sequence[Any]) -> bool:
+        """Whether the items are done with: handled or parked. False: cancelled before that, so they must come again."""
+        try:
+            if not await self._available(self._handler, items):
+                return False
+        except Exception as problem:  # noqa: BLE001 - whatever a handler raises, its queue goes on
+            log.warning("handler_failed", queue=self._queue, items=len(items), problem=repr(problem))
+            for item in items:
+                if not await self._alone(item, problem if len(items) == 1 else None):
+                    return False
+        return True
+
+    async def park(self, body: bytes, reason: str, attempts: int) -> bool:
+        """Put away what cannot be handled; waits until the bus has it. False: cancelled before that."""
+        log.error("message_parked", queue=self._queue, reason=reason, attempts=attempts)
+        parked = Parked(
+            queue=self._queue, body=body[:PARKED_BYTES], reason=reason, attempts=attempts, parked_at=rfc3339(self._clock.now())
+        )
+        return await self._available(self._park, parked)
+
+    async def _alone(self, item: Any, problem: Exception | None) -> bool:
+        """`problem`: how the first attempt of this item alone has failed, if there was one."""
+        attempts = 0 if problem is None else 1
+        while attempts < ATTEMPTS:
+            if attempts and await self._pause(FIRST_PAUSE_SECONDS * 2**attempts):
+                return False
+            try:
+                return await self._available(self._handler, [item])
+            except Exception as again:  # noqa: BLE001 - counted, and parked with its reason in the end
+                problem = again
+                attempts += 1
+        log.error("item_failed", queue=self._queue, exc_info=problem)
+        return await self.park(msgspec.json.encode(item), f"{type(problem).__name__}: {problem}", attempts)
+
+    async def _available(self, call: Callable[[Any], Awaitable[None]], argument: Any) -> bool:
+        """Call until it no longer says `Unavailable`. False: cancelled meanwhile."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await call(argument)
+            except Unavailable as problem:
+                log.warning("handler_waits", queue=self._queue, reason=str(problem), again_in_seconds=pause)
+                if await self._pause(pause):
+                    return False
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            else:
+                return True
+
+    async def _pause(self, seconds: float) -> bool:
+        """Whether the delivery was cancelled."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.cancelled.wait()
+        except TimeoutError:
+            return False
+        return True

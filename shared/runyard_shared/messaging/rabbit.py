@@ -1,0 +1,261 @@
+"""The bus on RabbitMQ.
+
+Keeps one connection alive and tells the parts that live on it (a `Sender` for each queue, a `Consumer` for each subscription)
+when it is there and when it is gone. Each new connection is built up the same way as the first: topology, channels, consumers,
+then what was not confirmed is sent again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import structlog
+from aio_pika.exceptions import AMQPError
+
+from runyard_shared.clock import Clock, SystemClock
+from runyard_shared.contracts.jobs import Parked
+from runyard_shared.errors import Conflict, Unavailable
+from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, WireClosed
+from runyard_shared.messaging.amqp.consumer import Consumer, Declare
+from runyard_shared.messaging.amqp.declare import declare_own_queue, declare_topology, listener_queue, qualified
+from runyard_shared.messaging.amqp.frames import publish_head
+from runyard_shared.messaging.amqp.sender import Sender, encoded_lists
+from runyard_shared.messaging.amqp.wire import Wire
+from runyard_shared.messaging.bus import Handler, Subscription
+from runyard_shared.messaging.delivery import Delivery
+from runyard_shared.messaging.topology import PARKED, TOPOLOGY, Topology
+
+log = structlog.get_logger(__name__)
+
+CONNECT_SECONDS: Final = 10
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 2.0
+LOCKED: Final = 405
+"""The broker's code for a queue that belongs to another connection."""
+
+
+class RabbitBus:
+    """`namespace` keeps installations on one broker apart. `send_timeout_seconds`: how long `send` and subscriptions wait for
+    a broker that is away before they raise `Unavailable`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str = "",
+        send_timeout_seconds: float = 30,
+        topology: Topology = TOPOLOGY,
+        clock: Clock | None = None,
+    ) -> None:
+        self._url = url
+        self._namespace = namespace
+        self._patience = send_timeout_seconds
+        self._topology = topology
+        self._clock = clock or SystemClock()
+        self._trouble: str | None = "not connected yet"
+        self._wire: Wire | None = None
+        self._plain: Channel | None = None
+        """For what is published without a confirmation."""
+        self._safe: Channel | None = None
+        self._up = asyncio.Event()
+        self._attaching = asyncio.Lock()
+        """A consumer is attached either by its subscription or by a new connection, not by both."""
+        self._senders: dict[str, Sender] = {}
+        self._consumers: list[Consumer] = []
+        self._callbacks: list[Callable[[], Awaitable[None]]] = []
+        self._keeper: asyncio.Task[None] | None = None
+        self._calling_back: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises `Unavailable` if there is no broker within `send_timeout_seconds`."""
+        self._keeper = asyncio.create_task(self._keep_connected())
+        try:
+            await self._until_up()
+        except Unavailable:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        for consumer in list(self._consumers):
+            await consumer.cancel()
+        for task in (self._keeper, self._calling_back):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
+        self._keeper = None
+        for sender in self._senders.values():
+            sender.fail("the bus was closed")
+        if self._wire is not None:
+            wire, self._wire = self._wire, None
+            await wire.close()
+        self._lost("the bus was closed")
+
+    @property
+    def trouble(self) -> str | None:
+        if self._trouble is None and self._wire is not None and self._wire.blocked is not None:
+            return f"RabbitMQ takes no messages: {self._wire.blocked}"
+        return self._trouble or next((consumer.trouble for consumer in self._consumers if consumer.trouble), None)
+
+    async def send(self, queue: str, items: Sequence[Any]) -> None:
+        if not items:
+            return
+        sender = self._senders.get(queue) or self._new_sender(queue)
+        try:
+            await sender.send(items, self._patience)
+        except TimeoutError:
+            why = self.trouble or "it does not answer"
+            raise Unavailable(f"RabbitMQ took nothing for {queue} in {self._patience:g} s: {why}") from None
+
+    async def consume(self, queue: str, item_type: Any, handler: Handler[Any], *, max_items: int = 256) -> Subscription:
+        name = self._known(queue)
+
+        async def declare(_: Channel) -> str:
+            return name
+
+        return await self._subscribe(queue, declare, item_type, handler, max_items)
+
+    async def broadcast(self, exchange: str, items: Sequence[Any]) -> None:
+        await self._publish(qualified(self._namespace, exchange), "", items)
+
+    async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
+        name = qualified(self._namespace, exchange)
+
+        async def declare(channel: Channel) -> str:
+            queue = listener_queue(name)
+            await declare_own_queue(channel, queue, max_waiting=max_waiting, exchange=name)
+            return queue
+
+        return await self._subscribe(exchange, declare, item_type, handler, 256)
+
+    async def post(self, mailbox: str, items: Sequence[Any]) -> None:
+        await self._publish("", qualified(self._namespace, mailbox), items)
+
+    async def open_mailbox(self, mailbox: str, item_type: Any, handler: Handler[Any]) -> Subscription:
+        name = qualified(self._namespace, mailbox)
+
+        async def declare(channel: Channel) -> str:
+            await declare_own_queue(channel, name, max_waiting=10_000)
+            return name
+
+        try:
+            return await self._subscribe(mailbox, declare, item_type, handler, 256)
+        except ChannelClosed as problem:
+            if problem.code == LOCKED:
+                raise Conflict(
+                    "mailbox_taken", f"another process has the mailbox {mailbox}: stop it, or use another name"
+                ) from None
+            raise
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self._callbacks.append(callback)
+
+    # --- the connection
+
+    async def _keep_connected(self) -> None:
+        pause, again = FIRST_PAUSE_SECONDS, False
+        while True:
+            try:
+                wire = await self._connect()
+            except (OSError, AMQPError, WireClosed, ChannelClosed, TimeoutError) as problem:
+                self._trouble = f"RabbitMQ cannot be reached: {problem or type(problem).__name__}"
+                log.warning("broker_unreachable", problem=str(problem), again_in_seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                continue
+            pause = FIRST_PAUSE_SECONDS
+            if again:
+                log.info("broker_reconnected")
+                self._calling_back = asyncio.create_task(self._call_back())
+            again = True
+            await asyncio.wait([wire.closed])
+            self._lost(wire.closed.result())
+            log.warning("broker_lost", reason=wire.closed.result())
+
+    async def _connect(self) -> Wire:
+        wire = await Wire.connect(self._url, timeout_seconds=CONNECT_SECONDS)
+        try:
+            await declare_topology(self._url, self._namespace, self._topology)
+            async with self._attaching:
+                self._plain = await wire.open_channel()
+                self._safe = await wire.open_channel(confirms=True)
+                for consumer in list(self._consumers):
+                    await consumer.attach(wire)
+                self._wire = wire
+        except BaseException:
+            wire.abort("the connection could not be set up")
+            raise
+        for sender in self._senders.values():
+            sender.attach(self._safe)
+        self._trouble = None
+        self._up.set()
+        return wire
+
+    def _lost(self, reason: str) -> None:
+        self._trouble = f"RabbitMQ is away: {reason}"
+        self._up.clear()
+        self._wire = self._plain = self._safe = None
+        for sender in self._senders.values():
+            sender.detach()
+
+    async def _call_back(self) -> None:
+        for callback in self._callbacks:
+            try:
+                await callback()
+            except Exception:
+                log.exception("reconnect_callback_failed")
+
+    async def _until_up(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._up.wait()
+        except TimeoutError:
+            raise Unavailable(self.trouble or "RabbitMQ does not answer") from None
+
+    # --- what lives on it
+
+    def _known(self, queue: str) -> str:
+        if queue not in self._topology.queues:
+            raise ValueError(f"no queue {queue} in the topology")
+        return qualified(self._namespace, queue)
+
+    def _new_sender(self, queue: str) -> Sender:
+        sender = self._senders[queue] = Sender(self._known(queue))
+        if self._safe is not None:
+            sender.attach(self._safe)
+        return sender
+
+    async def _subscribe(
+        self, name: str, declare: Declare, item_type: Any, handler: Handler[Any], max_items: int
+    ) -> Subscription:
+        delivery = Delivery(name, handler, self._park, self._clock)
+        consumer = Consumer(declare, item_type, delivery, max_items, self._forget)
+        while True:
+            await self._until_up()
+            async with self._attaching:
+                if self._wire is not None:
+                    try:
+                        await consumer.attach(self._wire)
+                    except WireClosed as problem:
+                        log.debug("subscribing_again", queue=name, reason=str(problem))
+                    else:
+                        self._consumers.append(consumer)
+                        return consumer
+            await asyncio.sleep(0)
+
+    def _forget(self, consumer: Consumer) -> None:
+        if consumer in self._consumers:
+            self._consumers.remove(consumer)
+
+    async def _publish(self, exchange: str, routing_key: str, items: Sequence[Any]) -> None:
+        for body, _ in encoded_lists(items):
+            wire, channel = self._wire, self._plain
+            if wire is None or channel is None:
+                return
+            try:
+                channel.publish(publish_head(channel.number, exchange, routing_key, False), b"[" + body + b"]")
+            except WireClosed:
+                return
+            await wire.writable()
+
+    async def _park(self, parked: Parked) -> None:
+        await self.send(PARKED, [parked])
