@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from msgspec.json import encode
 
-from runyard_shared.errors import Invalid, Unavailable
+from runyard_shared.errors import Invalid
 from runyard_shared.messaging.amqp.channel import Channel, WireClosed
 from runyard_shared.messaging.amqp.frames import publish_head
+from runyard_shared.messaging.call import Call
 
 MAX_ITEMS: Final = 256
 MAX_BYTES: Final = 256 * 1024
@@ -37,39 +38,20 @@ def encoded_lists(items: Sequence[Any]) -> Iterator[tuple[bytes, int]]:
         yield from encoded_lists(items[middle:])
 
 
-class _Call:
-    """One call of `send`: done when the last of its lists is confirmed."""
-
-    __slots__ = ("future", "lists")
-
-    def __init__(self, lists: int) -> None:
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.lists = lists
-
-    def settle(self, problem: str | None) -> None:
-        self.lists -= 1
-        if self.future.done():
-            return
-        if problem is not None:
-            self.future.set_exception(Unavailable(problem))
-        elif self.lists == 0:
-            self.future.set_result(None)
-
-
 class Sender:
     def __init__(self, queue: str) -> None:
         self._queue = queue
         self._channel: Channel | None = None
         self._head = b""
-        self._waiting: deque[tuple[bytes, int, _Call]] = deque()
-        self._under_way: list[_Call] = []
+        self._waiting: deque[tuple[bytes, int, Call]] = deque()
+        self._under_way: list[Call] = []
         self._body = b""
         self._flush_planned = False
 
     async def send(self, items: Sequence[Any], timeout_seconds: float) -> None:
         """Returns when all are confirmed. Raises `TimeoutError`, `Unavailable` (no such queue), `Invalid` (too large)."""
         lists = list(encoded_lists(items))
-        call = _Call(len(lists))
+        call = Call(len(lists))
         self._waiting.extend((body, count, call) for body, count in lists)
         if not self._flush_planned and not self._under_way:
             # At the end of this turn of the loop, so that all who send in it share a message.

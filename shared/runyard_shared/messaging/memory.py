@@ -1,0 +1,207 @@
+"""The bus within one process, for standalone and for tests of anything that needs one.
+
+Items are passed as they are: they are immutable. There is no broker to keep them, so `send` returns only when the handler has
+returned, and whoever sends waits as long as the consumer is slow: that bounds what waits here.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, get_args
+
+import msgspec
+
+from runyard_shared.clock import Clock, SystemClock
+from runyard_shared.contracts.jobs import Parked
+from runyard_shared.errors import Conflict
+from runyard_shared.messaging.bus import Handler, Subscription
+from runyard_shared.messaging.call import Call
+from runyard_shared.messaging.delivery import Delivery
+from runyard_shared.messaging.topology import PARKED, TOPOLOGY, Topology
+
+MAX_ITEMS: Final = 256
+MAX_WAITING: Final = 10_000
+
+
+class MemoryBus:
+    def __init__(self, *, topology: Topology = TOPOLOGY, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._queues = {name: _Queue() for name in topology.queues}
+        self._queues[PARKED] = _Queue(MAX_WAITING)
+        self._listeners: dict[str, list[_Queue]] = {name: [] for name in topology.exchanges}
+        self._mailboxes: dict[str, _Queue] = {}
+        self._consumers: list[_Consumer] = []
+
+    async def open(self) -> None:
+        """There is nothing to connect to."""
+
+    async def close(self) -> None:
+        for consumer in list(self._consumers):
+            await consumer.cancel()
+        for queue in self._queues.values():
+            queue.fail("the bus was closed")
+
+    @property
+    def trouble(self) -> str | None:
+        return None
+
+    async def send(self, queue: str, items: Sequence[Any]) -> None:
+        """Returns when the items are handled; waits for a consumer if there is none yet."""
+        if items:
+            lists = [items[start : start + MAX_ITEMS] for start in range(0, len(items), MAX_ITEMS)]
+            call = Call(len(lists))
+            for each in lists:
+                self._queue(queue).put(each, call)
+            await call.future
+
+    async def consume(self, queue: str, item_type: Any, handler: Handler[Any], *, max_items: int = 256) -> Subscription:
+        return self._subscribe(queue, self._queue(queue), item_type, handler, max_items, lambda: None)
+
+    async def broadcast(self, exchange: str, items: Sequence[Any]) -> None:
+        for listener in self._listeners[exchange]:
+            listener.put(items)
+
+    async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
+        listeners, own = self._listeners[exchange], _Queue(max_waiting)
+        listeners.append(own)
+        return self._subscribe(exchange, own, item_type, handler, MAX_ITEMS, lambda: listeners.remove(own))
+
+    async def post(self, mailbox: str, items: Sequence[Any]) -> None:
+        own = self._mailboxes.get(mailbox)
+        if own is not None:
+            own.put(items)
+
+    async def open_mailbox(self, mailbox: str, item_type: Any, handler: Handler[Any]) -> Subscription:
+        if mailbox in self._mailboxes:
+            raise Conflict("mailbox_taken", f"the mailbox {mailbox} is open already: close it, or use another name")
+        own = self._mailboxes[mailbox] = _Queue(MAX_WAITING)
+        return self._subscribe(mailbox, own, item_type, handler, MAX_ITEMS, lambda: self._mailboxes.pop(mailbox))
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """This bus is never away, so it never calls back."""
+
+    def _queue(self, name: str) -> "_Queue":
+        if name not in self._queues:
+            raise ValueError(f"no queue {name} in the topology")
+        return self._queues[name]
+
+    def _subscribe(
+        self, name: str, queue: "_Queue", item_type: Any, handler: Handler[Any], max_items: int, ended: Callable[[], object]
+    ) -> "_Consumer":
+        delivery = Delivery(name, handler, self._park, self._clock)
+
+        def forget() -> None:
+            self._consumers.remove(consumer)
+            ended()
+
+        consumer = _Consumer(queue, _Reader(item_type), delivery, max_items, forget)
+        self._consumers.append(consumer)
+        return consumer
+
+    async def _park(self, parked: Parked) -> None:
+        self._queues[PARKED].put([parked])
+
+
+class _Queue:
+    """Waiting lists in order. The first of its consumers is the active one; the others stand by."""
+
+    def __init__(self, max_waiting: int | None = None) -> None:
+        self.consumers: list[_Consumer] = []
+        self._waiting: deque[tuple[Sequence[Any], Call | None]] = deque(maxlen=max_waiting)  # full, it drops the oldest
+
+    def put(self, items: Sequence[Any], call: Call | None = None) -> None:
+        self._waiting.append((items, call))
+        self.wake()
+
+    def wake(self) -> None:
+        if self.consumers:
+            self.consumers[0].arrived.set()
+
+    def take(self, max_items: int) -> list[tuple[Sequence[Any], Call | None]]:
+        taken: list[tuple[Sequence[Any], Call | None]] = []
+        count = 0
+        while self._waiting and count < max_items:
+            items, call = self._waiting.popleft()
+            if call is None or not call.future.done():  # nobody waits for what was cancelled
+                taken.append((items, call))
+                count += len(items)
+        return taken
+
+    def give_back(self, taken: list[tuple[Sequence[Any], Call | None]]) -> None:
+        self._waiting.extendleft(reversed(taken))
+
+    def fail(self, reason: str) -> None:
+        while self._waiting:
+            _, call = self._waiting.popleft()
+            if call is not None:
+                call.settle(reason)
+
+
+class _Consumer:
+    def __init__(
+        self, queue: _Queue, reader: "_Reader", delivery: Delivery, max_items: int, ended: Callable[[], object]
+    ) -> None:
+        self.arrived = asyncio.Event()
+        self._queue = queue
+        self._reader = reader
+        self._delivery = delivery
+        self._max_items = max_items
+        self._ended = ended
+        queue.consumers.append(self)
+        queue.wake()
+        self._loop = asyncio.create_task(self._run())
+
+    async def cancel(self) -> None:
+        """Take nothing more, and wait for the handler that is under way."""
+        if self not in self._queue.consumers:
+            return
+        self._delivery.cancelled.set()
+        self.arrived.set()
+        await self._loop
+        self._queue.consumers.remove(self)
+        self._queue.wake()
+        self._ended()
+
+    async def _run(self) -> None:
+        while True:
+            await self.arrived.wait()
+            self.arrived.clear()
+            while not self._delivery.cancelled.is_set() and (taken := self._queue.take(self._max_items)):
+                items = taken[0][0] if len(taken) == 1 else [item for items, _ in taken for item in items]
+                if not await self._deliver(items):
+                    self._queue.give_back(taken)
+                    return
+                for _, call in taken:
+                    if call is not None:
+                        call.settle()
+            if self._delivery.cancelled.is_set():
+                return
+
+    async def _deliver(self, items: Sequence[Any]) -> bool:
+        items, unreadable = self._reader.read(items)
+        for body, reason in unreadable:
+            if not await self._delivery.park(body, reason, 0):
+                return False
+        return not items or await self._delivery.deliver(items)
+
+
+class _Reader:
+    """Holds senders to the type of the queue, as a broker's consumer would by decoding."""
+
+    def __init__(self, item_type: Any) -> None:
+        self._types = frozenset(get_args(item_type) or (item_type,))
+        self._decoder = msgspec.json.Decoder(item_type)
+
+    def read(self, items: Sequence[Any]) -> tuple[Sequence[Any], list[tuple[bytes, str]]]:
+        """The items of the right type, and the bodies of the others with the reason."""
+        if all(type(item) in self._types for item in items):
+            return items, []
+        good: list[Any] = []
+        unreadable: list[tuple[bytes, str]] = []
+        for item in items:
+            body = msgspec.json.encode(item)
+            try:
+                good.append(self._decoder.decode(body))
+            except msgspec.DecodeError as problem:
+                unreadable.append((body, f"not readable: {problem}"))
+        return good, unreadable
