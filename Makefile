@@ -18,10 +18,10 @@ run: sync
 	@exec $(PYTHON) -m runyard_standalone
 
 up: sync
-	@exec $(PYTHON) -m runyard_standalone.distributed up
+	@exec $(PYTHON) -m runyard_standalone.up up
 
 down: sync
-	@exec $(PYTHON) -m runyard_standalone.distributed down
+	@exec $(PYTHON) -m runyard_standalone.up down
 
 bench: sync
 	@exec $(PYTHON) -m runyard_bench

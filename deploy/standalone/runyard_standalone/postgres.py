@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from urllib.parse import quote
 
 import psutil
 
+from runyard_standalone.ports import first_free
 from runyard_standalone.postgres_binaries import Account, binaries_for, unprivileged_account
 from runyard_standalone.processes import still_there
 
@@ -191,7 +191,7 @@ class EmbeddedPostgres:
 
     def _launch(self, bin_directory: Path, account: Account | None) -> bool:
         """Starts the server and waits until it is ready; False if it ended by itself (the port was taken meanwhile, say)."""
-        settings = {**self._settings, "port": str(self._wanted_port or _free_port())}
+        settings = {**self._settings, "port": str(self._wanted_port or first_free(0))}
         command: list[Path | str] = [bin_directory / "postgres", "-D", _as_the_server_sees(self._cluster, account)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         if self.log_path.exists() and self.log_path.stat().st_size > LOG_LIMIT_BYTES:
@@ -298,10 +298,3 @@ def _identity(account: Account | None, cluster: Path) -> dict[str, Any]:
 def _as_the_server_sees(cluster: Path, account: Account | None) -> str:
     own_directory = Path("/proc/self/cwd")
     return str(own_directory if account and own_directory.exists() else cluster)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

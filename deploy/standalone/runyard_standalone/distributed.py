@@ -1,0 +1,230 @@
+"""The distributed form on one machine: a process for each service and agent, over a private RabbitMQ and PostgreSQL.
+
+`make up` and `make down` are this module's commands; the acceptance tests, the chaos tests and the benchmark use `Deployment`.
+All that is known of a running system is in its directory, so whoever comes later can go on with it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from runyard_standalone.ports import HOST, USUAL_PORT, first_free
+from runyard_standalone.postgres import EmbeddedPostgres
+from runyard_standalone.processes import runs, still_there
+from runyard_standalone.rabbitmq import RabbitNode
+from runyard_standalone.token import admin_token
+
+SERVICES = ("orchestrator", "dispatcher", "projections", "gateway")
+READY_SECONDS = 120.0
+STOP_SECONDS = 40.0
+
+
+class NotReady(RuntimeError):
+    """A process ended by itself, or the system did not get ready in time; the message has the end of the logs."""
+
+
+class Deployment:
+    """A running system, or one to be started, in `directory`.
+
+    `environment` is added to that of every process (`RUNYARD_HEARTBEAT_SECONDS=1`). With `database_url` or `amqp_url` the
+    server is somebody else's, and is neither started nor stopped here. Blocks; nothing here is async.
+    """
+
+    def __init__(
+        self,
+        directory: Path | str,
+        *,
+        agents: int = 2,
+        port: int | None = None,
+        token: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        database_url: str | None = None,
+        amqp_url: str | None = None,
+    ) -> None:
+        self.directory = Path(directory).absolute()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.names = (*SERVICES, *(f"agent-{number}" for number in range(1, agents + 1)))
+        self.postgres = None if database_url else EmbeddedPostgres(self.directory / "postgres")
+        self.rabbit = None if amqp_url else RabbitNode(self.directory / "rabbitmq")
+        self.token = admin_token(self.directory, token)
+        self._database_url = database_url
+        self._amqp_url = amqp_url
+        self._wanted_port = port
+        self._environment = dict(environment or {})
+        self._state_path = self.directory / "processes.json"
+        self._state: dict[str, Any] = json.loads(self._state_path.read_text()) if self._state_path.exists() else {}
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:8080`; the same over restarts."""
+        return f"http://{HOST}:{self._state['port']}"
+
+    @property
+    def database_url(self) -> str:
+        return self._database_url or (self.postgres.dsn if self.postgres else "")
+
+    @property
+    def amqp_url(self) -> str:
+        return self._amqp_url or (self.rabbit.amqp_url if self.rabbit else "")
+
+    @property
+    def running(self) -> dict[str, int]:
+        """The process id of every service and agent that runs, by name."""
+        return {name: process.pid for name in self.names if (process := self.process(name)) is not None}
+
+    def process(self, name: str) -> psutil.Process | None:
+        """The process as we started it; None when it has ended."""
+        if name not in self._state:
+            return None
+        pid, created = self._state[name]
+        for child in self._children:
+            child.poll()
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(pid)
+            # the pid alone may have become somebody else's
+            if abs(process.create_time() - created) < 1 and runs(process):
+                return process
+        return None
+
+    def log_path(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
+
+    def start(self) -> None:
+        """Starts what does not run, and returns when the API answers and every agent is online."""
+        self._choose_port()
+        self.start_servers()
+        for name in self.names:
+            self.start_process(name)
+        self.wait_until_ready()
+
+    def start_servers(self) -> None:
+        """Starts PostgreSQL and RabbitMQ side by side, as far as they are ours and do not run."""
+        starts: list[Callable[[], object]] = []
+        if self.postgres and not self.postgres.running:
+            starts.append(self.postgres.start)
+        if self.rabbit and not self.rabbit.running:
+            starts.append(self.rabbit.start)
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(start) for start in starts]:
+                done.result()
+
+    def start_process(self, name: str) -> None:
+        """Starts one service or agent, unless it runs; does not wait for it."""
+        if self.process(name) is not None:
+            return
+        package = "agent" if name.startswith("agent-") else name
+        with self.log_path(name).open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", f"runyard_{package}"],
+                env=self._environment_of(name),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._children.append(child)
+        self._state[name] = [child.pid, psutil.Process(child.pid).create_time()]
+        self._save()
+
+    def stop(self) -> None:
+        """Ends everything in good order: first nothing new comes in, at last the servers are stopped."""
+        self.stop_processes(["gateway"])
+        self.stop_processes([name for name in self.names if name not in SERVICES])
+        self.stop_processes(["orchestrator", "dispatcher", "projections"])
+        if self.rabbit:
+            self.rabbit.stop()
+        if self.postgres:
+            self.postgres.stop()
+
+    def stop_processes(self, names: Iterable[str]) -> None:
+        """Asks them to end (SIGTERM), and kills those that do not."""
+        self._end([process for name in names if (process := self.process(name))], signal.SIGTERM)
+
+    def kill(self, name: str) -> None:
+        """`kill -9` of one service or agent; `start_process` starts it again."""
+        self._end([process for process in [self.process(name)] if process], signal.SIGKILL)
+
+    def kill_everything(self) -> None:
+        """`kill -9` of all processes and servers: for tests that throw the directory away."""
+        self._end([process for name in self.names if (process := self.process(name))], signal.SIGKILL)
+        if self.rabbit:
+            self.rabbit.kill()
+        if self.postgres:
+            self.postgres.kill()
+
+    def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Raises `NotReady` when a process has ended, or after `seconds`."""
+        agents = len(self.names) - len(SERVICES)
+        deadline = time.monotonic() + seconds
+        headers = {"authorization": f"Bearer {self.token}"}
+        with httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=5) as http:
+            while (trouble := _trouble(http, agents)) is not None:
+                if dead := set(self.names) - set(self.running):
+                    raise NotReady("\n".join(f"{name} ended by itself:\n{self.log_tail(name)}" for name in sorted(dead)))
+                if time.monotonic() > deadline:
+                    raise NotReady(f"not ready after {seconds:g} s: {trouble}\n{self.log_tail('gateway')}")
+                time.sleep(0.05)
+
+    def log_tail(self, name: str) -> str:
+        path = self.log_path(name)
+        return "\n".join(path.read_text(errors="replace").splitlines()[-20:]) if path.exists() else ""
+
+    def _environment_of(self, name: str) -> dict[str, str]:
+        own = {
+            "RUNYARD_DATABASE_URL": self.database_url,
+            "RUNYARD_AMQP_URL": self.amqp_url,
+            "RUNYARD_HOST": HOST,
+            "RUNYARD_PORT": str(self._state["port"]),
+            "RUNYARD_ADMIN_TOKEN": self.token,
+            "RUNYARD_AGENT_NAME": name,
+        }
+        if name not in SERVICES:
+            # an agent has no business with the database
+            own = {key: own[key] for key in ("RUNYARD_AMQP_URL", "RUNYARD_AGENT_NAME")}
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("RUNYARD_")}
+        return {**inherited, **own, **self._environment}
+
+    def _end(self, processes: list[psutil.Process], sig: signal.Signals) -> None:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(sig)
+        for process in still_there(processes, STOP_SECONDS):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        still_there(processes, STOP_SECONDS)
+        self._children = [child for child in self._children if child.poll() is None]
+
+    def _choose_port(self) -> None:
+        """The one asked for; else the one of last time, or the usual one, if it is free."""
+        if self.process("gateway") is None:
+            self._state["port"] = self._wanted_port or first_free(self._state.get("port", USUAL_PORT), 0)
+            self._save()
+
+    def _save(self) -> None:
+        draft = self._state_path.with_suffix(".draft")
+        draft.write_text(json.dumps(self._state))
+        draft.replace(self._state_path)
+
+
+def _trouble(http: httpx.Client, agents: int) -> str | None:
+    """What is missing, in words; None when the API is ready and that many agents are online."""
+    try:
+        ready = http.get("/readyz")
+        if ready.is_error:
+            return ready.text
+        online = [agent for agent in http.get("/api/v1/agents").json().get("items", []) if agent["status"] == "online"]
+    except httpx.TransportError as error:
+        return str(error)
+    return None if len(online) >= agents else f"{len(online)} of {agents} agents are online"

@@ -1,0 +1,23 @@
+"""What standalone can be told from outside: the only reader of the environment (`RUNYARD_…`)."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+"""Of the working copy that this package is installed from."""
+
+
+class Settings(BaseSettings):
+    """Field `data_dir` is read from `RUNYARD_DATA_DIR`, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore")
+
+    data_dir: Path = Path(".runyard")
+    port: int | None = Field(default=None, ge=0, le=65535, description="Default: 8080, or a free one if that is taken")
+    admin_token: SecretStr | None = Field(
+        default=None, min_length=1, description="Default: made once and kept in the data directory"
+    )
+    demo: bool = Field(default=True, description="Apply the examples and run the first of them")
+    examples_dir: Path = EXAMPLES

@@ -1,0 +1,38 @@
+"""`make up` and `make down`: the distributed form, detached, in `.runyard/up`."""
+
+import argparse
+import sys
+
+from runyard_standalone.distributed import Deployment, NotReady
+from runyard_standalone.postgres import PostgresError
+from runyard_standalone.rabbitmq_install import NoRabbitMQ
+from runyard_standalone.settings import Settings
+
+
+def main() -> int:
+    """Environment: RUNYARD_DATA_DIR (default .runyard), RUNYARD_PORT (8080 or a free one), RUNYARD_ADMIN_TOKEN."""
+    parser = argparse.ArgumentParser(prog="runyard_standalone.up", description=main.__doc__)
+    parser.add_argument("command", choices=["up", "down"])
+    arguments = parser.parse_args()
+    settings = Settings()
+    token = settings.admin_token.get_secret_value() if settings.admin_token else None
+    deployment = Deployment(settings.data_dir / "up", port=settings.port, token=token)
+    if arguments.command == "down":
+        deployment.stop()
+        print("Runyard is down; its data stays in", deployment.directory)
+        return 0
+    print(f"Starting PostgreSQL, RabbitMQ and {len(deployment.names)} processes …", flush=True)
+    try:
+        deployment.start()
+    except (NotReady, NoRabbitMQ, PostgresError) as trouble:
+        print(trouble, file=sys.stderr)
+        return 1
+    print(f"Address  {deployment.url}")
+    print(f"Token    {deployment.token}")
+    print(f"Logs     {deployment.directory}/*.log")
+    print("`make down` stops it.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
