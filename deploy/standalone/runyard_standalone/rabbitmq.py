@@ -53,6 +53,12 @@ class RabbitNode:
     def running(self) -> bool:
         return self._process("server") is not None
 
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server (the Erlang VM), None when it does not run."""
+        process = self._process("server")
+        return process.pid if process else None
+
     def start(self) -> str:
         """Start the node, or find it running; returns `amqp_url` once it answers. Raises `NoRabbitMQ`."""
         if self.running:
