@@ -65,24 +65,23 @@ async def test_a_stream_that_does_not_exist_is_empty(log: Log) -> None:
 
 
 async def test_a_reader_never_sees_a_position_before_the_one_below_it(log: Log, postgres_url: str) -> None:
-    stores, writers, rounds, size = 6, 8, 12, 3
+    sizes, writers, rounds = (1, 2, 3, 40, 80), 3, 25  # short and long commits side by side: those overtake each other
     reader = TailingReader()
 
-    async def write(store: Log) -> None:
+    async def write(store: Log, size: int) -> None:
         stream = new_id()
         for number in range(rounds):
             await store.append(stream, number * size, *("n" * size))
 
     async def tail() -> None:
-        while reader.position < stores * writers * rounds * size:
-            reader.take(row.position for row in await log.store.read(reader.position, 50))
+        while reader.position < sum(sizes) * writers * rounds:
+            reader.take(row.position for row in await log.store.read(reader.position, 500))
 
-    async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
-        others = [await stack.enter_async_context(open_log(postgres_url)) for _ in range(stores)]
-        tail_task = tasks.create_task(tail())
-        await asyncio.gather(*(write(other) for other in others for _ in range(writers)))
-        await tail_task
-    assert await log.store.head() == reader.position
+    async with AsyncExitStack() as stack, asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        others = [await stack.enter_async_context(open_log(postgres_url)) for _ in sizes]
+        tasks.create_task(tail())
+        await asyncio.gather(*(write(other, size) for other, size in zip(others, sizes, strict=True) for _ in range(writers)))
+    assert reader.position == await log.store.head()
 
 
 async def test_the_reader_above_would_notice_positions_from_a_sequence(postgres_url: str) -> None:
