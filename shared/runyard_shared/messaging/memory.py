@@ -26,8 +26,7 @@ MAX_WAITING: Final = 10_000
 class MemoryBus:
     def __init__(self, *, topology: Topology = TOPOLOGY, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._queues = {name: _Queue() for name in topology.queues}
-        self._queues[PARKED] = _Queue(MAX_WAITING)
+        self._queues = {name: _Queue(name, MAX_WAITING if name == PARKED else None) for name in topology.queues}
         self._listeners: dict[str, list[_Queue]] = {name: [] for name in topology.exchanges}
         self._mailboxes: dict[str, _Queue] = {}
         self._consumers: list[_Consumer] = []
@@ -39,19 +38,20 @@ class MemoryBus:
         for consumer in list(self._consumers):
             await consumer.cancel()
         for queue in self._queues.values():
-            queue.fail("the bus was closed")
+            queue.abandon()
 
     @property
     def trouble(self) -> str | None:
         return None
 
     async def send(self, queue: str, items: Sequence[Any]) -> None:
-        """Returns when the items are handled; waits for a consumer if there is none yet."""
+        """Returns when the items are handled. Waits for the first consumer of the queue; when the last one has gone, raises
+        `Unavailable`, so that what is being stopped never waits for what has stopped already."""
         if items:
             lists = [items[start : start + MAX_ITEMS] for start in range(0, len(items), MAX_ITEMS)]
             call = Call(len(lists))
             for each in lists:
-                self._queue(queue).put(each, call)
+                self._queue(queue).send(each, call)
             await call.future
 
     async def consume(self, queue: str, item_type: Any, handler: Handler[Any], *, max_items: int = 256) -> Subscription:
@@ -59,22 +59,22 @@ class MemoryBus:
 
     async def broadcast(self, exchange: str, items: Sequence[Any]) -> None:
         for listener in self._listeners[exchange]:
-            listener.put(items)
+            listener.put(list(items))
 
     async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
-        listeners, own = self._listeners[exchange], _Queue(max_waiting)
+        listeners, own = self._listeners[exchange], _Queue(exchange, max_waiting)
         listeners.append(own)
         return self._subscribe(exchange, own, item_type, handler, MAX_ITEMS, lambda: listeners.remove(own))
 
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
         own = self._mailboxes.get(mailbox)
         if own is not None:
-            own.put(items)
+            own.put(list(items))
 
     async def open_mailbox(self, mailbox: str, item_type: Any, handler: Handler[Any]) -> Subscription:
         if mailbox in self._mailboxes:
             raise Conflict("mailbox_taken", f"the mailbox {mailbox} is open already: close it, or use another name")
-        own = self._mailboxes[mailbox] = _Queue(MAX_WAITING)
+        own = self._mailboxes[mailbox] = _Queue(mailbox, MAX_WAITING)
         return self._subscribe(mailbox, own, item_type, handler, MAX_ITEMS, lambda: self._mailboxes.pop(mailbox))
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
@@ -105,17 +105,47 @@ class MemoryBus:
 class _Queue:
     """Waiting lists in order. The first of its consumers is the active one; the others stand by."""
 
-    def __init__(self, max_waiting: int | None = None) -> None:
-        self.consumers: list[_Consumer] = []
+    def __init__(self, name: str, max_waiting: int | None) -> None:
+        self._name = name
+        self._abandoned = False
+        self._consumers: list[_Consumer] = []
         self._waiting: deque[tuple[Sequence[Any], Call | None]] = deque(maxlen=max_waiting)  # full, it drops the oldest
 
     def put(self, items: Sequence[Any], call: Call | None = None) -> None:
         self._waiting.append((items, call))
-        self.wake()
+        self._wake()
 
-    def wake(self) -> None:
-        if self.consumers:
-            self.consumers[0].arrived.set()
+    def send(self, items: Sequence[Any], call: Call) -> None:
+        """As `put`, but somebody waits."""
+        if self._abandoned:
+            call.settle(f"nobody consumes {self._name} any more")
+        else:
+            self.put(items, call)
+
+    def add(self, consumer: "_Consumer") -> None:
+        self._consumers.append(consumer)
+        self._abandoned = False
+        self._wake()
+
+    def remove(self, consumer: "_Consumer") -> None:
+        self._consumers.remove(consumer)
+        if self._consumers:
+            self._wake()
+        else:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Nobody will handle what waits: whoever sent it is told."""
+        self._abandoned = True
+        kept = [entry for entry in self._waiting if entry[1] is None]
+        waiting, self._waiting = self._waiting, deque(kept, self._waiting.maxlen)
+        for _, call in waiting:
+            if call is not None:
+                call.settle(f"nobody consumes {self._name} any more")
+
+    def _wake(self) -> None:
+        if self._consumers:
+            self._consumers[0].arrived.set()
 
     def take(self, max_items: int) -> list[tuple[Sequence[Any], Call | None]]:
         taken: list[tuple[Sequence[Any], Call | None]] = []
@@ -130,12 +160,6 @@ class _Queue:
     def give_back(self, taken: list[tuple[Sequence[Any], Call | None]]) -> None:
         self._waiting.extendleft(reversed(taken))
 
-    def fail(self, reason: str) -> None:
-        while self._waiting:
-            _, call = self._waiting.popleft()
-            if call is not None:
-                call.settle(reason)
-
 
 class _Consumer:
     def __init__(
@@ -147,19 +171,17 @@ class _Consumer:
         self._delivery = delivery
         self._max_items = max_items
         self._ended = ended
-        queue.consumers.append(self)
-        queue.wake()
         self._loop = asyncio.create_task(self._run())
+        queue.add(self)
 
     async def cancel(self) -> None:
         """Take nothing more, and wait for the handler that is under way."""
-        if self not in self._queue.consumers:
+        if self._delivery.cancelled.is_set():
             return
         self._delivery.cancelled.set()
         self.arrived.set()
         await self._loop
-        self._queue.consumers.remove(self)
-        self._queue.wake()
+        self._queue.remove(self)
         self._ended()
 
     async def _run(self) -> None:

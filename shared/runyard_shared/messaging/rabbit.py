@@ -16,10 +16,10 @@ from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Conflict, Unavailable
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, WireClosed
-from runyard_shared.messaging.amqp.consumer import Consumer, Declare
+from runyard_shared.messaging.amqp.consumer import PREFETCH, Consumer
 from runyard_shared.messaging.amqp.declare import declare_own_queue, declare_topology, listener_queue, qualified
 from runyard_shared.messaging.amqp.frames import publish_head
-from runyard_shared.messaging.amqp.sender import Sender, encoded_lists
+from runyard_shared.messaging.amqp.sender import MAX_ITEMS, Sender, encoded_lists
 from runyard_shared.messaging.amqp.wire import Wire
 from runyard_shared.messaging.bus import Handler, Subscription
 from runyard_shared.messaging.delivery import Delivery
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 CONNECT_SECONDS: Final = 10
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
+MAX_MAILBOX: Final = 10_000
 LOCKED: Final = 405
 """The broker's code for a queue that belongs to another connection."""
 
@@ -112,7 +113,9 @@ class RabbitBus:
         async def declare(_: Channel) -> str:
             return name
 
-        return await self._subscribe(queue, declare, item_type, handler, max_items)
+        return await self._subscribe(
+            Consumer(declare, item_type, self._delivery(queue, handler), self._forget, max_items=max_items)
+        )
 
     async def broadcast(self, exchange: str, items: Sequence[Any]) -> None:
         await self._publish(qualified(self._namespace, exchange), "", items)
@@ -125,7 +128,11 @@ class RabbitBus:
             await declare_own_queue(channel, queue, max_waiting=max_waiting, exchange=name)
             return queue
 
-        return await self._subscribe(exchange, declare, item_type, handler, 256)
+        prefetch = min(PREFETCH, max_waiting)
+        delivery = self._delivery(exchange, handler)
+        return await self._subscribe(
+            Consumer(declare, item_type, delivery, self._forget, max_items=MAX_ITEMS, prefetch=prefetch)
+        )
 
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
         await self._publish("", qualified(self._namespace, mailbox), items)
@@ -134,11 +141,12 @@ class RabbitBus:
         name = qualified(self._namespace, mailbox)
 
         async def declare(channel: Channel) -> str:
-            await declare_own_queue(channel, name, max_waiting=10_000)
+            await declare_own_queue(channel, name, max_waiting=MAX_MAILBOX)
             return name
 
         try:
-            return await self._subscribe(mailbox, declare, item_type, handler, 256)
+            delivery = self._delivery(mailbox, handler)
+            return await self._subscribe(Consumer(declare, item_type, delivery, self._forget, max_items=MAX_ITEMS))
         except ChannelClosed as problem:
             if problem.code == LOCKED:
                 raise Conflict(
@@ -224,11 +232,10 @@ class RabbitBus:
             sender.attach(self._safe)
         return sender
 
-    async def _subscribe(
-        self, name: str, declare: Declare, item_type: Any, handler: Handler[Any], max_items: int
-    ) -> Subscription:
-        delivery = Delivery(name, handler, self._park, self._clock)
-        consumer = Consumer(declare, item_type, delivery, max_items, self._forget)
+    def _delivery(self, name: str, handler: Handler[Any]) -> Delivery:
+        return Delivery(name, handler, self._park, self._clock)
+
+    async def _subscribe(self, consumer: Consumer) -> Subscription:
         while True:
             await self._until_up()
             async with self._attaching:
@@ -236,7 +243,7 @@ class RabbitBus:
                     try:
                         await consumer.attach(self._wire)
                     except WireClosed as problem:
-                        log.debug("subscribing_again", queue=name, reason=str(problem))
+                        log.debug("subscribing_again", reason=str(problem))
                     else:
                         self._consumers.append(consumer)
                         return consumer

@@ -25,14 +25,22 @@ Declare = Callable[[Channel], Awaitable[str]]
 
 class Consumer:
     def __init__(
-        self, declare: Declare, item_type: Any, delivery: Delivery, max_items: int, ended: Callable[["Consumer"], None]
+        self,
+        declare: Declare,
+        item_type: Any,
+        delivery: Delivery,
+        ended: Callable[["Consumer"], None],
+        *,
+        max_items: int,
+        prefetch: int = PREFETCH,
     ) -> None:
         self._declare = declare
         self._item = msgspec.json.Decoder(item_type)
         self._list = msgspec.json.Decoder(list[item_type])
         self._delivery = delivery
-        self._max_items = max_items
         self._ended = ended
+        self._max_items = max_items
+        self._prefetch = prefetch
         self._channel: Channel | None = None
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._arrived = asyncio.Event()
@@ -51,7 +59,7 @@ class Consumer:
         async with self._attaching:
             if self._delivery.cancelled.is_set():
                 return
-            channel = await wire.open_channel(prefetch=PREFETCH)
+            channel = await wire.open_channel(prefetch=self._prefetch)
             self._waiting.clear()
             self._channel = channel
             await channel.consume(await self._declare(channel), self._on_delivery)
@@ -60,6 +68,8 @@ class Consumer:
 
     async def cancel(self) -> None:
         """Take nothing more, and wait for the handler that is under way."""
+        if self._delivery.cancelled.is_set():
+            return
         self._delivery.cancelled.set()
         self._arrived.set()
         if self._loop is not None:
