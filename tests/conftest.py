@@ -33,7 +33,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Only here is known what the tests need; all workers collect the same, so the first of them launches for all."""
     if session.config.option.collectonly or os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
         return
-    fixtures = {name for item in session.items if isinstance(item, pytest.Function) for name in item.fixturenames}
+    functions = [item for item in session.items if isinstance(item, pytest.Function)]
+    fixtures = {name for function in functions for name in function.fixturenames}
+    # A fixture with parameters may name another in one of them, to ask for it only then.
+    fixtures |= {
+        str(value) for function in functions if hasattr(function, "callspec") for value in function.callspec.params.values()
+    }
     for fixture, server in NEEDED_BY.items():
         if fixture in fixtures and not (server == "rabbitmq" and os.environ.get("RUNYARD_AMQP_URL")):
             session.config.stash[SERVERS].launch(server)
