@@ -1,0 +1,99 @@
+"""What projections keep that is not in the log: the output of jobs as agents send it, and messages nobody could handle.
+
+Both come from durable queues and may come twice; a row that is there already stays as it is.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+from runyard_shared.contracts.jobs import OutputChunk, OutputMessage, OutputSealed, Parked
+from runyard_shared.eventstore.outage import outages_as_unavailable
+
+from runyard_projections.text import storable
+
+
+class OutputKeeper:
+    """Handles the items of `JOB_OUTPUT`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def keep(self, items: Sequence[OutputMessage]) -> None:
+        """Durable when it returns."""
+        chunks = [_chunk_row(item) for item in items if isinstance(item, OutputChunk)]
+        seals = [row for item in items if isinstance(item, OutputSealed) for row in _seal_rows(item)]
+        with outages_as_unavailable():
+            async with self._pool.acquire() as connection:
+                if chunks:
+                    await connection.execute(_KEEP_CHUNKS, *zip(*chunks, strict=True))
+                if seals:
+                    await connection.execute(_KEEP_SEALS, *zip(*seals, strict=True))
+
+
+class ParkedKeeper:
+    """Handles the items of `PARKED`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+
+    async def keep(self, items: Sequence[Parked]) -> None:
+        """Durable when it returns."""
+        rows = [
+            (
+                _identity(item),
+                item.queue,
+                item.body,
+                storable(item.reason),
+                item.attempts,
+                datetime.fromisoformat(item.parked_at),
+            )
+            for item in items
+        ]
+        with outages_as_unavailable():
+            await self._pool.executemany(_KEEP_PARKED, rows)
+
+
+def _chunk_row(chunk: OutputChunk) -> tuple[object, ...]:
+    return (
+        chunk.job_id,
+        storable(chunk.stream),
+        chunk.number,
+        chunk.offset,
+        len(chunk.data),
+        chunk.data,
+        chunk.execution_id,
+        chunk.tenant_id,
+    )
+
+
+def _seal_rows(sealed: OutputSealed) -> list[tuple[object, ...]]:
+    return [
+        (sealed.job_id, storable(seal.stream), seal.chunks, seal.size, seal.sha256, sealed.execution_id, sealed.tenant_id)
+        for seal in sealed.seals
+    ]
+
+
+def _identity(parked: Parked) -> str:
+    digest = hashlib.sha256()
+    for part in (parked.queue.encode(), parked.parked_at.encode(), parked.body):
+        digest.update(len(part).to_bytes(8) + part)
+    return digest.hexdigest()
+
+
+_KEEP_CHUNKS = """
+    insert into projections.output_chunk (job_id, stream, number, "offset", size, data, execution_id, tenant_id)
+    select *
+    from unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::integer[], $6::bytea[], $7::uuid[], $8::text[])
+    on conflict do nothing
+"""
+_KEEP_SEALS = """
+    insert into projections.output_seal (job_id, stream, chunks, size, sha256, execution_id, tenant_id)
+    select * from unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::text[], $6::uuid[], $7::text[])
+    on conflict do nothing
+"""
+_KEEP_PARKED = """
+    insert into projections.parked_message (message_id, queue, body, reason, attempts, parked_at)
+    values ($1, $2, $3, $4, $5, $6) on conflict do nothing
+"""

@@ -1,0 +1,122 @@
+"""Keeps the read models up to date: follows the log and applies whatever has gathered, one transaction after the other.
+
+The feed tells what was committed, mostly before anyone could have asked. What it does not tell (a start, a lost broadcast, a
+lost broker) is read from the log; the positions show what is missing, and a look at the log's head every second shows the end.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Final
+
+import asyncpg
+import structlog
+from runyard_shared.contracts.feed import FeedBatch
+from runyard_shared.errors import Unavailable
+from runyard_shared.eventstore.follower import Follower
+from runyard_shared.eventstore.outage import is_outage
+from runyard_shared.eventstore.store import EventStore
+
+from runyard_projections.applier import Applier, PositionMoved
+from runyard_projections.projection import LIVE, LOG, Connection, Projection, ProjectionBroken
+
+_log = structlog.get_logger(__name__)
+
+BATCH_EVENTS: Final = 2000
+"""At most so many events in a transaction: enough that its own cost vanishes, few enough that others get their turn."""
+BEAT_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 0.5
+RETRY_BROKEN_SECONDS: Final = 5.0
+LAG_WORTH_MENTIONING: Final = 20_000
+
+
+class Projector:
+    """Give `hear` to the bus as the handler of the feed."""
+
+    def __init__(self, store: EventStore, pool: "asyncpg.Pool[asyncpg.Record]", projections: Sequence[Projection]) -> None:
+        self._store = store
+        self._pool = pool
+        self._applier = Applier(projections, LIVE)
+        self._follower: Follower | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._trouble: str | None = "not started"
+        self._beaten_at = 0.0
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the read models do not keep up, in words; None when they do."""
+        if self._trouble is None and self.lag > LAG_WORTH_MENTIONING:
+            return f"the read models are {self.lag:,} events behind and catching up"
+        return self._trouble
+
+    @property
+    def lag(self) -> int:
+        """How many events of the log are not in the rows yet, as far as is known."""
+        return max(0, self._follower.lag) if self._follower is not None else 0
+
+    async def hear(self, batches: Sequence[FeedBatch]) -> None:
+        """Batches from the feed: duplicates, gaps and other logs' are all right."""
+        if self._follower is not None:
+            for batch in batches:
+                if batch.log == LOG and batch.events:
+                    self._follower.committed(batch.events)
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="projector")
+
+    async def stop(self) -> None:
+        """Ends after the transaction under way was given up; what it held is applied after the next start."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        self._trouble = "stopped"
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with self._pool.acquire() as connection:
+                    await self._follow(connection)
+            except PositionMoved as moved:
+                _log.info("starting over from the stored position", reason=str(moved))
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing is skipped and the health says it
+                await self._wait_after(error)
+
+    async def _wait_after(self, error: Exception) -> None:
+        """What may pass is tried again soon. Anything else stands still until a rebuild or a newer program helps."""
+        reason = str(error) or type(error).__name__
+        passing = _may_pass(error)
+        trouble = f"waiting: {reason}" if passing else f"standing still, because it must not guess: {reason}"
+        if trouble != self._trouble:
+            _log.warning("the read models do not go on", trouble=trouble, exc_info=None if passing else error)
+        self._trouble = trouble
+        await asyncio.sleep(RETRY_SECONDS if passing else RETRY_BROKEN_SECONDS)
+
+    async def _follow(self, connection: Connection) -> None:
+        position = await self._applier.open(connection)
+        head = await self._store.head()
+        if head < position:
+            raise ProjectionBroken(
+                f"the read models are at position {position}, but the log ends at {head}: they were made of another one;"
+                " rebuild them"
+            )
+        follower = self._follower = Follower(self._store, position, max_events=BATCH_EVENTS)
+        await follower.look()
+        self._trouble = None
+        while True:
+            events = await follower.next()
+            if events:
+                await self._applier.apply(connection, events, max(events[-1].position, follower.position + follower.lag))
+                follower.advance(events[-1].position)
+                self._beaten_at = monotonic()
+            elif monotonic() - self._beaten_at >= BEAT_SECONDS:
+                await self._applier.beat(connection, follower.position + follower.lag)
+                self._beaten_at = monotonic()
+
+
+def _may_pass(error: Exception) -> bool:
+    """An outage, or the orchestrator has not made its log yet."""
+    return isinstance(error, Unavailable | asyncpg.UndefinedTableError) or is_outage(error)

@@ -1,0 +1,160 @@
+"""Makes read models anew from the log while the old ones are read and kept up to date.
+
+New tables grow in a schema of their own, by the same code, from position 0. When they have caught up, one transaction puts
+them in the place of the old ones and points the views at them: a reader sees all of the old model or all of the new one. That
+transaction holds the lock that every applier needs first; the live projector finds the position it expects, or starts over.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import asyncpg
+import structlog
+from runyard_shared.contracts.feed import Recorded
+from runyard_shared.errors import Conflict
+from runyard_shared.eventstore.store import EventStore
+
+from runyard_projections.applier import Applier
+from runyard_projections.projection import LIVE, Connection, Projection
+
+_log = structlog.get_logger(__name__)
+
+NEW: Final = "projections_new"
+OLD: Final = "projections_old"
+BATCH_EVENTS: Final = 5000
+_REBUILD_LOCK: Final = 7_235_419_019
+_SWAP_ATTEMPTS: Final = 10
+
+Progress = Callable[[int, int], None]
+"""Is told the position and the head, now and then."""
+
+
+async def rebuild(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    store: EventStore,
+    projections: Sequence[Projection],
+    *,
+    on_progress: Progress = lambda _position, _head: None,
+) -> int:
+    """Rebuild these projections; returns the position they have reached. Raises `Conflict` if another rebuild is under way."""
+    async with pool.acquire() as connection:
+        if not await connection.fetchval("select pg_try_advisory_lock($1)", _REBUILD_LOCK):
+            raise Conflict("rebuild_under_way", "another rebuild is under way; wait for it")
+        tables = [table for projection in projections for table in projection.tables]
+        await _make_tables(connection, projections, tables)
+        applier = Applier(projections, NEW)
+        position = await _catch_up(connection, applier, store, on_progress)
+        await _make_indexes(connection, tables)
+        for attempt in range(1, _SWAP_ATTEMPTS + 1):
+            position = await _catch_up(connection, applier, store, on_progress)
+            try:
+                position = await _swap(connection, applier, store, [p.name for p in projections], tables)
+                break
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+                _log.info("readers hold the tables; trying again", attempt=attempt)
+                if attempt == _SWAP_ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.5)
+        await connection.execute(f"drop schema {NEW} cascade")
+    return position
+
+
+async def _make_tables(connection: Connection, projections: Sequence[Projection], tables: Sequence[str]) -> None:
+    """Empty twins with their primary keys; the other indexes come when the rows are there, which is quicker."""
+    async with connection.transaction():
+        await connection.execute(f"drop schema if exists {NEW} cascade; create schema {NEW}")
+        await connection.execute(f"create table {NEW}.position (like {LIVE}.position including all)")
+        await connection.executemany(
+            f"insert into {NEW}.position (name, position) values ($1, 0)",  # noqa: S608
+            [(projection.name,) for projection in projections],
+        )
+        for table in tables:
+            await connection.execute(
+                f"create table {NEW}.{table} (like {LIVE}.{table}"
+                " including defaults including generated including storage including compression including comments)"
+            )
+            for option in await connection.fetchval(_OPTIONS, f"{LIVE}.{table}") or ():
+                await connection.execute(f"alter table {NEW}.{table} set ({option})")
+            for name, definition in await connection.fetch(_CONSTRAINTS, f"{LIVE}.{table}"):
+                await connection.execute(f"alter table {NEW}.{table} add constraint {name} {definition}")
+
+
+async def _make_indexes(connection: Connection, tables: Sequence[str]) -> None:
+    for table in tables:
+        for (definition,) in await connection.fetch(_INDEXES, f"{LIVE}.{table}"):
+            await connection.execute(definition.replace(f" ON {LIVE}.", f" ON {NEW}."))
+        await connection.execute(f"analyze {NEW}.{table}")
+
+
+async def _catch_up(connection: Connection, applier: Applier, store: EventStore, on_progress: Progress) -> int:
+    """Apply until the end of the log; the next events are read while the last ones are written."""
+    position = await applier.open(connection)
+    head = await store.head()
+    events = await store.read(position, BATCH_EVENTS)
+    while events:
+        following = asyncio.create_task(store.read(events[-1].position, BATCH_EVENTS))
+        try:
+            await applier.apply(connection, events, max(head, events[-1].position))
+        except BaseException:
+            following.cancel()
+            raise
+        position = events[-1].position
+        on_progress(position, max(head, position))
+        events = await following
+    return position
+
+
+async def _swap(
+    connection: Connection, applier: Applier, store: EventStore, names: Sequence[str], tables: Sequence[str]
+) -> int:
+    """Nobody applies from the lock on, so the twins can reach the very position of the live tables."""
+    async with connection.transaction():
+        await connection.execute("set local lock_timeout = '2s'; set local search_path = pg_catalog")
+        await connection.execute(f"lock table {LIVE}.position in exclusive mode")
+        live = await connection.fetchval(f"select max(position) from {LIVE}.position where name = any($1)", names)  # noqa: S608
+        position = await applier.open(connection)
+        while position < live:
+            position = await _apply_next(connection, applier, store, position)
+        views = await connection.fetch(_VIEWS, [f"{LIVE}.{table}" for table in tables])
+        await connection.execute(f"create schema {OLD}")
+        for table in tables:
+            await connection.execute(f"alter table {LIVE}.{table} set schema {OLD}")
+            await connection.execute(f"alter table {NEW}.{table} set schema {LIVE}")
+        for name, definition in views:
+            await connection.execute(f"create or replace view {name} as {definition}")
+        await connection.execute(
+            f"update {LIVE}.position l set position = n.position, as_of = n.as_of, head = n.head, updated_at = now()"  # noqa: S608
+            f" from {NEW}.position n where n.name = l.name"
+        )
+        await connection.execute(f"drop schema {OLD} cascade")
+    return position
+
+
+async def _apply_next(connection: Connection, applier: Applier, store: EventStore, position: int) -> int:
+    events: list[Recorded] = await store.read(position, BATCH_EVENTS)
+    await applier.apply(connection, events, events[-1].position)
+    return events[-1].position
+
+
+_OPTIONS: Final = "select reloptions from pg_class where oid = $1::text::regclass"
+
+_CONSTRAINTS: Final = """
+    select conname, pg_get_constraintdef(oid) from pg_constraint
+    where conrelid = $1::text::regclass and contype in ('p', 'u', 'c')
+"""
+
+_INDEXES: Final = """
+    select pg_get_indexdef(i.indexrelid) from pg_index i
+    where i.indrelid = $1::text::regclass and not exists (select from pg_constraint c where c.conindid = i.indexrelid)
+"""
+
+_VIEWS: Final = """
+    select v.oid::regclass::text, pg_get_viewdef(v.oid)
+    from pg_class v
+    where v.relkind = 'v' and exists (
+        select from pg_rewrite r
+        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+        where r.ev_class = v.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = any($1::text[]::regclass[])
+    )
+"""

@@ -1,0 +1,19 @@
+"""The settings of this service: the only place that reads its environment."""
+
+from typing import Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Environment variables with the prefix RUNYARD_."""
+
+    model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore")
+
+    database_url: str = ""
+    """PostgreSQL, such as postgresql://user:password@host/database."""
+    amqp_url: str = ""
+    """RabbitMQ, such as amqp://user:password@host/vhost."""
+    amqp_namespace: str = ""
+    """Prefix of every queue and exchange, for several systems on one broker."""
+    log_format: Literal["human", "json"] = "human"
