@@ -1,0 +1,109 @@
+"""Composition root of the gateway: the only place that builds its parts and connects them."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import asyncpg
+from runyard_shared.clock import Clock
+from runyard_shared.errors import Unavailable
+from runyard_shared.ids import new_id
+from runyard_shared.messaging.bus import Bus
+from runyard_shared.messaging.requests import Requests
+
+from runyard_gateway.commands import Commands
+from runyard_gateway.database import Database
+from runyard_gateway.graphs import Graphs
+from runyard_gateway.http.endpoint import create_router
+from runyard_gateway.http.identity import ApiKeys
+from runyard_gateway.http.operation import Operation
+from runyard_gateway.http.server import HttpServer
+from runyard_gateway.queries.agents import AgentQueries
+from runyard_gateway.queries.events import EventQueries
+from runyard_gateway.queries.executions import ExecutionQueries
+from runyard_gateway.queries.output import OutputQueries
+from runyard_gateway.queries.workflows import WorkflowQueries
+from runyard_gateway.read_position import ReadPosition
+from runyard_gateway.resources.agents import Agents
+from runyard_gateway.resources.events import Events
+from runyard_gateway.resources.execution_reader import ExecutionReader
+from runyard_gateway.resources.executions import Executions
+from runyard_gateway.resources.output import Output
+from runyard_gateway.resources.runs import Runs
+from runyard_gateway.resources.system import System
+from runyard_gateway.resources.workflows import Workflows
+from runyard_gateway.settings import Settings
+from runyard_gateway.streams.execution_stream import ExecutionStreams
+from runyard_gateway.streams.live_events import LiveEvents
+from runyard_gateway.streams.live_output import LiveOutput
+
+
+class Service:
+    """The running gateway: HTTP on `address`, with what it needs from the bus and the read models."""
+
+    def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
+        self._bus = bus
+        self._database = database = Database(pool)
+        self._requests = Requests(bus, f"gateway-{new_id()}")
+        self._read_position = read_position = ReadPosition(database, settings.read_model_wait_seconds)
+        events = EventQueries(database)
+        executions = ExecutionQueries(database)
+        workflows = WorkflowQueries(database)
+        self._live_events = live_events = LiveEvents(bus, events, settings.stream_buffer_bytes)
+        self._live_output = LiveOutput(bus, live_events)
+        commands = Commands(self._requests, settings.command_timeout_seconds)
+        reader = ExecutionReader(executions, events, read_position, clock)
+        graphs = Graphs(workflows, read_position)
+        streams = ExecutionStreams(live_events, events, settings.keep_alive_seconds)
+        system = System(self.check_health)
+        self.operations: Sequence[Operation] = (
+            *Runs(commands).operations(),
+            *Workflows(commands, workflows, read_position).operations(),
+            *Executions(executions, events, reader, graphs, read_position, clock).operations(),
+            *Output(OutputQueries(database), reader).operations(),
+            *Events(events, reader, live_events, streams, settings.keep_alive_seconds).operations(),
+            *Agents(AgentQueries(database)).operations(),
+            *system.operations(),
+        )
+        system.document(self.operations)
+        keys = ApiKeys(settings.tenant, settings.admin_token)
+        router = create_router(self.operations, keys, settings.body_limit_bytes)
+        self._server = HttpServer(router, settings.host, settings.port)
+
+    @property
+    def address(self) -> str:
+        """`http://host:port` once started."""
+        return self._server.address
+
+    async def start(self) -> None:
+        """Hears the bus first and listens for requests last. Raises `CannotListen`."""
+        await self._requests.open()
+        await self._live_events.start()
+        await self._live_output.start()
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Ends the streams, answers what is under way, then leaves the bus. Also after a `start` that failed half way."""
+        self._live_events.end_streams()
+        await self._server.stop()
+        await self._live_output.stop()
+        await self._live_events.stop()
+        await self._read_position.stop()
+        await self._requests.close()
+
+    def health(self) -> dict[str, str | None]:
+        return {
+            "bus": self._bus.trouble,
+            "database": self._database.trouble,
+            "event streams": self._live_events.trouble,
+        }
+
+    async def check_health(self) -> dict[str, str | None]:
+        """As `health`, after asking the database."""
+        with suppress(Unavailable):  # which `health` then says
+            await self._database.fetch("select 1")
+        return self.health()
+
+
+async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> Service:
+    """A gateway on an opened bus and a pool of the database that holds the read models."""
+    return Service(settings, bus=bus, pool=pool, clock=clock)

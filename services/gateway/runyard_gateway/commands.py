@@ -1,0 +1,45 @@
+"""Sending commands to the orchestrator on somebody's behalf, and its refusals as exceptions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from runyard_shared.contracts.commands import Command, Problem
+from runyard_shared.errors import FieldProblem, Refusal, Unavailable
+from runyard_shared.messaging.requests import Requests
+from runyard_shared.messaging.topology import orchestrator_inbox
+
+from runyard_gateway.http.identity import Identity
+
+
+@dataclass(slots=True)
+class Outcome:
+    """`position` of the commit; a read that waits for it sees what the command did."""
+
+    result: dict[str, Any]
+    position: int
+
+
+class Commands:
+    def __init__(self, requests: Requests, timeout_seconds: float) -> None:
+        self._requests = requests
+        self._timeout_seconds = timeout_seconds
+
+    async def send(self, identity: Identity, stream_id: str, command: Command) -> Outcome:
+        """Raises the orchestrator's `Refusal`, or `Unavailable` if it does not answer; the command may still be carried out."""
+        reply = await self._requests.ask(
+            orchestrator_inbox(stream_id),
+            command,
+            tenant_id=identity.tenant_id,
+            actor=identity.actor,
+            timeout_seconds=self._timeout_seconds,
+        )
+        if reply.problem is not None:
+            raise refusal_of(reply.problem)
+        if reply.result is None:
+            raise Unavailable("the orchestrator's answer was empty")
+        return Outcome(reply.result, reply.position or 0)
+
+
+def refusal_of(problem: Problem) -> Refusal:
+    errors = tuple(FieldProblem(error.get("path", ""), error.get("message", "")) for error in problem.errors)
+    return Refusal(problem.code, problem.detail, problem.status, errors, problem.extra)

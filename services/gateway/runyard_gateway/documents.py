@@ -1,0 +1,63 @@
+"""Workflow documents as people send them: YAML or JSON text to the value that is kept, the text kept beside it."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from runyard_shared.errors import FieldProblem, Invalid, Refusal
+
+from runyard_gateway.http.bodies import MAX_DEPTH, parse_json, refuse_unstorable
+
+JSON_TYPES = ("application/json",)
+YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
+MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class Document:
+    """`format` is yaml or json. The value has a usable name; whether it is a workflow that can run is found out at publish."""
+
+    value: dict[str, Any]
+    source: str
+    format: Literal["yaml", "json"]
+
+
+def parse_document(content: bytes, media_type: str) -> Document:
+    """Raises `Refusal` 400 for text that is no YAML or JSON (with line and column), 422 for a value that cannot be a draft."""
+    if not content.strip():
+        raise Refusal("empty_body", "Send a workflow document as the body.")
+    try:
+        source = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refusal("malformed_document", f"The document is not UTF-8 from byte {error.start} on.") from error
+    is_yaml = media_type in YAML_TYPES
+    value = _parse_yaml(source) if is_yaml else parse_json(content)
+    if not isinstance(value, dict):
+        problem = FieldProblem("", f"is a {_kind(value)}, not an object with name, nodes and edges")
+        raise Invalid("invalid_document", "A workflow document is an object.", (problem,))
+    refuse_unstorable(value)
+    name = value.get("name")
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
+        problem = FieldProblem("name", f"is required: text of 1 to {MAX_NAME} characters")
+        raise Invalid("invalid_document", "A draft can be saved once it has a name.", (problem,))
+    return Document(value, source, "yaml" if is_yaml else "json")
+
+
+def _parse_yaml(source: str) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(source)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+        what = error.problem or error.context or "this is not YAML"
+        raise Refusal("malformed_yaml", f"The document is not YAML. {where}{what}.") from error
+    except RecursionError as error:
+        raise Refusal("malformed_yaml", f"The document is nested deeper than {MAX_DEPTH} levels.") from error
+    except (YAMLError, ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
+        # ruamel lets errors of its constructors through: an impossible date, an unhashable key, an unknown directive.
+        raise Refusal("malformed_yaml", f"The document is not YAML: {error}.") from error
+
+
+def _kind(value: object) -> str:
+    return {list: "list", str: "text", type(None): "null", bool: "boolean"}.get(type(value), "number")

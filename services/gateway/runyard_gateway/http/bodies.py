@@ -1,0 +1,107 @@
+"""Reading request bodies: never more than the limit, JSON strictly, and only values that every part behind can store."""
+
+import math
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+from runyard_shared.errors import FieldProblem, Invalid, Refusal
+from starlette.types import Receive
+
+from runyard_gateway.http.problems import BodyTooLarge, field_problems, path_text
+
+MAX_DEPTH = 64
+MAX_VALUES = 100_000
+
+_decode = msgspec.json.Decoder().decode
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was complete; there is nobody to answer."""
+
+
+async def read_body(receive: Receive, announced: bytes | None, limit: int) -> bytes:
+    """The whole body. Raises `BodyTooLarge` as soon as it is clear, without reading the rest."""
+    if announced is not None and (not announced.isdigit() or int(announced) > limit):
+        raise BodyTooLarge(limit)
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += bytes(message.get("body", b""))
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+        if not message.get("more_body", False):
+            return body
+
+
+def parse_json(body: bytes) -> Any:
+    """Raises `Refusal` (400, `malformed_json`) saying where it stops being JSON."""
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal("malformed_json", f"The body is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise Refusal("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.") from error
+
+
+def parse_model(model: type[BaseModel], body: bytes, *, required: bool) -> BaseModel:
+    """The body as `model`; an empty one counts as `{}` unless it is `required`."""
+    value = parse_json(body) if body or required else {}
+    refuse_unstorable(value)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Invalid("invalid_body", "The body is not as described in /openapi.json.", field_problems(error)) from error
+
+
+def refuse_unstorable(value: Any) -> None:
+    """Raises `Invalid` for what JSON, the log or a database column cannot hold, and for documents that are a trap.
+
+    YAML aliases let a short text stand for an endless value, so the walk counts what the value would be when written out.
+    """
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    count = 0
+    while waiting:
+        path, each = waiting.pop()
+        count += 1
+        if count > MAX_VALUES or len(path) > MAX_DEPTH:
+            limit = f"{MAX_VALUES} values" if count > MAX_VALUES else f"{MAX_DEPTH} levels"
+            raise Invalid("document_too_complex", f"The document has more than {limit}.")
+        if isinstance(each, dict):
+            for key, member in each.items():
+                if not isinstance(key, str):
+                    raise _invalid(path, f"The key {key!r} is not text; write it in quotes.")
+                if trouble := _text_trouble(key):
+                    raise _invalid(path, f"A key {trouble}.")
+                waiting.append(((*path, key), member))
+        elif isinstance(each, list):
+            waiting.extend(((*path, place), member) for place, member in enumerate(each))
+        elif trouble := _scalar_trouble(each):
+            raise _invalid(path, f"The value {trouble}.")
+
+
+def _scalar_trouble(value: Any) -> str | None:
+    if isinstance(value, str):
+        return _text_trouble(value)
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**63 else "is a number beyond 64 bits; write it as text"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "is not a finite number"
+    return f"is a {type(value).__name__}, which JSON does not have; write it as text, in quotes"
+
+
+def _text_trouble(text: str) -> str | None:
+    if "\0" in text:
+        return "holds a NUL character"
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        return "holds half of a surrogate pair, which is no character"
+    return None
+
+
+def _invalid(path: tuple[str | int, ...], message: str) -> Invalid:
+    where = path_text(path)
+    return Invalid("invalid_value", f"{where}: {message}" if where else message, (FieldProblem(where, message),))

@@ -1,0 +1,68 @@
+"""One operation of the API: what routes to it, what it accepts, what it answers and who handles it, in one place.
+
+The router, the checks before a handler and the OpenAPI document are all made from these, so they cannot disagree.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.types import ASGIApp
+
+from runyard_gateway.http.identity import Identity
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that has passed the checks of its operation: `query` and `body` are instances of its models."""
+
+    identity: Identity
+    path: Mapping[str, str]
+    headers: Mapping[bytes, bytes]
+    query: Any
+    body: Any
+
+    @property
+    def tenant_id(self) -> str:
+        return self.identity.tenant_id
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+@dataclass(slots=True)
+class RawBody:
+    """A body for the handler itself to read, of one of the operation's `body_types`."""
+
+    content: bytes
+    media_type: str
+
+
+Handler = Callable[[Call], Awaitable[ASGIApp]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """`answer` is a msgspec type or None for no JSON; `body` a pydantic model, or `RawBody` with `body_schema`."""
+
+    method: str
+    path: str
+    handle: Handler
+    name: str
+    summary: str
+    tag: str
+    status: int = 200
+    answer: Any = None
+    answer_types: tuple[str, ...] = ("application/json",)
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | type[RawBody] | None = None
+    body_types: tuple[str, ...] = ("application/json",)
+    body_schema: type[BaseModel] | None = None
+    body_required: bool = False
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    refusals: Mapping[int, str] = field(default_factory=dict)
+    public: bool = False
+    stream: bool = False

@@ -1,0 +1,90 @@
+"""uvicorn inside a service: its loop, its signals and its log stay with whoever started us."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from runyard_shared.errors import Refusal, RunyardError
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from runyard_gateway.http.problems import PROBLEM_TYPE, problem_document
+
+ABORT = "runyard.abort"
+"""The ASGI extension of a request that drops its connection at once, with whatever is still unsent."""
+
+STOP_SECONDS = 5
+
+
+class CannotListen(RunyardError):
+    """The address to listen on is taken or not ours. Free it, or set RUNYARD_HOST and RUNYARD_PORT."""
+
+
+class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 with two additions: requests can be aborted, and what is not HTTP gets a problem document too."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {ABORT: self.transport.abort}  # type: ignore[dict-item]
+
+    def send_400_response(self, msg: str) -> None:
+        body = msgspec.json.encode(problem_document(Refusal("malformed_request", msg)))
+        self.transport.write(
+            STATUS_LINE[400]
+            + b"content-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % (PROBLEM_TYPE, len(body))
+            + body
+        )
+        self.transport.close()
+
+
+class _EmbeddedServer(Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """Listens between `start` and `stop`."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        options: dict[str, Any] = {
+            "lifespan": "off",
+            "ws": "none",
+            "log_config": None,
+            "access_log": False,
+            "server_header": False,
+        }
+        config = Config(app, http=_Protocol, timeout_graceful_shutdown=STOP_SECONDS, **options)
+        self._server = _EmbeddedServer(config)
+        self._serving: asyncio.Task[None] | None = None
+        self.address = ""
+
+    async def start(self) -> None:
+        """Returns when requests are answered; `address` is then `http://host:port`. Raises `CannotListen`."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self._host, self._port))
+        except OSError as error:
+            listener.close()
+            raise CannotListen(f"cannot listen on {self._host} port {self._port}: {error.strerror}") from error
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway http")
+        while not self._server.started and not self._serving.done():
+            await asyncio.sleep(0.005)  # uvicorn has no event for it
+        if self._serving.done():
+            await self._serving
+        host = f"[{self._host}]" if family == socket.AF_INET6 else self._host
+        self.address = f"http://{host}:{listener.getsockname()[1]}"
+
+    async def stop(self) -> None:
+        """Takes nothing new, lets what is under way end (at most a few seconds)."""
+        if self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+            self._serving = None

@@ -1,0 +1,138 @@
+"""The OpenAPI 3.1 document, made from the operations and the very types that check and answer requests."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from runyard_gateway.answers import ProblemDocument
+from runyard_gateway.http.operation import Operation
+
+REF = "#/components/schemas/"
+_PROBLEM = {"$ref": f"{REF}ProblemDocument"}
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+_ALWAYS = {400: "The request is malformed", 500: "An unexpected error; its reference is in the gateway's log"}
+_WITH_KEY = {401: "unauthorized: no API key, or an unknown one"}
+_WITH_BODY = {
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    422: "The body is not as described; `errors` names all problems",
+}
+_WITH_OTHERS = {503: "unavailable: a part this needs is away; try again after Retry-After seconds"}
+
+DESCRIPTION = """\
+Errors are RFC 9457 problem documents whose `code` is stable. Times are RFC 3339 in UTC with milliseconds, ids are UUIDv7.
+Commands answer with a log `position`; give it to a GET as `minPosition` to read your own write."""
+
+
+def openapi_document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """One entry for each operation; `components.schemas` has every body under the name of its type."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Runyard", "version": "1", "description": DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "security": [{"apiKey": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "description": "An API key"}},
+            "schemas": {**_body_schemas(operations), **_answer_schemas(operations)},
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_header_parameters(operation)],
+        "responses": _responses(operation),
+    }
+    if operation.public:
+        document["security"] = []
+    model = _body_model(operation)
+    if model is not None:
+        schema = {"$ref": REF + model.__name__}
+        document["requestBody"] = {
+            "required": operation.body_required,
+            "content": {each: {"schema": schema} for each in operation.body_types},
+        }
+    return document
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": operation.summary}
+    if operation.answer is dict:
+        success["content"] = {"application/json": {"schema": {"type": "object"}}}
+    elif operation.answer is not None:
+        success["content"] = {"application/json": {"schema": {"$ref": REF + operation.answer.__name__}}}
+    else:
+        success["content"] = {each: {"schema": {"type": "string"}} for each in operation.answer_types}
+    if operation.answer_headers:
+        success["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in operation.answer_headers.items()
+        }
+    refusals = dict(_ALWAYS)
+    if not operation.public:
+        refusals |= _WITH_KEY | _WITH_OTHERS
+    if operation.body is not None:
+        refusals |= _WITH_BODY
+    refusals |= operation.refusals
+    problems = {
+        str(status): {"description": text, "content": {"application/problem+json": {"schema": _PROBLEM}}}
+        for status, text in sorted(refusals.items())
+    }
+    return {str(operation.status): success, **problems}
+
+
+def _path_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
+    for name in _PARAMETER.findall(operation.path):
+        schema = {"type": "integer", "minimum": 1} if name == "version" else {"type": "string", "format": "uuid"}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
+    if operation.query is None:
+        return
+    schema = operation.query.model_json_schema(ref_template=REF + "{model}")
+    for name, each in schema.get("properties", {}).items():
+        parameter = {"name": name, "in": "query", "required": name in schema.get("required", ()), "schema": each}
+        if "description" in each:
+            parameter["description"] = each["description"]
+        if each.get("type") == "array":
+            parameter |= {"style": "form", "explode": True}
+        yield parameter
+
+
+def _header_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
+    for name, text in operation.request_headers.items():
+        yield {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+
+
+def _body_model(operation: Operation) -> type[BaseModel] | None:
+    if operation.body_schema is not None:
+        return operation.body_schema
+    return operation.body if isinstance(operation.body, type) and issubclass(operation.body, BaseModel) else None
+
+
+def _body_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
+    models = {model for operation in operations if (model := _body_model(operation)) is not None}
+    models |= {operation.query for operation in operations if operation.query is not None}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, definitions = models_json_schema([(model, "validation") for model in ordered], ref_template=REF + "{model}")
+    queries = {operation.query.__name__ for operation in operations if operation.query is not None}
+    return {name: schema for name, schema in definitions.get("$defs", {}).items() if name not in queries}
+
+
+def _answer_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
+    types = {operation.answer for operation in operations if operation.answer not in (None, dict)} | {ProblemDocument}
+    ordered = sorted(types, key=lambda each: each.__name__)
+    _, components = msgspec.json.schema_components(ordered, ref_template=REF + "{name}")
+    return dict(components)

@@ -1,0 +1,1 @@
+"""All SQL of the gateway, one module for each resource. Reads nothing but the views of the schema `read`."""

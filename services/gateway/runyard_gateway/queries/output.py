@@ -1,0 +1,47 @@
+"""Output of jobs, from `read.job_output` and `read.output_range`."""
+
+from dataclasses import dataclass
+
+from runyard_gateway.database import Database
+
+_STREAM = (
+    "select known_size, sealed, sha256, missing_chunks from read.job_output"
+    " where job_id = $1::uuid and execution_id = $2::uuid and tenant_id = $3 and stream = $4"
+)
+_RANGE = 'select "offset", size, data from read.output_range($1::uuid, $2, $3, $4)'
+
+
+@dataclass(frozen=True)
+class OutputStream:
+    """`size` counts missing bytes too; when `sealed` nothing follows and `sha256` (hex) is that of the whole."""
+
+    size: int
+    sealed: bool
+    sha256: str | None
+    missing_chunks: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Consecutive bytes; `data` None: they exist and have not come."""
+
+    offset: int
+    size: int
+    data: bytes | None
+
+
+class OutputQueries:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def stream(self, tenant_id: str, execution_id: str, job_id: str, stream: str) -> OutputStream | None:
+        """None if nothing of it has come (yet)."""
+        row = await self._database.fetch_row(_STREAM, job_id, execution_id, tenant_id, stream)
+        if row is None:
+            return None
+        return OutputStream(int(row["known_size"]), row["sealed"], row["sha256"], row["missing_chunks"])
+
+    async def pieces(self, job_id: str, stream: str, offset: int, max_bytes: int) -> list[Piece]:
+        """The caller has made sure that the job is the tenant's."""
+        rows = await self._database.fetch(_RANGE, job_id, stream, offset, max_bytes)
+        return [Piece(row["offset"], row["size"], row["data"]) for row in rows]

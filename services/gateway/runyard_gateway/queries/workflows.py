@@ -1,0 +1,120 @@
+"""Workflows, their drafts and versions, from `read.workflow` and `read.workflow_version`."""
+
+from typing import Annotated, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from runyard_gateway.answers import Draft, VersionDetail, VersionRow, WorkflowDetail, WorkflowRow
+from runyard_gateway.database import Database, Row
+from runyard_gateway.queries.columns import instant, raw_json
+
+_ROW_COLUMNS = (
+    "workflow_id::text as workflow_id, name, active, archived, published_version, latest_version,"
+    " created_at, created_by, updated_at"
+)
+_PAGE = (
+    f"select {_ROW_COLUMNS} from read.workflow where tenant_id = $1 and not archived"  # noqa: S608
+    " and (name, workflow_id) > ($2, $3::uuid) order by name, workflow_id limit $4"
+)
+_ONE = (
+    f"select {_ROW_COLUMNS}, draft_document::text as draft_document, draft_source, draft_format, drafted_at, drafted_by"  # noqa: S608
+    " from read.workflow where workflow_id = $1::uuid and tenant_id = $2"
+)
+_VERSION_COLUMNS = (
+    "v.workflow_id::text as workflow_id, v.version, v.version = w.published_version as running, v.published_at, v.published_by"
+)
+_OF_WORKFLOW = (
+    " from read.workflow_version v join read.workflow w on w.workflow_id = v.workflow_id"
+    " where v.workflow_id = $1::uuid and v.tenant_id = $2"
+)
+_VERSIONS = f"select {_VERSION_COLUMNS}{_OF_WORKFLOW} and v.version < $3 order by v.version desc limit $4"
+_VERSION = f"select {_VERSION_COLUMNS}, v.document::text as document, v.source, v.format{_OF_WORKFLOW} and v.version = $3"
+_DOCUMENT = (
+    "select document::text as document from read.workflow_version"
+    " where workflow_id = $1::uuid and tenant_id = $2 and version = $3"
+)
+
+MAX_VERSION = 2**31 - 1
+
+
+class PageKey(NamedTuple):
+    """Where a page ended."""
+
+    name: Annotated[str, msgspec.Meta(pattern="^[^\0]*$")]
+    workflow_id: UUID
+
+
+class VersionKey(NamedTuple):
+    version: Annotated[int, msgspec.Meta(ge=1, le=MAX_VERSION)]
+
+
+FIRST_PAGE = PageKey("", UUID(int=0))
+
+
+class WorkflowQueries:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, tenant_id: str, after: PageKey | None, limit: int) -> list[WorkflowRow]:
+        """Workflows that are not archived, by name."""
+        key = after or FIRST_PAGE
+        return [_workflow_row(row) for row in await self._database.fetch(_PAGE, tenant_id, key.name, key.workflow_id, limit)]
+
+    async def workflow(self, tenant_id: str, workflow_id: str) -> WorkflowDetail | None:
+        row = await self._database.fetch_row(_ONE, workflow_id, tenant_id)
+        if row is None:
+            return None
+        draft = Draft(
+            document=raw_json(row["draft_document"]),
+            source=row["draft_source"],
+            format=row["draft_format"],
+            saved_at=instant(row["drafted_at"]),
+            saved_by=row["drafted_by"],
+        )
+        return WorkflowDetail(**msgspec.structs.asdict(_workflow_row(row)), draft=draft)
+
+    async def versions(self, tenant_id: str, workflow_id: str, before: int | None, limit: int) -> list[VersionRow]:
+        """Published versions, newest first."""
+        rows = await self._database.fetch(_VERSIONS, workflow_id, tenant_id, before or MAX_VERSION, limit)
+        return [_version_row(row) for row in rows]
+
+    async def version(self, tenant_id: str, workflow_id: str, version: int) -> VersionDetail | None:
+        row = await self._database.fetch_row(_VERSION, workflow_id, tenant_id, version)
+        if row is None:
+            return None
+        return VersionDetail(
+            **msgspec.structs.asdict(_version_row(row)),
+            document=raw_json(row["document"]),
+            source=row["source"],
+            format=row["format"],
+        )
+
+    async def document(self, tenant_id: str, workflow_id: str, version: int) -> str | None:
+        """The published document as JSON text."""
+        row = await self._database.fetch_row(_DOCUMENT, workflow_id, tenant_id, version)
+        return row["document"] if row else None
+
+
+def _workflow_row(row: Row) -> WorkflowRow:
+    return WorkflowRow(
+        workflow_id=row["workflow_id"],
+        name=row["name"],
+        active=row["active"],
+        archived=row["archived"],
+        published_version=row["published_version"],
+        latest_version=row["latest_version"],
+        created_at=instant(row["created_at"]) or "",
+        created_by=row["created_by"],
+        updated_at=instant(row["updated_at"]) or "",
+    )
+
+
+def _version_row(row: Row) -> VersionRow:
+    return VersionRow(
+        workflow_id=row["workflow_id"],
+        version=row["version"],
+        running=bool(row["running"]),
+        published_at=instant(row["published_at"]) or "",
+        published_by=row["published_by"],
+    )

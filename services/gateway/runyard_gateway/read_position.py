@@ -1,0 +1,66 @@
+"""Waiting until a read model has reached a position of the log: how a client reads its own write.
+
+One loop asks for all who wait, and only while somebody waits.
+"""
+
+import asyncio
+
+from runyard_shared.errors import Unavailable
+
+from runyard_gateway.database import Database
+
+LOOK_EVERY_SECONDS = 0.01
+EXECUTIONS = "executions"
+WORKFLOWS = "workflows"
+
+_POSITIONS = "select name, position from read.projection"
+
+
+class ReadPosition:
+    """Positions of the projections, by name, as far as was asked."""
+
+    def __init__(self, database: Database, wait_seconds: float) -> None:
+        self._database = database
+        self._wait_seconds = wait_seconds
+        self._reached: dict[str, int] = {}
+        self._looked = asyncio.Event()
+        self._waiting = 0
+        self._loop: asyncio.Task[None] | None = None
+
+    async def reach(self, projection: str, position: int) -> None:
+        """Returns when rows of the projection stand for at least `position`; `Unavailable` if that takes too long."""
+        if self._reached.get(projection, 0) >= position:
+            return
+        self._waiting += 1
+        if self._loop is None or self._loop.done():
+            self._loop = asyncio.create_task(self._look(), name="gateway read position")
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                while self._reached.get(projection, 0) < position:
+                    if self._loop.done():
+                        await self._loop
+                    await self._looked.wait()
+        except TimeoutError as late:
+            raise Unavailable(f"the read model {projection} has not reached position {position} yet") from late
+        finally:
+            self._waiting -= 1
+
+    async def stop(self) -> None:
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def _look(self) -> None:
+        """Ends when nobody waits any more, or with what the database raises: then all who wait are told."""
+        try:
+            while self._waiting:
+                for row in await self._database.fetch(_POSITIONS):
+                    self._reached[row["name"]] = row["position"]
+                self._wake()
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+        finally:
+            self._wake()
+
+    def _wake(self) -> None:
+        self._looked.set()
+        self._looked = asyncio.Event()

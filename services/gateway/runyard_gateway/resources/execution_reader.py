@@ -1,0 +1,65 @@
+"""Executions as the API shows them, found also when they are so new that the read model does not have them yet."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+from runyard_shared.clock import Clock
+
+from runyard_gateway.answers import ExecutionDetail
+from runyard_gateway.banner import banner
+from runyard_gateway.queries.events import EventQueries
+from runyard_gateway.queries.executions import Execution, ExecutionQueries, ExecutionState
+from runyard_gateway.read_position import EXECUTIONS, ReadPosition
+from runyard_gateway.resources.path_ids import no_execution
+
+T = TypeVar("T")
+
+
+class ExecutionReader:
+    """Every method raises `NotFound` for an execution that the tenant does not have."""
+
+    def __init__(self, queries: ExecutionQueries, events: EventQueries, read_position: ReadPosition, clock: Clock) -> None:
+        self._queries = queries
+        self._events = events
+        self._read_position = read_position
+        self._clock = clock
+
+    async def detail(self, tenant_id: str, execution_id: str) -> ExecutionDetail:
+        now = self._clock.now()
+        found = await self._find(tenant_id, execution_id, lambda: self._queries.execution(tenant_id, execution_id, now))
+        return _detail(found, banner(found, now))
+
+    async def state(self, tenant_id: str, execution_id: str) -> ExecutionState:
+        return await self._find(tenant_id, execution_id, lambda: self._queries.state(tenant_id, execution_id))
+
+    async def _find(self, tenant_id: str, execution_id: str, look: Callable[[], Awaitable[T | None]]) -> T:
+        """Whoever was told of a start may ask for the execution at once: if it is in the log, the read model is waited for."""
+        found = await look()
+        if found is None:
+            end = await self._events.end_of_stream(tenant_id, execution_id)
+            if end is not None:
+                await self._read_position.reach(EXECUTIONS, end)
+                found = await look()
+        if found is None:
+            raise no_execution(execution_id)
+        return found
+
+
+def _detail(found: Execution, words: str) -> ExecutionDetail:
+    row = msgspec.structs.asdict(found.row)
+    counts = row.pop("jobs")
+    return ExecutionDetail(
+        **row,
+        banner=words,
+        variables={**found.inputs, **found.vars},
+        nodes=found.nodes,
+        jobs=found.jobs,
+        job_counts=counts,
+        approvals=[],
+        error=found.error,
+        started_by=found.started_by,
+        parent_execution_id=found.parent_execution_id,
+        rerun_of=found.rerun_of,
+        as_of=found.as_of,
+    )
