@@ -13,6 +13,11 @@ log=$tools.log
 unset VIRTUAL_ENV
 export UV_PROJECT_ENVIRONMENT="$root/.venv"
 
+# where the machine has certificates of its own, as behind a company's proxy, they count
+if [ -r /etc/ssl/certs/ca-certificates.crt ]; then
+    export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
+fi
+
 usable() {
     found=$("$1" --version 2>/dev/null | sed -n 's/^uv \([0-9.]*\).*/\1/p')
     [ -n "$found" ] && [ "$(printf '%s\n%s\n' "$oldest" "$found" | sort -V | head -n 1)" = "$oldest" ]

@@ -1,0 +1,154 @@
+"""All of Runyard in one process: an embedded PostgreSQL, the in-process bus, every service and one agent.
+
+The services are the same as in the distributed form; only the adapters behind their ports differ. What dies here with a
+`kill -9` is nothing but memory: the log and the leases are in PostgreSQL, and every service goes on from there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+
+import asyncpg
+import runyard_agent.app
+import runyard_agent.settings
+import runyard_dispatcher.app
+import runyard_dispatcher.settings
+import runyard_gateway.app
+import runyard_gateway.settings
+import runyard_orchestrator.app
+import runyard_orchestrator.settings
+import runyard_projections.app
+import runyard_projections.settings
+import structlog
+from pydantic import SecretStr
+from runyard_shared.clock import SystemClock
+from runyard_shared.errors import RunyardError
+from runyard_shared.logs import configure_logs
+from runyard_shared.messaging.memory import MemoryBus
+from runyard_shared.process import Service
+
+from runyard_standalone.ports import HOST, USUAL_PORT, first_free
+from runyard_standalone.postgres import DirectoryInUse, EmbeddedPostgres
+from runyard_standalone.settings import Settings
+from runyard_standalone.token import admin_token
+
+AGENT = "local"
+STOP_GRACE_SECONDS = 2.0
+"""How long jobs may go on after Ctrl-C."""
+
+_log = structlog.get_logger(__name__)
+
+
+class AlreadyRunning(RunyardError):
+    """Another standalone works on the data directory."""
+
+
+class Standalone:
+    """Runs between `async with` and its end. `address` and `token` are what a client needs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._data_dir = settings.data_dir.absolute()
+        self._parts = AsyncExitStack()
+        self.address = ""
+        self.token = ""
+        self.log_path = self._data_dir / "runyard.log"
+
+    async def __aenter__(self) -> "Standalone":
+        """Every part is started after the parts that it needs. Raises `AlreadyRunning`, `PostgresError`, `CannotListen`."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._parts.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the parts in reverse order: first nothing new comes in, at last the database is closed."""
+        await self._parts.aclose()
+
+    async def _start(self) -> None:
+        settings, clock = self._settings, SystemClock()
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        postgres = EmbeddedPostgres(self._data_dir / "postgres")
+        try:
+            await asyncio.to_thread(postgres.start)
+        except DirectoryInUse as in_use:
+            raise AlreadyRunning(self._already_running()) from in_use
+        self._parts.callback(postgres.stop)
+        self._log_to_file()
+        self.token = admin_token(self._data_dir, settings.admin_token.get_secret_value() if settings.admin_token else None)
+
+        pool = await self._parts.enter_async_context(asyncpg.create_pool(postgres.dsn, min_size=4, max_size=20))
+        bus = MemoryBus()
+        await bus.open()
+        self._parts.push_async_callback(bus.close)
+
+        database = postgres.dsn
+        await self._run(
+            await runyard_projections.app.create(
+                runyard_projections.settings.Settings(database_url=database), bus=bus, pool=pool, clock=clock
+            )
+        )
+        await self._run(
+            await runyard_dispatcher.app.create(
+                runyard_dispatcher.settings.Settings(database_url=database), bus=bus, pool=pool, clock=clock
+            )
+        )
+        await self._run(
+            await runyard_orchestrator.app.create(
+                runyard_orchestrator.settings.Settings(database_url=database), bus=bus, pool=pool, clock=clock
+            )
+        )
+        agent = runyard_agent.settings.Settings(agent_name=AGENT, stop_grace_seconds=STOP_GRACE_SECONDS)
+        await self._run(await runyard_agent.app.create(agent, bus=bus, clock=clock))
+        gateway = await runyard_gateway.app.create(
+            runyard_gateway.settings.Settings(
+                database_url=database, host=HOST, port=self._port(), admin_token=SecretStr(self.token)
+            ),
+            bus=bus,
+            pool=pool,
+            clock=clock,
+        )
+        await self._run(gateway)
+        self.address = gateway.address
+        self._announce()
+
+    async def _run(self, service: Service) -> None:
+        # registered first: a start that fails half way is ended too
+        self._parts.push_async_callback(_logged(service.stop, type(service).__module__))
+        await service.start()
+
+    def _port(self) -> int:
+        return first_free(USUAL_PORT, 0) if self._settings.port is None else self._settings.port
+
+    def _announce(self) -> None:
+        path = self._data_dir / "address"
+        path.write_text(self.address + "\n")
+        self._parts.callback(path.unlink, missing_ok=True)
+
+    def _already_running(self) -> str:
+        address = self._data_dir / "address"
+        where = f" at {address.read_text().strip()}" if address.exists() else ""
+        return (
+            f"Runyard already runs{where}, on the data in {self._data_dir}.\n"
+            "Stop it first, or set RUNYARD_DATA_DIR and RUNYARD_PORT to run a second one."
+        )
+
+    def _log_to_file(self) -> None:
+        configure_logs("standalone", "human", stream=self._parts.enter_context(self.log_path.open("a", buffering=1)))
+
+
+def _logged(stop: Callable[[], Awaitable[None]], name: str) -> Callable[[], Awaitable[None]]:
+    """A service that cannot stop must not keep the others, and PostgreSQL, from being stopped."""
+
+    async def stop_or_say_why() -> None:
+        try:
+            await stop()
+        except Exception:  # noqa: BLE001 - it is logged
+            _log.exception("a service did not stop in good order", service=name)
+
+    return stop_or_say_why
