@@ -1,0 +1,27 @@
+"""How much is measured: enough for a figure that can be trusted, or (`--quick`) just enough to see that it works."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class Wrong(Exception):
+    """The system did something else than what was to be measured, so there is no figure."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`executions` 0: as many as take `flood_seconds`. `profile` names parts to be sampled during B1."""
+
+    executions: int = 0
+    flood_seconds: float = 12.0
+    connections: int = 64
+    repetitions: int = 3
+    alone: int = 100
+    fans: int = 10
+    pages: int = 200
+    seeded: tuple[int, ...] = (10_000, 100_000)
+    profile: tuple[str, ...] = ()
+    profile_dir: Path = Path("bench-profile")
+
+
+QUICK = Plan(flood_seconds=2.0, repetitions=1, alone=10, fans=2, pages=20, seeded=(500, 2_000))

@@ -1,0 +1,40 @@
+"""The workflows that are measured, made through the API like anybody's."""
+
+from typing import Any
+
+from runyard_bench.client import Client
+
+FAN_WIDTH = 100
+
+
+def chain(name: str, length: int = 3) -> dict[str, Any]:
+    """`length` jobs that do nothing, one after another."""
+    nodes = [_job(f"step{number}") for number in range(1, length + 1)]
+    sources = ["trigger", *(node["id"] for node in nodes)]
+    edges = [{"from": source, "to": node["id"]} for source, node in zip(sources, nodes, strict=False)]
+    return {"name": name, "nodes": nodes, "edges": edges}
+
+
+def fan(name: str, width: int = FAN_WIDTH) -> dict[str, Any]:
+    """`width` jobs that do nothing, all at the same time, joined."""
+    jobs = [_job(f"job{number}") for number in range(1, width + 1)]
+    return {
+        "name": name,
+        "nodes": [{"id": "fork", "type": "parallel"}, *jobs, {"id": "joined", "type": "join"}],
+        "edges": [
+            {"from": "trigger", "to": "fork"},
+            *({"from": "fork", "to": job["id"]} for job in jobs),
+            *({"from": job["id"], "to": "joined"} for job in jobs),
+        ],
+    }
+
+
+async def publish(client: Client, document: dict[str, Any]) -> str:
+    """Create, publish and activate it. The workflow's id."""
+    workflow_id: str = (await client.call("POST", "/workflows", document))["workflowId"]
+    await client.call("POST", f"/workflows/{workflow_id}/publish")
+    return workflow_id
+
+
+def _job(node_id: str) -> dict[str, Any]:
+    return {"id": node_id, "type": "action", "action": "bench.noop"}
