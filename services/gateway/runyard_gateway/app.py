@@ -100,7 +100,7 @@ class Service:
     async def check_health(self) -> dict[str, str | None]:
         """As `health`, after asking the database."""
         with suppress(Unavailable):  # which `health` then says
-            await self._database.fetch("select 1")
+            await self._read_position.look()
         return self.health()
 
 

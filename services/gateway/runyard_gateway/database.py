@@ -10,7 +10,7 @@ from runyard_shared.eventstore.outage import outages_as_unavailable
 
 QUERY_SECONDS = 10.0
 
-Row: TypeAlias = "asyncpg.Record"
+Row: TypeAlias = asyncpg.Record
 
 
 class Reader(Protocol):
@@ -62,4 +62,7 @@ class Database:
         except Unavailable as outage:
             self.trouble = str(outage)
             raise
+        except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError) as missing:
+            self.trouble = f"the read models are not there yet: {missing}"
+            raise Unavailable(self.trouble) from missing
         self.trouble = None

@@ -33,7 +33,7 @@ class ReadPosition:
             return
         self._waiting += 1
         if self._loop is None or self._loop.done():
-            self._loop = asyncio.create_task(self._look(), name="gateway read position")
+            self._loop = asyncio.create_task(self._look_for_all(), name="gateway read position")
         try:
             async with asyncio.timeout(self._wait_seconds):
                 while self._reached.get(projection, 0) < position:
@@ -45,18 +45,22 @@ class ReadPosition:
         finally:
             self._waiting -= 1
 
+    async def look(self) -> None:
+        """Ask once."""
+        for row in await self._database.fetch(_POSITIONS):
+            self._reached[row["name"]] = row["position"]
+        self._wake()
+
     async def stop(self) -> None:
         if self._loop is not None:
             self._loop.cancel()
             await asyncio.gather(self._loop, return_exceptions=True)
 
-    async def _look(self) -> None:
+    async def _look_for_all(self) -> None:
         """Ends when nobody waits any more, or with what the database raises: then all who wait are told."""
         try:
             while self._waiting:
-                for row in await self._database.fetch(_POSITIONS):
-                    self._reached[row["name"]] = row["position"]
-                self._wake()
+                await self.look()
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
         finally:
             self._wake()

@@ -16,6 +16,7 @@ class Settings(BaseSettings):
 
     database_url: str = ""
     amqp_url: str = ""
+    amqp_namespace: str = ""
     log_format: Literal["human", "json"] = "human"
 
     host: str = "127.0.0.1"

@@ -42,7 +42,7 @@ class ReadPageQuery(ReadQuery, PageQuery):
 
 
 def parse_query(model: type[BaseModel] | None, raw: bytes) -> Any:
-    """An instance of `model`, or a `Refusal` (400, `invalid_query`) with every problem. Without a model nothing may be given."""
+    """An instance of `model`, or a `Refusal` (400, `invalid_query`) with every problem. Without a model nothing is accepted."""
     if not raw:
         return _default(model)
     try:

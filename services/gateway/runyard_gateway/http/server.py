@@ -56,6 +56,7 @@ class HttpServer:
             "lifespan": "off",
             "ws": "none",
             "log_config": None,
+            "log_level": "warning",
             "access_log": False,
             "server_header": False,
         }
@@ -75,8 +76,8 @@ class HttpServer:
             listener.close()
             raise CannotListen(f"cannot listen on {self._host} port {self._port}: {error.strerror}") from error
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="gateway http")
-        while not self._server.started and not self._serving.done():
-            await asyncio.sleep(0.005)  # uvicorn has no event for it
+        while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.005)
         if self._serving.done():
             await self._serving
         host = f"[{self._host}]" if family == socket.AF_INET6 else self._host

@@ -29,11 +29,18 @@ class Output:
     def operations(self) -> Sequence[Operation]:
         return (
             Operation(
-                method="GET", path="/api/v1/executions/{executionId}/jobs/{jobId}/output", handle=self.output,
-                name="getJobOutput", tag="executions", summary="Output of a job, also while it runs", answer_types=("application/octet-stream",),
-                answer_headers=_HEADERS, query=requests.OutputQuery, refusals={404: "execution_not_found, job_not_found"},
+                method="GET",
+                path="/api/v1/executions/{executionId}/jobs/{jobId}/output",
+                handle=self.output,
+                name="getJobOutput",
+                tag="executions",
+                summary="Output of a job, also while it runs",
+                answer_types=("application/octet-stream",),
+                answer_headers=_HEADERS,
+                query=requests.OutputQuery,
+                refusals={404: "execution_not_found, job_not_found"},
             ),
-        )  # fmt: skip
+        )
 
     async def output(self, call: Call) -> ASGIApp:
         """Consecutive bytes: the answer ends where something is missing, or skips it if that is right at the offset."""

@@ -33,9 +33,7 @@ class Runs:
                 status=202,
                 answer=answers.RunStarted,
                 body=requests.RunWorkflow,
-                request_headers={
-                    "Idempotency-Key": "The same key gives the first answer again and no second execution; with other variables 422"
-                },
+                request_headers={"Idempotency-Key": "The same key gives the first answer again, and no second execution"},
                 refusals={
                     404: "workflow_not_found",
                     409: "not_published, not_active, workflow_archived",

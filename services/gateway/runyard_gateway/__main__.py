@@ -1,0 +1,27 @@
+"""`python -m runyard_gateway`: the gateway as a process."""
+
+import sys
+
+from pydantic import ValidationError
+from runyard_shared.process import run_service
+
+from runyard_gateway.app import create
+from runyard_gateway.http.server import CannotListen
+from runyard_gateway.settings import Settings
+
+
+def main() -> int:
+    try:
+        run_service("gateway", Settings(), create)  # type: ignore[call-arg]  # the environment fills it
+    except ValidationError as error:
+        for each in error.errors(include_input=False, include_url=False):
+            sys.stderr.write(f"RUNYARD_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}\n")
+        return 2
+    except CannotListen as trouble:
+        sys.stderr.write(f"{trouble}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

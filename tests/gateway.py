@@ -1,0 +1,169 @@
+"""A gateway to try: the real services on the in-process bus and a database of the test's own, without an agent.
+
+The test plays the agents: it reports to the orchestrator's inbox what an agent would.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import asyncpg
+import httpx
+import runyard_dispatcher.app
+import runyard_dispatcher.settings
+import runyard_gateway.app
+import runyard_gateway.settings
+import runyard_orchestrator.app
+import runyard_orchestrator.settings
+import runyard_projections.app
+import runyard_projections.settings
+from pydantic import SecretStr
+from runyard_shared.clock import SystemClock
+from runyard_shared.contracts import reports
+from runyard_shared.contracts.values import ErrorInfo, JobStatus, StreamSeal
+from runyard_shared.messaging.memory import MemoryBus
+from runyard_shared.messaging.topology import orchestrator_inbox
+
+TOKEN = "a-token-for-tests"
+Json = dict[str, Any]
+
+CHAIN: Json = {
+    "name": "Two steps",
+    "inputs": {"type": "object", "properties": {"host": {"type": "string"}}},
+    "triggers": [{"type": "manual"}],
+    "nodes": [
+        {"id": "first", "type": "action", "name": "First step", "action": "script.bash", "params": {"script": "true"}},
+        {"id": "second", "type": "action", "action": "script.bash", "params": {"script": "true"}},
+    ],
+    "edges": [{"from": "trigger", "to": "first"}, {"from": "first", "to": "second"}],
+}
+
+
+class House:
+    """All services, and a client of the gateway."""
+
+    def __init__(self, bus: MemoryBus, pool: "asyncpg.Pool[asyncpg.Record]", gateway: runyard_gateway.app.Service) -> None:
+        self.bus = bus
+        self.pool = pool
+        self.gateway = gateway
+        self.http = httpx.AsyncClient(
+            base_url=gateway.address, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20, trust_env=False
+        )
+
+    async def call(self, method: str, path: str, *, status: int = 200, **options: Any) -> Any:
+        """The JSON of an answer that must have this status."""
+        answer = await self.http.request(method, f"/api/v1{path}", **options)
+        assert answer.status_code == status, (answer.status_code, answer.text)
+        return answer.json()
+
+    async def publish(self, document: Json = CHAIN) -> str:
+        """A workflow that can run; returns its id."""
+        workflow_id = str((await self.call("POST", "/workflows", status=201, json=document))["workflowId"])
+        await self.call("POST", f"/workflows/{workflow_id}/publish")
+        await self.call("POST", f"/workflows/{workflow_id}/activate")
+        return workflow_id
+
+    async def run(self, workflow_id: str, **variables: Any) -> str:
+        """Starts an execution, and waits until the read model has it."""
+        started = await self.call("POST", f"/workflows/{workflow_id}/run", status=202, json={"variables": variables})
+        execution_id = str(started["executionId"])
+        await self.call("GET", f"/executions/{execution_id}", params={"minPosition": started["position"]})
+        return execution_id
+
+    async def waiting_job(self, execution_id: str) -> Json:
+        """The job that waits for an agent; there must be one soon."""
+        async with asyncio.timeout(10):
+            while True:
+                detail = await self.call("GET", f"/executions/{execution_id}")
+                for job in detail["jobs"]:
+                    if job["status"] == "pending":
+                        return dict(job)
+                await asyncio.sleep(0.01)
+
+    async def until(self, execution_id: str, status: str) -> Json:
+        """The detail once the execution has this status."""
+        async with asyncio.timeout(10):
+            while True:
+                detail: Json = await self.call("GET", f"/executions/{execution_id}")
+                if detail["status"] == status:
+                    return detail
+                await asyncio.sleep(0.01)
+
+    async def report(self, kind: Any, execution_id: str, job_id: str, **fields: Any) -> None:
+        report = kind(tenant_id="default", execution_id=execution_id, job_id=job_id, dispatch=1, **fields)
+        await self.bus.send(orchestrator_inbox(execution_id), [report])
+
+    async def start_job(self, execution_id: str) -> str:
+        """The job that waits is sent to an agent, which starts it."""
+        job_id = str((await self.waiting_job(execution_id))["jobId"])
+        await self.report(reports.JobDispatched, execution_id, job_id, agent="a1")
+        await self.report(reports.JobStarted, execution_id, job_id, agent="a1")
+        return job_id
+
+    async def finish_job(
+        self, execution_id: str, job_id: str, *, exit_code: int = 0, seals: tuple[StreamSeal, ...] = ()
+    ) -> None:
+        error = ErrorInfo(reason="exit_code", message=f"exit code {exit_code}", exit_code=exit_code) if exit_code else None
+        await self.report(
+            reports.JobFinished,
+            execution_id,
+            job_id,
+            agent="a1",
+            status=JobStatus.FAILED if exit_code else JobStatus.COMPLETED,
+            duration_ms=12,
+            output={"stdout": "done\n", "exitCode": exit_code},
+            error=error,
+            seals=list(seals),
+        )
+
+    async def complete(self, execution_id: str, jobs: int = 2) -> None:
+        """Does all jobs of a chain well."""
+        for _ in range(jobs):
+            await self.finish_job(execution_id, await self.start_job(execution_id))
+        await self.until(execution_id, "completed")
+
+
+@asynccontextmanager
+async def house(pool: "asyncpg.Pool[asyncpg.Record]", **settings: Any) -> AsyncIterator[House]:
+    """`settings` are the gateway's."""
+    bus, clock = MemoryBus(), SystemClock()
+    async with AsyncExitStack() as parts:
+        await bus.open()
+        parts.push_async_callback(bus.close)
+        for service in (
+            await runyard_projections.app.create(runyard_projections.settings.Settings(), bus=bus, pool=pool, clock=clock),
+            await runyard_dispatcher.app.create(runyard_dispatcher.settings.Settings(), bus=bus, pool=pool, clock=clock),
+            await runyard_orchestrator.app.create(runyard_orchestrator.settings.Settings(), bus=bus, pool=pool, clock=clock),
+        ):
+            await service.start()
+            parts.push_async_callback(service.stop)
+        chosen = runyard_gateway.settings.Settings(port=0, admin_token=SecretStr(TOKEN), **settings)
+        gateway = await runyard_gateway.app.create(chosen, bus=bus, pool=pool, clock=clock)
+        parts.push_async_callback(gateway.stop)
+        await gateway.start()
+        made = House(bus, pool, gateway)
+        parts.push_async_callback(made.http.aclose)
+        yield made
+
+
+class Frame:
+    """One Server-Sent Event."""
+
+    def __init__(self, text: str) -> None:
+        fields = dict(line.split(": ", 1) for line in text.split("\n") if not line.startswith(":"))
+        self.event = fields["event"]
+        self.position = int(fields["id"]) if "id" in fields else None
+        self.data = json.loads(fields["data"])
+
+
+async def frames(answer: httpx.Response) -> AsyncIterator[Frame]:
+    """The events of a stream as they come, comments left out."""
+    rest = ""
+    async for text in answer.aiter_text():
+        rest += text
+        while "\n\n" in rest:
+            whole, rest = rest.split("\n\n", 1)
+            if not whole.startswith(":"):
+                yield Frame(whole)
