@@ -5,8 +5,11 @@ from typing import ClassVar
 import msgspec
 
 
-class Contract(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """An immutable value with camelCase wire names; fields at their default are left out."""
+class Contract(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True, gc=False):
+    """An immutable value with camelCase wire names; fields at their default are left out.
+
+    Contracts form no cycles, so the garbage collector need not walk the many that a busy service holds.
+    """
 
 
 class Message(Contract, frozen=True, tag_field="type", tag=True, kw_only=True):
