@@ -213,6 +213,20 @@ async def test_of_many_claimants_at_once_one_gets_it(log: Log) -> None:
     assert await log.store.head() == 1
 
 
+async def test_rivals_in_one_batch_leave_it_whole(log: Log) -> None:
+    stream, claim = new_id(), Claim("key", "k", {})
+    outcomes = await asyncio.gather(
+        log.append(stream, 0, "a"),
+        log.append(stream, 0, "x"),
+        log.append(new_id(), 0, "b", claims=[claim]),
+        log.append(new_id(), 0, "x", claims=[claim]),
+        log.append(new_id(), 0, "c"),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Commit, VersionConflict, Commit, ClaimTaken, Commit]
+    assert [names(batch) for batch in log.batches] == [["a", "b", "c"]]
+
+
 async def test_timers_change_with_the_events_or_not_at_all(log: Log) -> None:
     stream, soon, later = new_id(), AT + timedelta(seconds=1), AT + timedelta(days=1)
     await log.append(stream, 0, "a", timers=[SetTimer("retry", soon), SetTimer("deadline", soon)])

@@ -143,8 +143,8 @@ async def test_the_feed_does_not_wait_for_a_slow_queue(log: Log) -> None:
 async def test_a_send_that_fails_is_tried_until_it_succeeds_and_said_meanwhile(log: Log) -> None:
     outlet = Outlet()
     outlet.broken.add("even")
+    await write(log, 0, 1, 2, 3)
     async with relaying(log, outlet) as relay:
-        await write(log, 0, 1, 2, 3)
         await until(lambda: relay.trouble is not None)
         assert "the broker is away" in str(relay.trouble)
         assert await Checkpoint(log.pool, SCHEMA).load() == 0
