@@ -6,7 +6,13 @@ from typing import Any
 from runyard_shared.contracts.base import Contract
 
 
-class ExecutionStatus(StrEnum):
+class Status(StrEnum):
+    """Statuses are looked up on every step; a text's own hash is made once, an enum's each time."""
+
+    __hash__ = str.__hash__
+
+
+class ExecutionStatus(Status):
     """R7. `paused`: everything outstanding waits for people."""
 
     PENDING = "pending"
@@ -17,7 +23,7 @@ class ExecutionStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class JobStatus(StrEnum):
+class JobStatus(Status):
     """R34. `pending` waits for an agent, `dispatched` was sent and has not started."""
 
     PENDING = "pending"
@@ -29,7 +35,7 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
-class NodeStatus(StrEnum):
+class NodeStatus(Status):
     PENDING = "pending"
     RUNNING = "running"
     WAITING = "waiting"

@@ -376,8 +376,11 @@ class _Walk:
     def conclude(self) -> None:
         """End the execution if nothing is outstanding."""
         state = self.state
-        if not self.new or state.is_finished or any(node.status in _OUTSTANDING for node in state.nodes.values()):
+        if not self.new or state.is_finished:
             return
+        for node in state.nodes.values():
+            if node.status is NodeStatus.RUNNING or node.status is NodeStatus.WAITING:
+                return
         if state.failing is not None:
             self.emit(events.ExecutionFailed(error=state.failing))
         else:
@@ -419,9 +422,6 @@ class _Walk:
             return template.render(scope, warnings)
         except ExpressionError as error:
             return ErrorInfo(reason="template", message=str(error), node_id=node_id)
-
-
-_OUTSTANDING = frozenset({NodeStatus.RUNNING, NodeStatus.WAITING})
 
 
 def _source(node: GraphNode) -> str:

@@ -12,7 +12,7 @@ SCHEMA = "1"
 UNSETTLED, TAKEN, SKIPPED = 0, 1, 2
 
 
-class NodeState(msgspec.Struct, frozen=True):
+class NodeState(msgspec.Struct, frozen=True, gc=False):
     """A node that was entered or skipped."""
 
     status: NodeStatus
@@ -23,7 +23,7 @@ class NodeState(msgspec.Struct, frozen=True):
     error: ErrorInfo | None = None
 
 
-class JobState(msgspec.Struct, frozen=True):
+class JobState(msgspec.Struct, frozen=True, gc=False):
     """A job. `lease`: the newest dispatch known; leases up to `voided` were given up."""
 
     node_id: str
@@ -38,7 +38,7 @@ class JobState(msgspec.Struct, frozen=True):
     """Late reports already written down, so that their redelivery is not written again."""
 
 
-class ExecutionState(msgspec.Struct):
+class ExecutionState(msgspec.Struct, gc=False):
     """Changed only by `evolve`, on a copy of one's own."""
 
     execution_id: str

@@ -6,7 +6,7 @@ choose a branch.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -129,10 +129,10 @@ def template_problems(value: Any, path: str) -> Iterator[tuple[str, str]]:
                     compile_expression(part.source)
         except ExpressionError as error:
             yield path, str(error)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, item in value.items():
             yield from template_problems(item, f"{path}.{key}")
-    elif isinstance(value, Sequence):
+    elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from template_problems(item, f"{path}[{index}]")
 
@@ -160,10 +160,12 @@ def as_text(value: Any) -> str:
 def _compile_value(value: Any, expressions: list[Expression]) -> Callable[[Scope, list[str]], Any]:
     if isinstance(value, str):
         return _compile_text(value, expressions)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
+        before = len(expressions)
         items = [(key, _compile_value(item, expressions)) for key, item in value.items()]
-        return lambda scope, warnings: {key: render(scope, warnings) for key, render in items}
-    if isinstance(value, list | tuple):
+        if len(expressions) > before:
+            return lambda scope, warnings: {key: render(scope, warnings) for key, render in items}
+    if isinstance(value, list):
         renders = [_compile_value(item, expressions) for item in value]
         return lambda scope, warnings: [render(scope, warnings) for render in renders]
     return lambda scope, warnings: value
@@ -256,7 +258,7 @@ def _walk(path: tuple[str | int, ...], scope: Scope) -> Any:
     value: Any = scope
     for depth, step in enumerate(path):
         found: Any = _MISSING
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             found = value.get(step, _MISSING)
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             found = value[step]
@@ -268,7 +270,7 @@ def _walk(path: tuple[str | int, ...], scope: Scope) -> Any:
 
 def _missing_message(path: tuple[str | int, ...], depth: int, level: Any) -> str:
     whole, above = _path_text(path), _path_text(path[:depth])
-    if isinstance(level, Mapping):
+    if isinstance(level, dict):
         there = ", ".join(sorted(map(str, level))[:20]) or "nothing"
         return f"{whole} does not resolve: {above or 'the scope'} has no {str(path[depth])!r}; it has {there}"
     if isinstance(level, list):
@@ -289,7 +291,7 @@ def _kind(value: Any) -> str:
 
 def _largest(value: Any) -> int:
     """The size of the largest list or map anywhere in a JSON value."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return max(len(value), max(map(_largest, value.values()), default=0))
     if isinstance(value, list):
         return max(len(value), max(map(_largest, value), default=0))
