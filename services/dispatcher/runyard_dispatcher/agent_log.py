@@ -4,18 +4,34 @@ The event is appended before the table is written. If we die between the two, th
 stream shows that its event is there already.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from runyard_shared.contracts.events import EVENT_TYPES
+import msgspec
+from runyard_shared.contracts.events import EVENT_TYPES, AgentRegistered
+from runyard_shared.contracts.feed import Recorded
+from runyard_shared.contracts.reports import ActionTypesAnnounced
 from runyard_shared.errors import VersionConflict
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.store import Claim, ClaimTaken, EventStore
+from runyard_shared.messaging.topology import orchestrator_inbox
 
 from runyard_dispatcher.sessions import Happening
 
 MAPPER: Final = EventMapper({topic: cls for topic, cls in EVENT_TYPES.items() if topic.startswith("agent.")})
+
+
+_decode_registered = msgspec.json.Decoder(AgentRegistered).decode
+
+
+def announcements(recorded: Recorded) -> Iterable[tuple[str, ActionTypesAnnounced]]:
+    """The relay's route: the orchestrator learns which actions agents offer."""
+    if recorded.topic != AgentRegistered.topic:
+        return ()
+    actions = _decode_registered(recorded.data).actions
+    return ((orchestrator_inbox(recorded.stream_id), ActionTypesAnnounced(tenant_id=recorded.tenant_id, actions=actions)),)
 
 
 @dataclass(frozen=True)

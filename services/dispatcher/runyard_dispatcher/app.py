@@ -15,7 +15,7 @@ from runyard_shared.eventstore.relay import Relay
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.topology import AGENT_STATUS, DISPATCHER_INBOX
 
-from runyard_dispatcher.agent_log import MAPPER
+from runyard_dispatcher.agent_log import MAPPER, announcements
 from runyard_dispatcher.handlers import Handlers
 from runyard_dispatcher.lead import lead
 from runyard_dispatcher.rescuer import rescue_forever
@@ -28,8 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> "Service":
-    """Migrates the schema; the bus and the pool are the caller's, open. Two connections of the pool are held."""
-    await migrate(pool, SCHEMA, "runyard_dispatcher", with_log=True)
+    """The bus and the pool are the caller's, open. Two connections of the pool are held."""
     return Service(settings, bus, pool, clock)
 
 
@@ -40,7 +39,7 @@ class Service:
         self._pool = pool
         self._clock = clock
         self._store = PostgresEventStore(pool, SCHEMA, MAPPER)
-        self._relay = Relay(SCHEMA, self._store, bus, lambda recorded: (), Checkpoint(pool, SCHEMA))
+        self._relay = Relay(SCHEMA, self._store, bus, announcements, Checkpoint(pool, SCHEMA))
         self._store.on_commit = self._relay.committed
         self._handlers = Handlers(bus, self._store, clock, settings.patience)
         self._task: asyncio.Task[None] | None = None
@@ -50,7 +49,8 @@ class Service:
         bus.on_reconnect(self._handlers.reconnected)
 
     async def start(self) -> None:
-        """Returns when this process leads, or stands by because another one does; it takes over when that one ends."""
+        """Migrates; returns when this process leads, or stands by because another one does, to take over when that one ends."""
+        await migrate(self._pool, SCHEMA, "runyard_dispatcher", with_log=True)
         self._settled.clear()
         self._task = asyncio.create_task(self._serve_forever(), name="dispatcher")
         await self._settled.wait()

@@ -74,7 +74,7 @@ class Handlers:
                 happening = hear(board, status, now, self._patience)
                 if happening is not None:
                     await self._agent_log.record(happening, now)
-                    _log.info("agent", agent=happening.agent.name, happened=happening.event.topic, event=happening.event)
+                    _log.info(happening.event.topic, agent=happening.agent.name, session_id=happening.agent.session_id)
 
     async def rescue(self, elapsed_seconds: float) -> None:
         """`elapsed_seconds` have passed in which agents could be heard: declare the silent ones offline, renew the reasons."""
@@ -82,7 +82,7 @@ class Handlers:
         async with self._turn() as board:
             for happening in notice_silence(board, elapsed_seconds, now, self._patience):
                 await self._agent_log.record(happening, now)
-                _log.warning("agent", agent=happening.agent.name, happened=happening.event.topic, event=happening.event)
+                _log.warning(happening.event.topic, agent=happening.agent.name, reason=happening.agent.reason)
             board.explain_all()
 
     async def reconnected(self) -> None:

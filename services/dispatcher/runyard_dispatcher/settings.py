@@ -24,6 +24,7 @@ class Settings(BaseSettings):
 
     database_url: str = ""
     amqp_url: str = ""
+    amqp_namespace: str = ""
     log_format: Literal["human", "json"] = "human"
 
     heartbeat_seconds: float = Field(default=10, gt=0)
