@@ -50,9 +50,9 @@ class Delivery:
                     return False
         return True
 
-    async def park(self, body: bytes, reason: str, attempts: int) -> bool:
+    async def park(self, body: bytes, reason: str, attempts: int, problem: Exception | None = None) -> bool:
         """Put away what cannot be handled; waits until the bus has it. False: cancelled before that."""
-        log.error("message_parked", queue=self._queue, reason=reason, attempts=attempts)
+        log.error("message_parked", queue=self._queue, reason=reason, attempts=attempts, exc_info=problem)
         parked = Parked(
             queue=self._queue, body=body[:PARKED_BYTES], reason=reason, attempts=attempts, parked_at=rfc3339(self._clock.now())
         )
@@ -69,8 +69,7 @@ class Delivery:
             except Exception as again:  # noqa: BLE001 - counted, and parked with its reason in the end
                 problem = again
                 attempts += 1
-        log.error("item_failed", queue=self._queue, exc_info=problem)
-        return await self.park(msgspec.json.encode(item), f"{type(problem).__name__}: {problem}", attempts)
+        return await self.park(msgspec.json.encode(item), f"{type(problem).__name__}: {problem}", attempts, problem)
 
     async def _available(self, call: Callable[[Any], Awaitable[None]], argument: Any) -> bool:
         """Call until it no longer says `Unavailable`. False: cancelled meanwhile."""

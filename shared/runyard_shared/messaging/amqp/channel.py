@@ -112,6 +112,9 @@ class Channel:
         """Acknowledge delivery `tag` and all before it. Raises `WireClosed`."""
         self._line.write(frames.acknowledge(self.number, tag))
 
+    def end_wire(self, reason: str) -> None:
+        self._line.abort(reason)
+
     # --- called by the wire as frames come in
 
     def answered(self, frame: Frame) -> None:

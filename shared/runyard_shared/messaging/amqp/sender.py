@@ -109,5 +109,8 @@ class Sender:
     def _settled(self, problem: str | None) -> None:
         calls, self._under_way = self._under_way, []
         for call in calls:
-            call.settle(problem and f"{self._queue}: {problem}")
+            call.settle(problem and f"RabbitMQ did not take a message for {self._queue}: {problem}")
+        if problem is not None and self._channel is not None:
+            # The queue is not there, or its broker cannot serve it: connecting again declares it again.
+            self._channel.end_wire(f"a message for {self._queue} came back: {problem}")
         self._flush()

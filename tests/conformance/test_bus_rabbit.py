@@ -1,0 +1,254 @@
+"""What the bus on RabbitMQ promises beyond any bus: that nothing confirmed is lost when connections are."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aio_pika
+import msgspec
+import pytest
+from runyard_shared.contracts.jobs import Parked
+from runyard_shared.errors import Invalid, Unavailable
+from runyard_shared.messaging.amqp.consumer import PREFETCH
+from runyard_shared.messaging.rabbit import RabbitBus
+from runyard_shared.messaging.topology import DEAD_LETTERS, PARKED
+
+from tests.buses import NEWS, SMALL, WORK, Cable, Item, Notes, ParkedNotes, Ping, RabbitNetwork, pings, until
+
+
+@pytest.fixture
+async def network(amqp_url: str, namespace: str) -> AsyncIterator[RabbitNetwork]:
+    network = RabbitNetwork(amqp_url, namespace)
+    yield network
+    await network.close()
+
+
+@pytest.fixture
+async def cable(amqp_url: str) -> AsyncIterator[Cable]:
+    cable = Cable(amqp_url)
+    await cable.mend()
+    yield cable
+    await cable.cut()
+
+
+async def waiting_in(network: RabbitNetwork, queue: str) -> int:
+    """How many messages of the queue the broker has not handed to anybody."""
+    async with await aio_pika.connect(network.url) as connection:
+        declared = await (await connection.channel()).get_queue(f"{network.namespace}.{queue}")
+        return declared.declaration_result.message_count or 0
+
+
+async def publish_raw(network: RabbitNetwork, queue: str, body: bytes) -> None:
+    async with await aio_pika.connect(network.url) as connection:
+        exchange = (await connection.channel()).default_exchange
+        await exchange.publish(aio_pika.Message(body), routing_key=f"{network.namespace}.{queue}")
+
+
+async def test_a_list_that_was_not_acknowledged_comes_to_the_next_consumer(network: RabbitNetwork, cable: Cable) -> None:
+    here = await network.bus()
+    first, second = Notes(), Notes()
+    first.gate.clear()
+    await (await network.bus(cable.url)).consume(WORK, Item, first)
+    await here.send(WORK, pings(1, 2))
+    await here.send(WORK, pings(3))
+    await until(lambda: first.numbers == [1, 2])
+    await (await network.bus()).consume(WORK, Item, second)
+    await cable.cut()
+    await until(lambda: second.numbers == [1, 2, 3])
+    first.gate.set()
+
+
+async def test_a_consumer_whose_connection_was_lost_consumes_again(network: RabbitNetwork, cable: Cable) -> None:
+    here = await network.bus()
+    notes, heard, posted = Notes(), Notes(), Notes()
+    there = await network.bus(cable.url)
+    again = asyncio.Event()
+
+    async def reconnected() -> None:
+        again.set()
+
+    there.on_reconnect(reconnected)
+    await there.consume(WORK, Item, notes)
+    await there.listen(NEWS, Item, heard)
+    await there.open_mailbox("box", Item, posted)
+    await cable.cut()
+    await until(lambda: there.trouble)
+    assert there.trouble
+    assert there.trouble.startswith("RabbitMQ")
+    await here.send(WORK, pings(1))
+    assert not again.is_set()
+    await cable.mend()
+    await again.wait()
+    assert there.trouble is None
+    await here.broadcast(NEWS, pings(2))
+    await here.post("box", pings(3))
+    await until(lambda: (notes.numbers, heard.numbers, posted.numbers) == ([1], [2], [3]))
+
+
+async def test_whatever_send_confirmed_arrives_in_order_however_often_the_connection_is_lost(
+    network: RabbitNetwork, cable: Cable
+) -> None:
+    notes = Notes()
+    await (await network.bus()).consume(WORK, Item, notes)
+    here = await network.bus(cable.url)
+    stop = asyncio.Event()
+    sent = 0
+
+    async def send() -> None:
+        nonlocal sent
+        while not stop.is_set():
+            first, sent = sent, sent + 2
+            await asyncio.gather(here.send(WORK, pings(first)), here.send(WORK, pings(first + 1)))
+
+    async with asyncio.TaskGroup() as senders:
+        sending = [senders.create_task(send()) for _ in range(10)]
+        for _ in range(5):
+            before = len(notes.numbers)
+            await until(lambda before=before: len(notes.numbers) > before + 50)  # type: ignore[misc]
+            await cable.cut()
+            await cable.mend()
+        stop.set()
+    assert all(task.done() for task in sending)
+    await until(lambda: len(set(notes.numbers)) == sent)
+    firsts = list(dict.fromkeys(notes.numbers))
+    assert firsts == list(range(sent))
+
+
+async def test_sending_waits_for_an_absent_broker_and_then_says_so(network: RabbitNetwork, cable: Cable) -> None:
+    notes = Notes()
+    await (await network.bus()).consume(WORK, Item, notes)
+    here = await network.bus(cable.url, send_timeout_seconds=0.5)
+    await cable.cut()
+    with pytest.raises(Unavailable, match=r"RabbitMQ took nothing for work in 0\.5 s: RabbitMQ"):
+        await here.send(WORK, pings(1))
+    await here.broadcast(NEWS, pings(2))
+    await here.post("box", pings(3))
+    await cable.mend()
+    await until(lambda: here.trouble is None)
+    await here.send(WORK, pings(4))
+    await until(lambda: notes.numbers == [4])
+
+
+async def test_opening_says_when_there_is_no_broker(amqp_url: str, cable: Cable) -> None:
+    await cable.cut()
+    with pytest.raises(Unavailable, match="RabbitMQ cannot be reached"):
+        await RabbitBus(cable.url, send_timeout_seconds=0.5).open()
+
+
+async def test_opening_says_when_the_login_is_refused(amqp_url: str) -> None:
+    stranger = amqp_url.replace("://", "://nobody:wrong@", 1) if "@" not in amqp_url else amqp_url.replace("://", "://not-", 1)
+    with pytest.raises(Unavailable, match="ACCESS_REFUSED"):
+        await RabbitBus(stranger, send_timeout_seconds=0.5).open()
+
+
+async def test_closing_tells_those_who_still_wait_for_a_confirmation(network: RabbitNetwork, cable: Cable) -> None:
+    here = await network.bus(cable.url)
+    await cable.cut()
+    sending = asyncio.create_task(here.send(WORK, pings(1)))
+    await until(lambda: here.trouble)
+    await here.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await sending
+
+
+async def test_what_a_slow_consumer_cannot_take_waits_in_the_broker(network: RabbitNetwork) -> None:
+    here, there = await network.bus(), await network.bus()
+    notes = Notes()
+    notes.gate.clear()
+    await there.consume(WORK, Item, notes)
+    for number in range(PREFETCH * 2):
+        await here.send(WORK, pings(number))
+    assert await waiting_in(network, WORK) == PREFETCH
+    notes.gate.set()
+    await until(lambda: notes.numbers == list(range(PREFETCH * 2)))
+
+
+async def test_a_body_that_is_no_list_is_parked_as_it_is_and_the_queue_goes_on(network: RabbitNetwork) -> None:
+    here = await network.bus()
+    notes, parked = Notes(), ParkedNotes()
+    await here.consume(WORK, Item, notes)
+    await here.consume(PARKED, Parked, parked)
+    garbage = [b"", b"{", b'{"type":"Ping","number":1}', b"\xff\xfe", b'[{"type":"Ping","number":1},']
+    for body in garbage:
+        await publish_raw(network, WORK, body)
+    await here.send(WORK, pings(2))
+    await until(lambda: len(parked.items) == len(garbage) and notes.calls)
+    assert notes.calls == [pings(2)]
+    assert [item.body for item in parked.items] == garbage
+    assert all(item.queue == WORK and item.reason.startswith("not a JSON list: ") for item in parked.items)
+
+
+async def test_one_unreadable_item_does_not_spoil_its_list(network: RabbitNetwork) -> None:
+    here = await network.bus()
+    notes, parked = Notes(), ParkedNotes()
+    await here.consume(WORK, Item, notes)
+    await here.consume(PARKED, Parked, parked)
+    good = msgspec.json.encode(Ping(number=1)).decode()
+    await publish_raw(network, WORK, f'[{good},{{"type":"Ping"}},7,{good}]'.encode())
+    await until(lambda: len(parked.items) == 2 and notes.calls)
+    assert notes.calls == [pings(1, 1)]
+    assert [item.body for item in parked.items] == [b'{"type":"Ping"}', b"7"]
+
+
+async def test_a_message_that_takes_its_consumer_down_again_and_again_ends_as_a_dead_letter(
+    network: RabbitNetwork, cable: Cable
+) -> None:
+    here = await network.bus()
+    notes = Notes()
+    notes.gate.clear()
+    there = await network.bus(cable.url)
+    await there.consume(WORK, Item, notes)
+    await here.send(WORK, pings(7))
+    for _ in range(SMALL.delivery_limit + 1):
+        while await waiting_in(network, WORK):  # noqa: ASYNC110 - it waits for the broker
+            await asyncio.sleep(0.01)
+        await cable.cut()
+        await until(lambda: there.trouble)
+        await cable.mend()
+        await until(lambda: not there.trouble)
+    dead = Notes()
+    await here.consume(DEAD_LETTERS, Item, dead)
+    await until(lambda: dead.numbers == [7])
+    notes.gate.set()
+
+
+async def test_an_item_of_some_megabytes_arrives_and_one_too_large_is_refused(network: RabbitNetwork) -> None:
+    here, there = await network.bus(), await network.bus()
+    notes = Notes()
+    await there.consume(WORK, Item, notes)
+    large = Ping(number=1, text="x" * 3_000_000)
+    await here.send(WORK, [Ping(number=0), large, Ping(number=2)])
+    await until(lambda: len(notes.numbers) == 3)
+    assert [item for call in notes.calls for item in call] == [Ping(number=0), large, Ping(number=2)]
+    with pytest.raises(Invalid) as refusal:
+        await here.send(WORK, [Ping(number=3, text="x" * 9_000_000)])
+    assert refusal.value.code == "message_too_large"
+
+
+async def test_a_queue_that_somebody_deleted_is_made_again(network: RabbitNetwork) -> None:
+    here = await network.bus()
+    async with await aio_pika.connect(network.url) as connection:
+        await (await connection.channel()).queue_delete(f"{network.namespace}.{WORK}")
+    with pytest.raises(Unavailable, match="NO_ROUTE"):
+        await here.send(WORK, pings(1))
+    await here.send(WORK, pings(2))
+    notes = Notes()
+    await here.consume(WORK, Item, notes)
+    await until(lambda: notes.numbers == [2])
+
+
+async def test_installations_with_different_namespaces_do_not_meet(network: RabbitNetwork, amqp_url: str) -> None:
+    other = RabbitNetwork(amqp_url, f"{network.namespace}x")
+    try:
+        here, stranger = await network.bus(), await other.bus()
+        mine, theirs = Notes(), Notes()
+        for bus, notes in ((here, mine), (stranger, theirs)):
+            await bus.consume(WORK, Item, notes)
+            await bus.listen(NEWS, Item, notes)
+            await bus.open_mailbox("box", Item, notes)
+        await here.send(WORK, pings(1))
+        await here.broadcast(NEWS, pings(2))
+        await here.post("box", pings(3))
+        await stranger.post("box", pings(4))
+        await until(lambda: sorted(mine.numbers) == [1, 2, 3] and theirs.numbers == [4])
+    finally:
+        await other.close()

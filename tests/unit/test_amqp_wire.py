@@ -1,0 +1,97 @@
+"""Bytes from the broker become deliveries, however TCP cuts them."""
+
+import asyncio
+
+import pytest
+from pamqp import commands
+from pamqp.body import ContentBody
+from pamqp.frame import marshal
+from pamqp.header import ContentHeader
+from runyard_shared.messaging.amqp import frames
+from runyard_shared.messaging.amqp.channel import Channel
+from runyard_shared.messaging.amqp.wire import Wire
+
+BODIES = [b"[1]", b"", b"x" * 50]
+
+
+def delivery(tag: int, body: bytes, piece: int = 20) -> bytes:
+    deliver = commands.Basic.Deliver(consumer_tag="work", delivery_tag=tag, exchange="", routing_key="work")
+    pieces = [body[start : start + piece] for start in range(0, len(body), piece)]
+    head = marshal(deliver, 1) + marshal(ContentHeader(body_size=len(body)), 1)
+    return head + b"".join(marshal(ContentBody(piece), 1) for piece in pieces)
+
+
+class Line:
+    """Notes what a channel writes."""
+
+    largest_payload = 16
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def forget(self, number: int) -> None:
+        raise AssertionError(number)
+
+    def abort(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+async def test_deliveries_are_whole_wherever_the_stream_is_cut() -> None:
+    stream = b"".join(delivery(tag, body) for tag, body in enumerate(BODIES, 1))
+    for cut in range(len(stream) + 1):
+        wire = Wire()
+        got: list[tuple[int, bytes]] = []
+        channel = Channel(wire, 1)
+        channel.on_delivery = lambda tag, body, got=got: got.append((tag, body))
+        wire._channels[1] = channel
+        wire.data_received(stream[:cut])
+        wire.data_received(stream[cut:])
+        assert got == list(enumerate(BODIES, 1))
+        assert not wire.closed.done()
+
+
+async def test_what_cannot_be_read_ends_the_wire_with_a_reason() -> None:
+    wire = Wire()
+    wire.data_received(frames.FRAME_HEAD.pack(frames.METHOD, 0, 4) + b"\xff\xff\xff\xff" + frames.END)
+    assert (await wire.closed).startswith("the broker sent what could not be read")
+
+
+async def test_a_body_above_the_size_of_a_frame_is_split_and_reads_back_the_same() -> None:
+    line = Line()
+    Channel(line, 1).publish(frames.publish_head(1, "news", "", False), b"y" * 40)
+    got: list[tuple[int, bytes]] = []
+    wire = Wire()
+    reader = wire._channels[1] = Channel(wire, 1)
+    reader.on_delivery = lambda tag, body: got.append((tag, body))
+    reader.delivery_begins(5)
+    publish = marshal(commands.Basic.Publish(exchange="news", routing_key=""), 1)
+    assert line.written.startswith(publish)
+    wire.data_received(line.written[len(publish) :])
+    assert got == [(5, b"y" * 40)]
+
+
+@pytest.mark.parametrize("multiple", [True, False])
+async def test_a_confirmation_settles_one_message_or_all_before_it(multiple: bool) -> None:
+    settled: dict[str, str | None] = {}
+    channel = Channel(Line(), 1)
+    for queue in ("a", "b", "c"):
+        channel.publish_safely(queue, b"", b"[]", lambda problem, queue=queue: settled.update({queue: problem}))  # type: ignore[misc]
+    channel.confirmed(2, multiple=multiple, accepted=True)
+    assert settled == ({"a": None, "b": None} if multiple else {"b": None})
+    channel.return_begins("c", "NO_ROUTE")
+    channel.content_begins(0)
+    channel.confirmed(3, multiple=False, accepted=True)
+    assert settled["c"] == "NO_ROUTE"
+
+
+async def test_nobody_waits_for_an_answer_on_a_wire_that_ended() -> None:
+    wire = Wire()
+    channel = wire._channels[1] = Channel(wire, 1)
+    answer = asyncio.create_task(channel.answer())
+    await asyncio.sleep(0)
+    wire.abort("the cable was cut")
+    with pytest.raises(Exception, match="the cable was cut"):
+        await answer
