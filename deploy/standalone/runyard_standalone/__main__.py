@@ -47,20 +47,20 @@ async def _run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     began = time.monotonic()
-    async with Standalone(settings) as standalone:
-        screen.say(f"Runyard is ready after {time.monotonic() - began:.1f} s: PostgreSQL, four services, one agent", "bold")
-        screen.say(f"Address  {standalone.address}", "bold")
-        screen.say(f"Token    {standalone.token}", "bold")
-        screen.say(f"Log      {standalone.log_path}", "bright_black")
-        screen.say()
-        if settings.demo:
-            await run_demo(standalone.address, standalone.token, settings.examples_dir, screen)
-        screen.say(f"curl -H 'Authorization: Bearer {standalone.token}' {standalone.address}/api/v1/executions", "cyan")
-        screen.say("Ctrl-C stops it; started again it goes on where it was.", "bright_black")
-        try:
+    try:
+        async with Standalone(settings) as standalone:
+            screen.say(f"Runyard is ready after {time.monotonic() - began:.1f} s: PostgreSQL, four services, one agent", "bold")
+            screen.say(f"Address  {standalone.address}", "bold")
+            screen.say(f"Token    {standalone.token}", "bold")
+            screen.say(f"Log      {standalone.log_path}", "bright_black")
+            screen.say()
+            if settings.demo:
+                await run_demo(standalone.address, standalone.token, settings.examples_dir, screen)
+            screen.say(f"curl -H 'Authorization: Bearer {standalone.token}' {standalone.address}/api/v1/executions", "cyan")
+            screen.say("Ctrl-C stops it; started again it goes on where it was.", "bright_black")
             await asyncio.Event().wait()
-        finally:
-            screen.say("stopping …", "bright_black")
+    finally:
+        screen.say("stopped", "bright_black")
 
 
 if __name__ == "__main__":

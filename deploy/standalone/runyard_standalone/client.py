@@ -66,12 +66,12 @@ class Client:
                 # it exists, and the list does not know it yet
                 row = await self._until_listed(name)
         workflow = f"/workflows/{row['workflowId']}"
-        known = await self.get(workflow) if "publishedVersion" in row else row
+        known = await self.get(workflow, minPosition=row.get("position", 0))
         if known["draft"]["source"] != source:
             await self._answer(await self._http.put(f"{workflow}/draft", content=source, headers=YAML))
-        if known["draft"]["source"] != source or known.get("publishedVersion") is None:
+        if known["draft"]["source"] != source or known["publishedVersion"] is None:
             await self.post(f"{workflow}/publish")
-        if not known.get("active"):
+        if not known["active"]:
             await self.post(f"{workflow}/activate")
         return str(row["workflowId"])
 

@@ -23,29 +23,29 @@ async def run_demo(address: str, token: str, examples: Path, screen: Screen) -> 
     """Applies every example and runs the first. What goes wrong is said, and is no reason to stop serving."""
     async with Client(address, token) as client:
         try:
-            workflow_ids = await _apply(client, examples, screen)
-            if FIRST in workflow_ids:
-                await _run(client, workflow_ids[FIRST], {"gateway": address}, screen)
+            applied = await _apply(client, examples, screen)
+            if FIRST in applied:
+                await _run(client, *applied[FIRST], {"gateway": address}, screen)
         except (ApiProblem, httpx.HTTPError, TimeoutError) as problem:
             screen.say(f"the demonstration stopped: {problem or type(problem).__name__}", "red")
 
 
-async def _apply(client: Client, examples: Path, screen: Screen) -> dict[str, str]:
-    workflow_ids = {}
+async def _apply(client: Client, examples: Path, screen: Screen) -> dict[str, tuple[str, str]]:
+    """Name and id of every workflow that is there now, by its file's name."""
+    applied = {}
     for path in await asyncio.to_thread(lambda: sorted(examples.glob("*.yaml"))):
         source = await asyncio.to_thread(path.read_text)
         try:
             name = YAML(typ="safe").load(source)["name"]
-            workflow_ids[path.name] = await client.apply(name, source)
+            applied[path.name] = (name, await client.apply(name, source))
         except (YAMLError, KeyError, TypeError, ApiProblem) as problem:
             screen.say(f"{path.name} was not applied: {problem}", "red")
-    screen.say(f"Applied {len(workflow_ids)} workflows from {examples}", "bright_black")
+    screen.say(f"Applied {len(applied)} workflows from {examples}", "bright_black")
     screen.say()
-    return workflow_ids
+    return applied
 
 
-async def _run(client: Client, workflow_id: str, variables: dict[str, Any], screen: Screen) -> None:
-    name = (await client.get(f"/workflows/{workflow_id}"))["name"]
+async def _run(client: Client, name: str, workflow_id: str, variables: dict[str, Any], screen: Screen) -> None:
     execution_id = (await client.post(f"/workflows/{workflow_id}/run", {"variables": variables}))["executionId"]
     timeline = Timeline(name)
     if not screen.live:
