@@ -9,6 +9,7 @@ import pytest
 from runyard_shared.contracts.feed import FeedBatch, Recorded
 from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.checkpoint import Checkpoint
+from runyard_shared.eventstore.follower import Follower
 from runyard_shared.eventstore.relay import Relay
 from runyard_shared.ids import new_id
 from runyard_shared.messaging.bus import Handler, Subscription
@@ -211,6 +212,26 @@ async def test_what_does_not_fit_in_memory_is_read_from_the_log(log: Log) -> Non
     committed = names(await log.store.read(0, 5000))
     assert outlet.work("even") == committed
     assert outlet.seen() == committed
+
+
+async def test_a_follower_that_falls_behind_keeps_no_more_than_its_bound_in_memory(log: Log) -> None:
+    follower = Follower(log.store, 0, max_bytes_in_memory=1000)
+    kept = []
+
+    def committed(rows: list[Recorded]) -> None:
+        follower.committed(rows)
+        kept.append(follower.bytes_in_memory)
+
+    log.store.on_commit = committed
+    await write(log, *range(100, 200))
+    assert follower.lag == 100
+    assert 500 < max(kept) <= 1000
+    followed: list[Recorded] = []
+    while rows := await follower.next():
+        followed += rows
+        follower.advance(rows[-1].position)
+    assert names(followed) == strings(*range(100, 200))
+    assert (follower.lag, follower.bytes_in_memory) == (0, 0)
 
 
 async def test_a_relay_without_its_database_says_so_and_goes_on_later(log: Log) -> None:

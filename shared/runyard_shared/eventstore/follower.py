@@ -43,6 +43,11 @@ class Follower:
         """How many committed events are still ahead, as far as is known."""
         return self._head - self.position
 
+    @property
+    def bytes_in_memory(self) -> int:
+        """Event data kept for a slow reader."""
+        return self._bytes
+
     def committed(self, rows: list[Recorded]) -> None:
         """Consecutive rows that were just committed."""
         size = _size(rows)

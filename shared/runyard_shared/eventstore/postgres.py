@@ -184,7 +184,7 @@ class PostgresEventStore:
         except Exception as error:  # noqa: BLE001 - every append must get its answer, and the committer must go on
             if is_outage(error) or self._connection is not connection:
                 self._away(error, batch.appends)
-                await self._disconnect()
+                self._abandon(connection)
             elif len(batch.appends) == 1:
                 batch.appends[0].fail(error)
             else:
@@ -234,11 +234,21 @@ class PostgresEventStore:
             self._connection = None
             self._wake.set()
 
+    def _abandon(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
+        """Without a word to the server: it may be the kind of outage in which nobody answers."""
+        self._connection = None
+        with suppress(asyncpg.InterfaceError):  # the pool has it already
+            connection.terminate()
+
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # it may be dead, which is why it goes
+            try:
                 await self._pool.release(connection)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                _log.warning("the connection of the event store was dead already", schema=self._schema, error=repr(error))
 
 
 def _recorded(rows: Iterable[asyncpg.Record]) -> list[Recorded]:
