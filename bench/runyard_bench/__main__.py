@@ -18,12 +18,13 @@ from runyard_standalone.rabbitmq_install import NoRabbitMQ
 from runyard_bench.client import Refused
 from runyard_bench.connection import ConnectionLost
 from runyard_bench.figures.alone import chain_alone, fan_alone
-from runyard_bench.figures.plan import QUICK, Plan, Wrong
+from runyard_bench.figures.plan import QUICK, Plan
 from runyard_bench.figures.stored import Stored, page_rows, rebuild_row, stored
 from runyard_bench.figures.throughput import throughput
 from runyard_bench.profile import NoProfiler
 from runyard_bench.quantities import Row, markdown
 from runyard_bench.system import System, running
+from runyard_bench.workflows import Wrong
 
 FIGURES = {
     "B1": "executions/s",

@@ -7,43 +7,45 @@ were recorded.
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
 
 from runyard_bench.client import Client
 from runyard_bench.connection import Frame
-from runyard_bench.figures.plan import Plan, Wrong
+from runyard_bench.figures.plan import Plan
 from runyard_bench.quantities import Row, duration, median, p50_p99
 from runyard_bench.system import System
-from runyard_bench.workflows import FAN_WIDTH, chain, fan, publish
+from runyard_bench.workflows import FAN_WIDTH, Wrong, chain, fan, publish, start_request, started
 
 WARM_UP = 10
 PATIENCE_SECONDS = 30.0
+JOB_STATIONS = ("job.scheduled", "job.dispatched", "job.started", "job.completed")
+"""A job that starts before its dispatch is reported has no `job.dispatched`."""
 ENDS = frozenset({"execution.completed", "execution.failed", "execution.cancelled"})
 
 
-class _Started(msgspec.Struct, rename="camel"):
-    execution_id: str
-    position: int
+class _Data(msgspec.Struct, rename="camel"):
+    job_id: str = ""
 
 
 class _Event(msgspec.Struct):
     subject: str
     time: datetime
+    data: _Data
 
 
-_decode_started = msgspec.json.Decoder(_Started).decode
 _decode_event = msgspec.json.Decoder(_Event).decode
 
 
 @dataclass
 class _Seen:
-    """Of one execution: topics with the time recorded, and when its end came in."""
+    """Of one execution: when each event was recorded, by topic and job (empty for the execution), and when its end came in."""
 
-    events: list[tuple[str, float]] = field(default_factory=list)
+    recorded: dict[tuple[str, str], float] = field(default_factory=dict)
     end: str = ""
     ended_at: float = 0.0
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,7 +59,7 @@ class _Watcher:
         event = _decode_event(frame.data)
         seen = self._seen.setdefault(event.subject, _Seen())
         # recorded times are cut to milliseconds; the middle of that millisecond is nearest
-        seen.events.append((frame.event, event.time.timestamp() + 0.0005))
+        seen.recorded[frame.event, event.data.job_id] = event.time.timestamp() + 0.0005
         if frame.event in ENDS:
             seen.end, seen.ended_at = frame.event, frame.received_at
             seen.over.set()
@@ -96,7 +98,9 @@ async def chain_alone(system: System, plan: Plan) -> list[Row]:
         Row("B2", "  seen on its own stream", p50_p99(watched), "opened after the start was acknowledged"),
         Row("B2", "  start acknowledged", p50_p99([run.answered_at - run.asked_at for run in runs])),
     ]
-    return rows + [Row("B2", f"  {step}", duration(median(times)), "median") for step, times in _steps(runs).items()]
+    return rows + [
+        Row("B2", f"  {step}", duration(median(times)), f"median of {len(times)}") for step, times in _steps(runs).items()
+    ]
 
 
 async def fan_alone(system: System, plan: Plan) -> list[Row]:
@@ -113,35 +117,31 @@ async def fan_alone(system: System, plan: Plan) -> list[Row]:
 
 
 async def _one_after_another(client: Client, workflow_id: str, warm_up: int, count: int) -> list[_Alone]:
-    request = client.prepare("POST", f"/workflows/{workflow_id}/run", b"{}")
+    request = start_request(client, workflow_id)
     watcher = _Watcher()
-    started = _decode_started((await client.send(request)).body)
+    first = started(await client.send(request))
 
     async def one() -> _Alone:
         asked_at = time.time()
         answer = await client.send(request)
         answered_at = time.time()
-        if answer.status != 202:
-            raise Wrong(f"a start was answered with {answer.status}: {answer.body.decode(errors='replace')}")
-        return _Alone(asked_at, answered_at, await watcher.end_of(_decode_started(answer.body).execution_id))
+        return _Alone(asked_at, answered_at, await watcher.end_of(started(answer).execution_id))
 
-    async with client.stream("/events", watcher.hear, {"after": started.position - 1}):
-        await watcher.end_of(started.execution_id)
+    async with client.stream("/events", watcher.hear, {"after": first.position - 1}):
+        await watcher.end_of(first.execution_id)
         return [await one() for _ in range(warm_up + count)][warm_up:]
 
 
 async def _watched_by_itself(client: Client, workflow_id: str) -> float:
     asked_at = time.time()
-    started: _Started = _decode_started(
-        (await client.send(client.prepare("POST", f"/workflows/{workflow_id}/run", b"{}"))).body
-    )
+    execution_id = started(await client.send(start_request(client, workflow_id))).execution_id
     ended: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     def hear(frame: Frame) -> None:
         if frame.event == "end" and not ended.done():
             ended.set_result(frame.received_at)
 
-    async with asyncio.timeout(PATIENCE_SECONDS), client.stream(f"/executions/{started.execution_id}/events", hear):
+    async with asyncio.timeout(PATIENCE_SECONDS), client.stream(f"/executions/{execution_id}/events", hear):
         return await ended - asked_at
 
 
@@ -153,18 +153,11 @@ def _steps(runs: Iterable[_Alone]) -> dict[str, list[float]]:
         steps.setdefault(name, []).append(seconds)
 
     for run in runs:
-        events = run.seen.events
-        add("request to execution.started", _times(events, "execution.started")[0] - run.asked_at)
-        for earlier, later in (
-            ("job.scheduled", "job.dispatched"),
-            ("job.dispatched", "job.started"),
-            ("job.started", "job.completed"),
-        ):
-            for before, after in zip(_times(events, earlier), _times(events, later), strict=True):
-                add(f"{earlier} to {later}", after - before)
-        add("execution.completed to seen", run.seen.ended_at - _times(events, "execution.completed")[0])
+        recorded = run.seen.recorded
+        add("request to execution.started", recorded["execution.started", ""] - run.asked_at)
+        for job in {job for _, job in recorded if job}:
+            stations = [topic for topic in JOB_STATIONS if (topic, job) in recorded]
+            for earlier, later in pairwise(stations):
+                add(f"{earlier} to {later}", recorded[later, job] - recorded[earlier, job])
+        add("execution.completed to seen", run.seen.ended_at - recorded["execution.completed", ""])
     return steps
-
-
-def _times(events: Sequence[tuple[str, float]], topic: str) -> list[float]:
-    return [at for name, at in events if name == topic]

@@ -4,10 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class Wrong(Exception):
-    """The system did something else than what was to be measured, so there is no figure."""
-
-
 @dataclass(frozen=True)
 class Plan:
     """`executions` 0: as many as take `flood_seconds`. `profile` names parts to be sampled during B1."""

@@ -16,10 +16,11 @@ import msgspec
 from runyard_shared.clock import rfc3339
 
 from runyard_bench.client import Client, Query
-from runyard_bench.figures.plan import Plan, Wrong
+from runyard_bench.figures.plan import Plan
 from runyard_bench.quantities import Row, duration, median, percentile, rate
 from runyard_bench.seed import Seeded, seed
 from runyard_bench.system import System
+from runyard_bench.workflows import Wrong
 
 REBUILD_SECONDS = 180.0
 WARM_UP = 10

@@ -14,23 +14,18 @@ from datetime import datetime
 import msgspec
 
 from runyard_bench.client import Client, Query
-from runyard_bench.figures.plan import Plan, Wrong
+from runyard_bench.figures.plan import Plan
 from runyard_bench.meter import Meter, Usage
 from runyard_bench.profile import profiled
 from runyard_bench.quantities import Row, duration, mebibytes, median, p50_p99, percentile, rate
 from runyard_bench.system import System
-from runyard_bench.workflows import chain, publish
+from runyard_bench.workflows import Wrong, chain, publish, start_request, started
 
 JOBS = 3
 PILOT = 300
 LONGEST_RUN_SECONDS = 90.0
 LOOK_EVERY_SECONDS = 0.03
 PAGE = 200
-
-
-class _Started(msgspec.Struct, rename="camel"):
-    execution_id: str
-    position: int
 
 
 class _Jobs(msgspec.Struct):
@@ -51,7 +46,6 @@ class _Page(msgspec.Struct, rename="camel"):
     next_cursor: str | None = None
 
 
-_decode_started = msgspec.json.Decoder(_Started).decode
 _decode_page = msgspec.json.Decoder(_Page).decode
 
 
@@ -86,8 +80,8 @@ async def throughput(system: System, plan: Plan) -> list[Row]:
 
 async def flood(system: System, client: Client, count: int, connections: int) -> Run:
     """One run on a workflow of its own. Raises `Wrong` if an execution is missing, failed, or not done in time."""
-    workflow_id = await publish(client, chain("Bench chain"))
-    request = client.prepare("POST", f"/workflows/{workflow_id}/run", b"{}")
+    workflow_id = await publish(client, chain(f"Bench chain {time.time_ns()}"))
+    request = start_request(client, workflow_id)
     asked_at: dict[str, float] = {}
     last_position = 0
     waiting = iter(range(count))
@@ -98,12 +92,9 @@ async def flood(system: System, client: Client, count: int, connections: int) ->
         try:
             for _ in waiting:
                 now = time.time()
-                answer = await connection.send(request)
-                if answer.status != 202:
-                    raise Wrong(f"a start was answered with {answer.status}: {answer.body.decode(errors='replace')}")
-                started = _decode_started(answer.body)
-                asked_at[started.execution_id] = now
-                last_position = max(last_position, started.position)
+                acknowledged = started(await connection.send(request))
+                asked_at[acknowledged.execution_id] = now
+                last_position = max(last_position, acknowledged.position)
         finally:
             connection.close()
 
