@@ -5,7 +5,6 @@ itself a new session leaves the group, as a daemon does, and is not found.)
 """
 
 import asyncio
-import os
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,10 +12,10 @@ from typing import Final, cast
 
 import structlog
 
+from runyard_agent.actions.process_group import group_gone, signal_group
 from runyard_agent.output import OutputStream
 
 log = structlog.get_logger(__name__)
-_POLL_SECONDS: Final = 0.02
 _KILLED_WITHIN_SECONDS: Final = 5.0
 _LINGER_SECONDS: Final = 1.0
 
@@ -105,32 +104,15 @@ class _Group(asyncio.SubprocessProtocol):
         self._detached = True
 
     async def _end_processes(self, grace_seconds: float) -> None:
-        if not self._signal(signal.SIGTERM):
+        group = self._transport.get_pid()
+        if not signal_group(group, signal.SIGTERM):
             return
-        self._signal(signal.SIGCONT)
-        if not await self._gone(grace_seconds):
-            self._signal(signal.SIGKILL)
-            if not await self._gone(_KILLED_WITHIN_SECONDS):
-                log.warning("processes are left: they cannot be ended", process_group=self._transport.get_pid())
+        signal_group(group, signal.SIGCONT)
+        if not await group_gone(group, grace_seconds):
+            signal_group(group, signal.SIGKILL)
+            if not await group_gone(group, _KILLED_WITHIN_SECONDS):
+                log.warning("processes are left: they cannot be ended", process_group=group)
         await self.exited
-
-    async def _gone(self, within_seconds: float) -> bool:
-        deadline = asyncio.get_running_loop().time() + within_seconds
-        while self._signal(0):
-            if asyncio.get_running_loop().time() >= deadline:
-                return False
-            await asyncio.sleep(_POLL_SECONDS)
-        return True
-
-    def _signal(self, number: int) -> bool:
-        """False if nothing is left in the group."""
-        try:
-            os.killpg(self._transport.get_pid(), number)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True  # it runs as somebody else (sudo): there, and not ours to end
-        return True
 
     # --- called by the event loop
 
