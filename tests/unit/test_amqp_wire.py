@@ -8,7 +8,7 @@ from pamqp.body import ContentBody
 from pamqp.frame import marshal
 from pamqp.header import ContentHeader
 from runyard_shared.messaging.amqp import frames
-from runyard_shared.messaging.amqp.channel import Channel
+from runyard_shared.messaging.amqp.channel import Channel, WireClosed
 from runyard_shared.messaging.amqp.wire import Wire
 
 BODIES = [b"[1]", b"", b"x" * 50]
@@ -88,10 +88,17 @@ async def test_a_confirmation_settles_one_message_or_all_before_it(multiple: boo
 
 
 async def test_nobody_waits_for_an_answer_on_a_wire_that_ended() -> None:
-    wire = Wire()
-    channel = wire._channels[1] = Channel(wire, 1)
-    answer = asyncio.create_task(channel.answer())
-    await asyncio.sleep(0)
-    wire.abort("the cable was cut")
-    with pytest.raises(Exception, match="the cable was cut"):
-        await answer
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        _, wire = await asyncio.get_running_loop().create_connection(Wire, *server.sockets[0].getsockname())
+        channel = wire._channels[1] = Channel(wire, 1)
+        asking = asyncio.create_task(channel.call(commands.Channel.Open()))
+        await asyncio.sleep(0)
+        wire.abort("the cable was cut")
+        with pytest.raises(WireClosed, match="the cable was cut"):
+            await asking
+        with pytest.raises(WireClosed, match="the cable was cut"):
+            await channel.call(commands.Channel.Open())

@@ -165,8 +165,8 @@ class RabbitBus:
             try:
                 wire = await self._connect()
             except (OSError, AMQPError, WireClosed, ChannelClosed, TimeoutError) as problem:
-                self._trouble = f"RabbitMQ cannot be reached: {problem or type(problem).__name__}"
-                log.warning("broker_unreachable", problem=str(problem), again_in_seconds=pause)
+                self._trouble = f"RabbitMQ cannot be reached: {str(problem) or repr(problem)}"
+                log.warning("broker_unreachable", problem=str(problem) or repr(problem), again_in_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue

@@ -63,27 +63,22 @@ class Channel:
 
     async def call(self, frame: Frame) -> Frame:
         """Send a method and wait for its answer. Raises `WireClosed`, or `ChannelClosed` if the broker refuses."""
+        return await self.ask(marshal(frame, self.number))
+
+    async def ask(self, data: bytes) -> Frame:
+        """Write bytes that the broker answers with a method."""
         async with self._calls:
             answer = self._answer = asyncio.get_running_loop().create_future()
-            self._line.write(marshal(frame, self.number))
-            return await self._settle(answer)
-
-    async def answer(self) -> Frame:
-        """Wait for what the broker says unasked: its greeting."""
-        async with self._calls:
-            answer = self._answer = asyncio.get_running_loop().create_future()
-            return await self._settle(answer)
-
-    async def _settle(self, answer: "asyncio.Future[Frame]") -> Frame:
-        try:
-            async with asyncio.timeout(CALL_SECONDS):
-                return await answer
-        except (TimeoutError, asyncio.CancelledError):
-            # The answer may still come, and would be taken for that of the next call.
-            self._line.abort(f"a call on channel {self.number} was given up")
-            raise
-        finally:
-            self._answer = None
+            self._line.write(data)
+            try:
+                async with asyncio.timeout(CALL_SECONDS):
+                    return await answer
+            except (TimeoutError, asyncio.CancelledError):
+                # The answer may still come, and would be taken for that of the next call.
+                self._line.abort(f"a call on channel {self.number} was given up")
+                raise
+            finally:
+                self._answer = None
 
     async def consume(self, queue: str, on_delivery: Delivered) -> None:
         self.on_delivery = on_delivery

@@ -116,7 +116,6 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.write(PROTOCOL_HEADER)
 
     def connection_lost(self, problem: Exception | None) -> None:
         self.abort(f"the connection was lost: {problem}" if problem else "the broker closed the connection")
@@ -190,7 +189,7 @@ class Wire(asyncio.Protocol):
 
     async def _log_in(self, user: str, password: str, vhost: str) -> None:
         connection = self._channels[CONNECTION]
-        await connection.answer()
+        await connection.ask(PROTOCOL_HEADER)
         capabilities = {
             "publisher_confirms": True,
             "consumer_cancel_notify": True,
