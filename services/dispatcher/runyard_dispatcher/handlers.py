@@ -7,6 +7,7 @@ have no effect; what should have been sent is sent again from the tables when th
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -61,15 +62,14 @@ class Handlers:
 
     async def handle_orders(self, orders: Sequence[PlacementOrder]) -> None:
         """Orders of the orchestrator, in log order."""
-        async with self._turn() as board:
-            ignored = take_orders(board, orders, self._clock.now())
+        async with self._turn() as (board, now):
+            ignored = take_orders(board, orders, now)
         if ignored:
             _log.info("orders ignored: handled before, or their job has moved on", orders=len(ignored), first=ignored[0])
 
     async def handle_statuses(self, statuses: Sequence[AgentStatus]) -> None:
         """Registrations, heartbeats and farewells of agents."""
-        now = self._clock.now()
-        async with self._turn() as board:
+        async with self._turn() as (board, now):
             for status in statuses:
                 happening = hear(board, status, now, self._patience)
                 if happening is not None:
@@ -78,8 +78,7 @@ class Handlers:
 
     async def rescue(self, elapsed_seconds: float) -> None:
         """`elapsed_seconds` have passed in which agents could be heard: declare the silent ones offline, renew the reasons."""
-        now = self._clock.now()
-        async with self._turn() as board:
+        async with self._turn() as (board, now):
             for happening in notice_silence(board, elapsed_seconds, now, self._patience):
                 await self._agent_log.record(happening, now)
                 _log.warning(happening.event.topic, agent=happening.agent.name, reason=happening.agent.reason)
@@ -88,7 +87,7 @@ class Handlers:
     async def reconnected(self) -> None:
         """The broker is back: orders may have been lost, and agents could not be heard."""
         try:
-            async with self._turn() as board:
+            async with self._turn() as (board, _):
                 board.resend_all_orders()
                 for agent in board.agents.values():
                     agent.silent_seconds = 0.0
@@ -96,10 +95,11 @@ class Handlers:
             _log.info("orders are not sent again now, but when this dispatcher leads", trouble=str(trouble))
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[Board]:
+    async def _turn(self) -> AsyncIterator[tuple[Board, datetime]]:
         async with self._turns:
             if self._connection is None:
                 raise Unavailable("this dispatcher does not lead")
+            now = self._clock.now()
             board, self._board = self._board, None  # kept only if the turn is written
             try:
                 with outages_as_unavailable():
@@ -107,11 +107,11 @@ class Handlers:
                         board = await tables.load(self._connection)
                         board.resend_all_orders()
                         board.resend_all_reports()
-                    yield board
-                    board.lease_waiting(self._clock.now())
+                    yield board, now
+                    board.lease_waiting(now)
                     changes = board.take_changes()
                     if changes.to_write:
-                        await tables.save(self._connection, changes)
+                        await tables.save(self._connection, changes, now)
             except Unavailable:
                 self.lost.set()
                 raise
@@ -121,7 +121,8 @@ class Handlers:
     async def _send(self, changes: Changes) -> None:
         if changes.reports:
             self._reporter.send(changes.reports)
-        await asyncio.gather(*(self._post(mailbox, orders) for mailbox, orders in changes.orders.items()))
+        if changes.orders:
+            await asyncio.gather(*(self._post(mailbox, orders) for mailbox, orders in changes.orders.items()))
 
     async def _post(self, mailbox: str, orders: Sequence[AgentOrder]) -> None:
         try:

@@ -1,6 +1,7 @@
 """The board in PostgreSQL: loaded once, then kept up with what each turn changed, in the ordinary case by one statement."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import asyncpg
@@ -24,11 +25,13 @@ _LOAD_POSITION: Final = "select position from dispatcher.inbox"
 
 _SAVE_JOBS: Final = """
 with saved as (
-    insert into dispatcher.job (job_id, tenant_id, execution_id, state, since, dispatch, agent, cancel, demand, place_job)
-    select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[], $6::integer[], $7::text[],
-        $8::text[], $9::text[], $10::json[])
-    on conflict (job_id) do update set state = excluded.state, since = excluded.since, dispatch = excluded.dispatch,
-        agent = excluded.agent, cancel = excluded.cancel, demand = excluded.demand
+    insert into dispatcher.job as job
+        (job_id, tenant_id, execution_id, state, dispatch, agent, cancel, demand, place_job, since)
+    select u.*, $10::timestamptz
+    from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::integer[], $6::text[], $7::text[], $8::text[], $9::json[]) u
+    on conflict (job_id) do update set state = excluded.state, dispatch = excluded.dispatch, agent = excluded.agent,
+        cancel = excluded.cancel, demand = excluded.demand,
+        since = case when (job.state, job.dispatch) = (excluded.state, excluded.dispatch) then job.since else excluded.since end
 ), ended as (
     delete from dispatcher.job where job_id = any($11::uuid[])
 )
@@ -82,15 +85,15 @@ async def load(connection: "Connection") -> Board:
     return board
 
 
-async def save(connection: "Connection", changes: Changes) -> None:
-    """All of it or nothing."""
+async def save(connection: "Connection", changes: Changes, now: datetime) -> None:
+    """All of it or nothing. `now`: the time of the turn, at which jobs came into their new states."""
     only_jobs = not (changes.agents or changes.heard or changes.reasons)
     if only_jobs:
-        await _save_jobs(connection, changes)
+        await _save_jobs(connection, changes, now)
         return
     async with connection.transaction():
         if changes.jobs or changes.position is not None:
-            await _save_jobs(connection, changes)
+            await _save_jobs(connection, changes, now)
         if changes.reasons:
             await _save_reasons(connection, changes.reasons)
         for agent in changes.agents.values():
@@ -99,7 +102,7 @@ async def save(connection: "Connection", changes: Changes) -> None:
             await _save_heard(connection, changes.heard.values())
 
 
-async def _save_jobs(connection: "Connection", changes: Changes) -> None:
+async def _save_jobs(connection: "Connection", changes: Changes, now: datetime) -> None:
     jobs = [job for job in changes.jobs.values() if job is not None]
     orders = [job.order for job in jobs]
     await connection.fetch(
@@ -108,12 +111,12 @@ async def _save_jobs(connection: "Connection", changes: Changes) -> None:
         [order.tenant_id for order in orders],
         [order.execution_id for order in orders],
         [job.state for job in jobs],
-        [job.since for job in jobs],
         [job.dispatch for job in jobs],
         [None if job.agent is None else job.agent.name for job in jobs],
         [job.cancel for job in jobs],
         [job.demand.text if job.state is JobState.WAITING else None for job in jobs],
         [_encode_order(order).decode() for order in orders],
+        now,
         [job_id for job_id, job in changes.jobs.items() if job is None],
         changes.position or 0,
     )
