@@ -148,6 +148,21 @@ async def house(pool: "asyncpg.Pool[asyncpg.Record]", **settings: Any) -> AsyncI
         yield made
 
 
+@asynccontextmanager
+async def gateway_alone(bus: MemoryBus, pool: "asyncpg.Pool[asyncpg.Record]", **settings: Any) -> AsyncIterator[House]:
+    """A gateway without any other service: nobody answers, unless the test does."""
+    chosen = runyard_gateway.settings.Settings(port=0, admin_token=SecretStr(TOKEN), **settings)
+    gateway = await runyard_gateway.app.create(chosen, bus=bus, pool=pool, clock=SystemClock())
+    await gateway.start()
+    made = House(bus, pool, gateway)
+    try:
+        yield made
+    finally:
+        await made.http.aclose()
+        await gateway.stop()
+        await bus.close()
+
+
 class Frame:
     """One Server-Sent Event."""
 

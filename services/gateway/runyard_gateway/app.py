@@ -66,8 +66,8 @@ class Service:
         )
         system.document(self.operations)
         keys = ApiKeys(settings.tenant, settings.admin_token)
-        router = create_router(self.operations, keys, settings.body_limit_bytes)
-        self._server = HttpServer(router, settings.host, settings.port)
+        self.app = create_router(self.operations, keys, settings.body_limit_bytes)
+        self._server = HttpServer(self.app, settings.host, settings.port)
 
     @property
     def address(self) -> str:

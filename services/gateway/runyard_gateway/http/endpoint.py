@@ -32,6 +32,10 @@ class Endpoint:
         self._keys = keys
         self._body_limit = body_limit
 
+    @property
+    def methods(self) -> frozenset[str]:
+        return frozenset(self._by_method)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             answer = await self._answer(scope, receive)

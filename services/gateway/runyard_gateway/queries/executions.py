@@ -50,8 +50,7 @@ _JOB_STATES = (
 _WAITING_JOBS = "select job_id::text as job_id, reason from read.waiting_job where execution_id = $1::uuid and tenant_id = $2"
 _POSITION = "select position from read.projection where name = 'executions'"
 _WORKFLOWS_NAMED = (
-    "select distinct workflow_id::text as workflow_id from read.workflow_name"
-    " where tenant_id = $1 and workflow_name ilike $2 escape '\\'"
+    "select workflow_id::text as workflow_id from read.workflow where tenant_id = $1 and name ilike $2 escape '\\'"
 )
 _ID_RANGE = "select read.first_id($1)::text as first, read.last_id($1)::text as last"
 
