@@ -82,4 +82,4 @@ def test_the_snapshot_of_a_finished_execution_shows_jobs_and_nodes_in_the_order_
     error = {"message": "critical"}
     timeline.begin({"status": "failed", "nodes": nodes, "jobs": [job], "error": error, "durationMs": 60})
     assert lines(timeline) == [("Check", "completed", "91"), ("Full?", "completed", "True")]
-    assert (timeline.finished, timeline.error, timeline.duration_ms) == (True, "critical", 60)
+    assert (timeline.finished, timeline.error, timeline.elapsed_ms) == (True, "critical", 60)

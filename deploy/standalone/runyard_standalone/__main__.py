@@ -59,8 +59,9 @@ async def _run(settings: Settings) -> None:
             screen.say(f"curl -H 'Authorization: Bearer {standalone.token}' {standalone.address}/api/v1/executions", "cyan")
             screen.say("Ctrl-C stops it; started again it goes on where it was.", "bright_black")
             await asyncio.Event().wait()
-    finally:
+    except asyncio.CancelledError:
         screen.say("stopped", "bright_black")
+        raise
 
 
 if __name__ == "__main__":

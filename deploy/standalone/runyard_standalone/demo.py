@@ -66,13 +66,13 @@ async def _run(client: Client, name: str, workflow_id: str, variables: dict[str,
 
 async def _show_result(client: Client, execution_id: str, timeline: Timeline, screen: Screen) -> None:
     jobs = sum(1 for row in timeline.rows if row.attempt)
-    outcome = f"{timeline.status} in {(timeline.duration_ms or 0) / 1000:.1f} s, {jobs} jobs"
+    outcome = f"{timeline.status} in {timeline.elapsed_ms / 1000:.1f} s, {jobs} jobs"
     screen.say(
         outcome + (f": {timeline.error}" if timeline.error else ""), "green" if timeline.status == "completed" else "red"
     )
     detail = await client.get(f"/executions/{execution_id}")
     output = next((job["output"] for job in reversed(detail["jobs"]) if job["output"]), None) or {}
-    lines = str(output.get("stdout", "")).splitlines()
+    lines = str(output.get("stdout", "")).strip().splitlines()
     for line in lines[:OUTPUT_LINES]:
         screen.say(f"  {line}")
     if len(lines) > OUTPUT_LINES:

@@ -21,6 +21,7 @@ LOOKS = {
     "cancelled": ("–", "bright_black"),
     "skipped": ("–", "bright_black"),
 }
+FAILED = {"failed", "timeout"}
 
 
 class Screen:
@@ -57,7 +58,7 @@ def table(timeline: Timeline) -> Group:
         (timeline.title, "bold"),
         "  ",
         (f"{mark} {timeline.status}", colour),
-        (f"  {_duration(timeline.duration_ms)}" if timeline.finished else "", "bright_black"),
+        (f"  {_duration(timeline.elapsed_ms)}", "bright_black"),
     )
     rows = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black", pad_edge=False)
     rows.add_column("NODE", no_wrap=True)
@@ -66,7 +67,8 @@ def table(timeline: Timeline) -> Group:
     rows.add_column("TRY", justify="right", no_wrap=True)
     rows.add_column("AGENT", no_wrap=True)
     rows.add_column("TIME", justify="right", no_wrap=True, min_width=8)
-    rows.add_column("", overflow="ellipsis", no_wrap=True, ratio=1, style="bright_black")
+    # the only column that gives way when the terminal is narrow
+    rows.add_column("", ratio=1, style="bright_black")
     for row in timeline.rows:
         mark, colour = LOOKS.get(row.status, ("?", "yellow"))
         rows.add_row(
@@ -76,7 +78,7 @@ def table(timeline: Timeline) -> Group:
             str(row.attempt or ""),
             row.agent,
             _duration(row.elapsed_ms),
-            Text(row.detail, style="red" if row.status in ("failed", "timeout") else ""),
+            Text(row.detail, style="red" if row.status in FAILED else "", no_wrap=True, overflow="ellipsis"),
             style="dim" if row.status == "skipped" else "",
         )
     return Group(head, "", rows)

@@ -41,7 +41,7 @@ class Timeline:
         self.status = "pending"
         self.error = ""
         self.began = time.monotonic()
-        self.duration_ms: int | None = None
+        self._duration_ms: int | None = None
         self._rows: dict[str, Row] = {}
         self._names: dict[str, str] = {}
         self._types: dict[str, str] = {}
@@ -50,6 +50,11 @@ class Timeline:
     def rows(self) -> list[Row]:
         """In the order in which things happened."""
         return list(self._rows.values())
+
+    @property
+    def elapsed_ms(self) -> int:
+        """How long it took, or has taken so far."""
+        return round((time.monotonic() - self.began) * 1000) if self._duration_ms is None else self._duration_ms
 
     @property
     def finished(self) -> bool:
@@ -137,7 +142,7 @@ class Timeline:
         self.status = status
         error = data.get("error")
         self.error = error["message"] if error else ""
-        self.duration_ms = data.get("durationMs") or round((time.monotonic() - self.began) * 1000)
+        self._duration_ms = data.get("durationMs", self.elapsed_ms)
 
 
 def _job_row(job: dict[str, Any]) -> Row:
