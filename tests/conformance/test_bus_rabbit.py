@@ -37,6 +37,11 @@ async def waiting_in(network: RabbitNetwork, queue: str) -> int:
         return declared.declaration_result.message_count or 0
 
 
+async def delete_queue(network: RabbitNetwork, queue: str) -> None:
+    async with await aio_pika.connect(network.url) as connection:
+        await (await connection.channel()).queue_delete(f"{network.namespace}.{queue}")
+
+
 async def publish_raw(network: RabbitNetwork, queue: str, body: bytes) -> None:
     async with await aio_pika.connect(network.url) as connection:
         exchange = (await connection.channel()).default_exchange
@@ -226,14 +231,34 @@ async def test_an_item_of_some_megabytes_arrives_and_one_too_large_is_refused(ne
 
 async def test_a_queue_that_somebody_deleted_is_made_again(network: RabbitNetwork) -> None:
     here = await network.bus()
-    async with await aio_pika.connect(network.url) as connection:
-        await (await connection.channel()).queue_delete(f"{network.namespace}.{WORK}")
+    await delete_queue(network, WORK)
     with pytest.raises(Unavailable, match="NO_ROUTE"):
         await here.send(WORK, pings(1))
     await here.send(WORK, pings(2))
     notes = Notes()
     await here.consume(WORK, Item, notes)
     await until(lambda: notes.numbers == [2])
+    again = asyncio.Event()
+
+    async def reconnected() -> None:
+        again.set()
+
+    here.on_reconnect(reconnected)
+    await delete_queue(network, WORK)
+    await again.wait()
+    await here.send(WORK, pings(3))
+    await until(lambda: notes.numbers == [2, 3])
+
+
+async def test_whoever_would_consume_a_deleted_queue_is_told_and_may_try_again(network: RabbitNetwork) -> None:
+    here = await network.bus()
+    notes = Notes()
+    await delete_queue(network, WORK)
+    with pytest.raises(Unavailable, match="NOT_FOUND"):
+        await here.consume(WORK, Item, notes)
+    await here.consume(WORK, Item, notes)
+    await here.send(WORK, pings(1))
+    await until(lambda: notes.numbers == [1])
 
 
 async def test_installations_with_different_namespaces_do_not_meet(network: RabbitNetwork, amqp_url: str) -> None:

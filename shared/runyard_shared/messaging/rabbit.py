@@ -147,12 +147,10 @@ class RabbitBus:
         try:
             delivery = self._delivery(mailbox, handler)
             return await self._subscribe(Consumer(declare, item_type, delivery, self._forget, max_items=MAX_ITEMS))
-        except ChannelClosed as problem:
-            if problem.code == LOCKED:
-                raise Conflict(
-                    "mailbox_taken", f"another process has the mailbox {mailbox}: stop it, or use another name"
-                ) from None
-            raise
+        except ChannelClosed:
+            raise Conflict(
+                "mailbox_taken", f"another process has the mailbox {mailbox}: stop it, or use another name"
+            ) from None
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._callbacks.append(callback)
@@ -244,6 +242,11 @@ class RabbitBus:
                         await consumer.attach(self._wire)
                     except WireClosed as problem:
                         log.debug("subscribing_again", reason=str(problem))
+                    except ChannelClosed as problem:
+                        if problem.code == LOCKED:
+                            raise
+                        self._wire.abort(str(problem))  # connecting again declares again what somebody deleted
+                        raise Unavailable(f"RabbitMQ refused a consumer: {problem}") from None
                     else:
                         self._consumers.append(consumer)
                         return consumer

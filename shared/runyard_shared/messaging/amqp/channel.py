@@ -68,7 +68,8 @@ class Channel:
     async def ask(self, data: bytes) -> Frame:
         """Write bytes that the broker answers with a method."""
         async with self._calls:
-            answer = self._answer = asyncio.get_running_loop().create_future()
+            answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+            self._answer = answer
             self._line.write(data)
             try:
                 async with asyncio.timeout(CALL_SECONDS):
