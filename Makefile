@@ -43,8 +43,11 @@ format: sync-all
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
+# the first time it takes a while, and shows what it does
+QUIET := $(if $(wildcard .venv),--quiet)
+
 sync:
-	@$(UV) sync --frozen --no-dev --inexact --quiet
+	@$(UV) sync --frozen --no-dev --inexact $(QUIET)
 
 sync-all:
-	@$(UV) sync --frozen --quiet
+	@$(UV) sync --frozen $(QUIET)
