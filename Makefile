@@ -30,7 +30,7 @@ bench: sync
 test: sync-all
 	@status=0; \
 	$(MAKE) --no-print-directory check || status=$$?; \
-	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(ARGS) || status=$$?; \
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS) || status=$$?; \
 	exit $$status
 
 check: sync-all

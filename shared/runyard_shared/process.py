@@ -42,14 +42,15 @@ class ProcessSettings(Protocol):
 
 
 SettingsT = TypeVar("SettingsT", bound=ProcessSettings)
+SettingsIn = TypeVar("SettingsIn", bound=ProcessSettings, contravariant=True)
 ResultT = TypeVar("ResultT")
 
 
-class Create(Protocol[SettingsT]):
+class Create(Protocol[SettingsIn]):
     """A service's `app.create`."""
 
     async def __call__(
-        self, settings: SettingsT, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock
+        self, settings: SettingsIn, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock
     ) -> Service: ...
 
 

@@ -1,0 +1,36 @@
+"""Each form is started once for a run; `--dist loadgroup` keeps all tests of a form in one worker."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.systems import Client, Distributed, Standalone, System, distributed_system, standalone_system
+
+FORMS = [
+    pytest.param("standalone", marks=pytest.mark.xdist_group("standalone")),
+    pytest.param("distributed", marks=pytest.mark.xdist_group("distributed")),
+]
+
+
+@pytest.fixture(scope="session")
+def standalone() -> Iterator[Standalone]:
+    with standalone_system() as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def distributed() -> Iterator[Distributed]:
+    with distributed_system() as system:
+        yield system
+
+
+@pytest.fixture(params=FORMS)
+def system(request: pytest.FixtureRequest) -> System:
+    found: System = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def client(system: System) -> Iterator[Client]:
+    with Client(system) as client:
+        yield client

@@ -1,0 +1,250 @@
+"""Both forms of Runyard as black boxes: an address, a token, and processes that can be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+from runyard_standalone.distributed import Deployment
+
+Json = dict[str, Any]
+TOKEN = "acceptance-token"
+PATIENCE_SECONDS = 60.0
+QUICK = {"RUNYARD_HEARTBEAT_SECONDS": "0.5", "RUNYARD_OFFLINE_AFTER_SECONDS": "2", "RUNYARD_RESEND_AFTER_SECONDS": "1"}
+"""A lost agent is noticed in two seconds instead of thirty."""
+
+
+class System(Protocol):
+    """What a test may do to a running system from outside."""
+
+    form: str
+    journal: Path
+    """A directory where scripts of workflows leave their marks."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def processes(self) -> list[str]:
+        """The names of the processes that can be killed."""
+
+    def kill(self, name: str) -> None:
+        """`kill -9`."""
+
+    def revive(self, name: str) -> None:
+        """Start the process again, and wait until the API answers."""
+
+
+@dataclass
+class Standalone:
+    """`make run` without its demonstration."""
+
+    directory: Path
+    form: str = "standalone"
+    processes: list[str] = field(default_factory=lambda: ["standalone"])
+    _process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def journal(self) -> Path:
+        return self.directory / "journal"
+
+    @property
+    def url(self) -> str:
+        return (self.directory / "data" / "address").read_text().strip()
+
+    def start(self) -> None:
+        self.journal.mkdir(exist_ok=True)
+        (self.directory / "data" / "address").unlink(missing_ok=True)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")} | {
+            "RUNYARD_DATA_DIR": str(self.directory / "data"),
+            "RUNYARD_PORT": "0",
+            "RUNYARD_ADMIN_TOKEN": TOKEN,
+            "RUNYARD_DEMO": "0",
+        }
+        with (self.directory / "standalone.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "runyard_standalone"], env=environment, stdout=log, stderr=log
+            )
+        _eventually(lambda: (self.directory / "data" / "address").exists() and _answers(self.url), "standalone to answer")
+
+    def kill(self, name: str) -> None:
+        self._end(signal.SIGKILL)
+
+    def revive(self, name: str) -> None:
+        self.start()
+
+    def stop(self) -> int:
+        return self._end(signal.SIGINT)
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        code = self._process.wait(30)
+        self._process = None
+        return code
+
+
+@dataclass
+class Distributed:
+    """`make up`."""
+
+    deployment: Deployment
+    form: str = "distributed"
+
+    @property
+    def journal(self) -> Path:
+        return self.deployment.directory / "journal"
+
+    @property
+    def url(self) -> str:
+        return self.deployment.url
+
+    @property
+    def processes(self) -> list[str]:
+        return list(self.deployment.names)
+
+    def kill(self, name: str) -> None:
+        self.deployment.kill(name)
+
+    def revive(self, name: str) -> None:
+        self.deployment.start_process(name)
+        self.deployment.wait_until_ready()
+
+
+@contextmanager
+def standalone_system() -> Iterator[Standalone]:
+    with tempfile.TemporaryDirectory(prefix="runyard-standalone-") as directory:
+        system = Standalone(Path(directory))
+        system.start()
+        try:
+            yield system
+        finally:
+            if system._process is not None:
+                system.stop()
+
+
+@contextmanager
+def distributed_system(amqp_url: str | None = None) -> Iterator[Distributed]:
+    with tempfile.TemporaryDirectory(prefix="runyard-distributed-") as directory:
+        namespace = {"RUNYARD_AMQP_NAMESPACE": Path(directory).name} if amqp_url else {}
+        deployment = Deployment(directory, port=0, token=TOKEN, environment=QUICK | namespace, amqp_url=amqp_url)
+        try:
+            deployment.start()
+            system = Distributed(deployment)
+            system.journal.mkdir()
+            yield system
+        finally:
+            deployment.stop()
+
+
+class Client:
+    """The API as a user sees it."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.http = httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20, trust_env=False)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def call(self, method: str, path: str, *, status: int = 200, **options: Any) -> Any:
+        """The JSON of an answer that must have this status; a gateway that is away is waited for."""
+        answer = self.send(method, path, **options)
+        assert answer.status_code == status, (answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = self.http.request(method, f"{self.system.url}/api/v1{path}", **options)
+                if answer.status_code != 503 or time.monotonic() > deadline:
+                    return answer
+            except (httpx.TransportError, FileNotFoundError):
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
+
+    def publish(self, document: Json) -> str:
+        """Create, publish, activate; the workflow's id."""
+        workflow_id: str = self.call("POST", "/workflows", status=201, json=document)["workflowId"]
+        self.call("POST", f"/workflows/{workflow_id}/publish")
+        self.call("POST", f"/workflows/{workflow_id}/activate")
+        return workflow_id
+
+    def run(self, workflow_id: str, variables: Json | None = None, key: str | None = None) -> str:
+        headers = {"Idempotency-Key": key} if key else {}
+        body = {"variables": variables or {}}
+        answer = self.call("POST", f"/workflows/{workflow_id}/run", status=202, json=body, headers=headers)
+        execution_id: str = answer["executionId"]
+        return execution_id
+
+    def detail(self, execution_id: str) -> Json:
+        detail: Json = self.call("GET", f"/executions/{execution_id}")
+        return detail
+
+    def until(self, execution_id: str, condition: Callable[[Json], bool], what: str) -> Json:
+        """The execution's detail as soon as the condition holds; a detail that is not there yet is waited for."""
+        seen: Json = {}
+
+        def check() -> bool:
+            answer = self.send("GET", f"/executions/{execution_id}")
+            if answer.status_code != 200:
+                return False
+            seen.update(answer.json())
+            return condition(seen)
+
+        _eventually(check, f"{what}; last seen: {json.dumps(seen)[:2000]}", lambda: f"last seen {json.dumps(seen)[:3000]}")
+        return seen
+
+    def finished(self, execution_id: str, status: str | None = None) -> Json:
+        detail = self.until(
+            execution_id, lambda row: row["status"] in ("completed", "failed", "cancelled"), "the execution to end"
+        )
+        assert status is None or detail["status"] == status, detail
+        return detail
+
+    def log(self, execution_id: str) -> list[Json]:
+        items: list[Json] = self.call("GET", f"/executions/{execution_id}/log?limit=200")["items"]
+        return items
+
+    def stream(self, execution_id: str, last_event_id: str | None = None) -> Iterator[tuple[str | None, str, Json]]:
+        """(id, event, data) of the execution's event stream until the server closes it."""
+        headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
+        url = f"{self.system.url}/api/v1/executions/{execution_id}/events"
+        with self.http.stream("GET", url, headers=headers) as answer:
+            assert answer.status_code == 200, answer.read()
+            fields: dict[str, str] = {}
+            for line in answer.iter_lines():
+                if not line and fields:
+                    yield fields.get("id"), fields.get("event", "message"), json.loads(fields.get("data") or "{}")
+                    fields = {}
+                elif line and not line.startswith(":"):
+                    name, _, value = line.partition(":")
+                    fields[name] = value.strip()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _eventually(condition: Callable[[], bool], what: str, more: Callable[[], str] = lambda: "") -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:g} s in vain for {what} {more()}"
+        time.sleep(0.05)
