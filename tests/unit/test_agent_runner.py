@@ -1,7 +1,7 @@
 """The agent's promises about jobs: which it runs, how often, how many at once, and what it reports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from runyard_shared.messaging.topology import orchestrator_inbox
 
 from tests.agents import BreakableBus, Desk, Params, Watched, agent_at, beats, until
 
-Start = Callable[..., Awaitable[Watched]]
+Start = Callable[..., Coroutine[Any, Any, Watched]]
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """`http.request`: one HTTP request from the agent's host. 2xx succeeds, any other status fails the job (R34)."""
 
-import codecs
-import os
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +9,7 @@ import msgspec
 from runyard_shared.contracts.actions import HttpParams
 
 from runyard_agent.actions.base import Action, Context, InvalidParams, Outcome
+from runyard_agent.actions.causes import cause_of
 from runyard_agent.output import OutputStream
 from runyard_agent.settings import Settings
 
@@ -71,11 +70,11 @@ class HttpRequest(Action[HttpParams]):
             case httpx.TimeoutException():
                 return f"{address}: no answer for {self.settings.http_read_timeout_seconds:g} s"
             case httpx.ConnectError():
-                return f"{address}: cannot connect: {_cause(error)}"
+                return f"{address}: cannot connect: {cause_of(error)}"
             case httpx.TooManyRedirects():
                 return f"{address}: redirected too often"
             case _:
-                return f"{address}: {type(error).__name__}: {_cause(error)}"
+                return f"{address}: {type(error).__name__}: {cause_of(error)}"
 
 
 def _request(client: httpx.AsyncClient, params: HttpParams) -> httpx.Request:
@@ -94,7 +93,8 @@ def _request(client: httpx.AsyncClient, params: HttpParams) -> httpx.Request:
         if not any(name.lower() == "content-type" for name in headers):
             headers["content-type"] = "application/json"
     try:
-        return client.build_request(params.method, params.url, params=params.query or None, headers=headers, content=content)
+        url = httpx.URL(params.url).copy_merge_params(params.query) if params.query else params.url
+        return client.build_request(params.method, url, headers=headers, content=content)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise InvalidParams(f"url, headers: {error}") from None
 
@@ -119,8 +119,7 @@ def _output(response: httpx.Response, body: OutputStream) -> dict[str, Any]:
 def _encoding(response: httpx.Response) -> str:
     name = response.charset_encoding or "utf-8"
     try:
-        codecs.lookup(name)
-        b"".decode(name)
+        b"x".decode(name, "ignore")
     except (LookupError, ValueError):
         return "utf-8"
     return name
@@ -142,14 +141,3 @@ def _without_nul(value: Any) -> Any:
 def _address(url: httpx.URL) -> str:
     """The URL without user, password and query: they may hold secrets."""
     return str(url.copy_with(username=None, password=None, query=None, fragment=None))
-
-
-def _cause(error: BaseException) -> str:
-    """The operating system's words: the libraries between say only that it did not work."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return os.strerror(cause.errno) if cause.errno and isinstance(cause, ConnectionError) else cause.strerror
-        inner = cause.exceptions[0] if isinstance(cause, BaseExceptionGroup) else None
-        cause = inner or cause.__cause__ or cause.__context__
-    return str(error) or type(error).__name__

@@ -188,5 +188,4 @@ class _Command(asyncssh.SSHClientSession[bytes]):
     async def _resume(self, stream: OutputStream, channel: asyncssh.SSHClientChannel[bytes]) -> None:
         await stream.drain()
         self._resuming = None
-        if not channel.is_closing():
-            channel.resume_reading()
+        channel.resume_reading()

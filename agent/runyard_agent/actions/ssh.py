@@ -6,6 +6,7 @@ import asyncssh
 from runyard_shared.contracts.actions import SshCommandParams
 
 from runyard_agent.actions.base import Action, Context, Outcome
+from runyard_agent.actions.causes import cause_of
 from runyard_agent.actions.remote import run_remote
 from runyard_agent.actions.script import command_outcome
 
@@ -39,7 +40,7 @@ class ExecuteCommand(Action[SshCommandParams]):
                 "exception", f"{target}: no connection within {self.settings.ssh_connect_timeout_seconds:g} s"
             )
         except (asyncssh.Error, OSError) as error:
-            words = error.reason if isinstance(error, asyncssh.Error) else error.strerror or str(error)
+            words = error.reason if isinstance(error, asyncssh.Error) else cause_of(error)
             return Outcome.failed("exception", f"{target}: {words}", context.output_so_far())
         if code is None:
             message = f"{target}: the connection was lost; whether the command ended is not known"
