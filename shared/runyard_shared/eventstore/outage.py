@@ -10,6 +10,7 @@ from runyard_shared.errors import Unavailable
 _OUTAGES = (
     OSError,  # includes refused and reset connections, and TimeoutError
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a statement on a connection that the server is just ending
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
