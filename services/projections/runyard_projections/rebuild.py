@@ -24,7 +24,9 @@ NEW: Final = "projections_new"
 OLD: Final = "projections_old"
 BATCH_EVENTS: Final = 5000
 _REBUILD_LOCK: Final = 7_235_419_019
-_SWAP_ATTEMPTS: Final = 10
+_SWAP_ATTEMPTS: Final = 200
+_SWAP_PATIENCE_MS: Final = 50
+_SWAP_PAUSE_SECONDS: Final = 0.05
 
 Progress = Callable[[int, int], None]
 """Is told the position and the head, now and then."""
@@ -44,18 +46,9 @@ async def rebuild(
         tables = [table for projection in projections for table in projection.tables]
         await _make_tables(connection, projections, tables)
         applier = Applier(projections, NEW)
-        position = await _catch_up(connection, applier, store, on_progress)
+        await _catch_up(connection, applier, store, on_progress)
         await _make_indexes(connection, tables)
-        for attempt in range(1, _SWAP_ATTEMPTS + 1):
-            position = await _catch_up(connection, applier, store, on_progress)
-            try:
-                position = await _swap(connection, applier, store, [p.name for p in projections], tables)
-                break
-            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-                _log.info("readers hold the tables; trying again", attempt=attempt)
-                if attempt == _SWAP_ATTEMPTS:
-                    raise
-                await asyncio.sleep(0.5)
+        position = await _swap_in_a_quiet_moment(connection, applier, store, projections, on_progress)
         await connection.execute(f"drop schema {NEW} cascade")
     return position
 
@@ -105,18 +98,42 @@ async def _catch_up(connection: Connection, applier: Applier, store: EventStore,
     return position
 
 
-async def _swap(
-    connection: Connection, applier: Applier, store: EventStore, names: Sequence[str], tables: Sequence[str]
+async def _swap_in_a_quiet_moment(
+    connection: Connection, applier: Applier, store: EventStore, projections: Sequence[Projection], on_progress: Progress
 ) -> int:
-    """Nobody applies from the lock on, so the twins can reach the very position of the live tables."""
+    for attempt in range(1, _SWAP_ATTEMPTS + 1):
+        await _catch_up(connection, applier, store, on_progress)
+        try:
+            return await _swap(connection, applier, store, projections)
+        except asyncpg.LockNotAvailableError:
+            if attempt == _SWAP_ATTEMPTS:
+                raise
+            await asyncio.sleep(_SWAP_PAUSE_SECONDS)
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _swap(connection: Connection, applier: Applier, store: EventStore, projections: Sequence[Projection]) -> int:
+    """Raises `LockNotAvailableError` when readers are busy with the tables.
+
+    The first lock keeps vacuum away, the second the other appliers, so that the twins can reach the position of the live
+    tables. For the last one we wait a moment only, far less than a deadlock takes to be noticed: if a reader holds one table
+    and wants the next, we give way.
+    """
+    names = [projection.name for projection in projections]
+    tables = [table for projection in projections for table in projection.tables]
     async with connection.transaction():
-        await connection.execute("set local lock_timeout = '2s'; set local search_path = pg_catalog")
+        await connection.execute("set local search_path = pg_catalog")
+        both = ", ".join(f"{schema}.{table}" for schema in (LIVE, NEW) for table in tables)
+        await connection.execute(f"lock table {both} in share update exclusive mode")
         await connection.execute(f"lock table {LIVE}.position in exclusive mode")
         live = await connection.fetchval(f"select max(position) from {LIVE}.position where name = any($1)", names)  # noqa: S608
         position = await applier.open(connection)
         while position < live:
             position = await _apply_next(connection, applier, store, position)
         views = await connection.fetch(_VIEWS, [f"{LIVE}.{table}" for table in tables])
+        await connection.execute(f"set local lock_timeout = {_SWAP_PATIENCE_MS}")
+        everything = ", ".join((*(name for name, _ in views), both))
+        await connection.execute(f"lock table {everything} in access exclusive mode")
         await connection.execute(f"create schema {OLD}")
         for table in tables:
             await connection.execute(f"alter table {LIVE}.{table} set schema {OLD}")
