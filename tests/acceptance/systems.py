@@ -27,8 +27,10 @@ class System(Protocol):
     """What a test may do to a running system from outside."""
 
     form: str
-    journal: Path
-    """A directory where scripts of workflows leave their marks."""
+
+    @property
+    def journal(self) -> Path:
+        """A directory where scripts of workflows leave their marks."""
 
     @property
     def url(self) -> str: ...
