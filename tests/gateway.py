@@ -5,7 +5,7 @@ The test plays the agents: it reports to the orchestrator's inbox what an agent 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -72,24 +72,25 @@ class House:
         await self.call("GET", f"/executions/{execution_id}", params={"minPosition": started["position"]})
         return execution_id
 
-    async def waiting_job(self, execution_id: str) -> Json:
-        """The job that waits for an agent; there must be one soon."""
-        async with asyncio.timeout(10):
-            while True:
-                detail = await self.call("GET", f"/executions/{execution_id}")
-                for job in detail["jobs"]:
-                    if job["status"] == "pending":
-                        return dict(job)
-                await asyncio.sleep(0.01)
+    async def detail_when(self, execution_id: str, wanted: Callable[[Json], Any]) -> Json:
+        """The detail of the execution as soon as it is as wanted."""
+        detail: Json = {}
+        try:
+            async with asyncio.timeout(10):
+                while not (detail and wanted(detail)):
+                    detail = await self.call("GET", f"/executions/{execution_id}")
+        except TimeoutError:
+            raise AssertionError(f"the execution stayed as {detail}") from None
+        return detail
 
     async def until(self, execution_id: str, status: str) -> Json:
         """The detail once the execution has this status."""
-        async with asyncio.timeout(10):
-            while True:
-                detail: Json = await self.call("GET", f"/executions/{execution_id}")
-                if detail["status"] == status:
-                    return detail
-                await asyncio.sleep(0.01)
+        return await self.detail_when(execution_id, lambda detail: detail["status"] == status)
+
+    async def waiting_job(self, execution_id: str) -> Json:
+        """The job that waits for an agent; there must be one soon."""
+        detail = await self.detail_when(execution_id, lambda each: _jobs(each, "pending"))
+        return _jobs(detail, "pending")[0]
 
     async def report(self, kind: Any, execution_id: str, job_id: str, **fields: Any) -> None:
         report = kind(tenant_id="default", execution_id=execution_id, job_id=job_id, dispatch=1, **fields)
@@ -100,6 +101,7 @@ class House:
         job_id = str((await self.waiting_job(execution_id))["jobId"])
         await self.report(reports.JobDispatched, execution_id, job_id, agent="a1")
         await self.report(reports.JobStarted, execution_id, job_id, agent="a1")
+        await self.detail_when(execution_id, lambda detail: not _jobs(detail, "pending"))
         return job_id
 
     async def finish_job(
@@ -123,6 +125,10 @@ class House:
         for _ in range(jobs):
             await self.finish_job(execution_id, await self.start_job(execution_id))
         await self.until(execution_id, "completed")
+
+
+def _jobs(detail: Json, status: str) -> list[Json]:
+    return [job for job in detail["jobs"] if job["status"] == status]
 
 
 @asynccontextmanager
@@ -164,21 +170,21 @@ async def gateway_alone(bus: MemoryBus, pool: "asyncpg.Pool[asyncpg.Record]", **
 
 
 class Frame:
-    """One Server-Sent Event."""
+    """One Server-Sent Event, or a comment."""
 
     def __init__(self, text: str) -> None:
-        fields = dict(line.split(": ", 1) for line in text.split("\n") if not line.startswith(":"))
-        self.event = fields["event"]
+        self.comment = text.startswith(":")
+        fields = {} if self.comment else dict(line.split(": ", 1) for line in text.split("\n"))
+        self.event = fields.get("event", "")
         self.position = int(fields["id"]) if "id" in fields else None
-        self.data = json.loads(fields["data"])
+        self.data = json.loads(fields.get("data", "null"))
 
 
 async def frames(answer: httpx.Response) -> AsyncIterator[Frame]:
-    """The events of a stream as they come, comments left out."""
+    """What a stream sends, as it comes."""
     rest = ""
     async for text in answer.aiter_text():
         rest += text
         while "\n\n" in rest:
             whole, rest = rest.split("\n\n", 1)
-            if not whole.startswith(":"):
-                yield Frame(whole)
+            yield Frame(whole)

@@ -168,7 +168,7 @@ async def test_the_gateway_is_ready_when_it_has_all_it_needs(home: House) -> Non
 
 async def test_an_address_that_is_taken_is_said_plainly(home: House, pool: asyncpg.Pool) -> None:
     port = urlsplit(home.gateway.address).port
-    settings = Settings(port=port, admin_token=SecretStr(TOKEN))
+    settings = Settings(port=port or 0, admin_token=SecretStr(TOKEN))
     second = await create(settings, bus=MemoryBus(), pool=pool, clock=SystemClock())
     with pytest.raises(CannotListen, match=f"port {port}"):
         await second.start()
@@ -279,7 +279,7 @@ async def test_random_requests_never_break_the_gateway(home: House) -> None:
         operation = chance.choice(operations)
         chosen = {name: chance.choice(of_kind.get(name, odd)) for name in ("workflowId", "executionId", "jobId", "version")}
         path = operation.path.format(**{name: quote(value, safe="") or "x" for name, value in chosen.items()})
-        query = [(chance.choice(names), chance.choice(values)) for _ in range(chance.randrange(4))]
+        query = httpx.QueryParams([(chance.choice(names), chance.choice(values)) for _ in range(chance.randrange(4))])
         body, media_type = chance.choice(HOSTILE_BODIES), chance.choice(types)
         answer = await home.http.request(
             operation.method, path, params=query, content=body, headers={"Content-Type": media_type}

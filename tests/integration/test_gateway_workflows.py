@@ -1,0 +1,111 @@
+"""Workflows over HTTP: from a draft with mistakes to versions that can be compared and rolled back."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from tests.gateway import CHAIN, House, house
+
+YAML = """\
+name: Über YAML   # kept as it is written
+triggers: [{type: manual}]
+nodes:
+  - {id: only, type: action, action: script.bash, params: {script: "true"}}
+edges:
+  - {from: trigger, to: only}
+"""
+AS_YAML = {"Content-Type": "application/yaml; charset=utf-8"}
+
+
+@pytest.fixture
+async def home(pool: asyncpg.Pool) -> AsyncIterator[House]:
+    async with house(pool) as made:
+        yield made
+
+
+async def test_a_yaml_document_is_kept_to_the_letter_and_becomes_a_version(home: House) -> None:
+    created = await home.call("POST", "/workflows", status=201, content=YAML.encode(), headers=AS_YAML)
+    path = f"/workflows/{created['workflowId']}"
+    assert created["draft"]["source"] == YAML and created["draft"]["format"] == "yaml"
+    assert created["draft"]["document"]["nodes"][0]["params"] == {"script": "true"}
+    assert (await home.call("POST", f"{path}/validate")) == {"valid": True, "errors": []}
+    published = await home.call("POST", f"{path}/publish")
+    assert published["version"] == 1
+    activated = await home.call("POST", f"{path}/activate")
+    assert activated["active"] and activated["publishedVersion"] == 1
+    version = await home.call("GET", f"{path}/versions/1", params={"minPosition": activated["position"]})
+    assert version["source"] == YAML and version["document"] == created["draft"]["document"] and version["running"]
+    detail = await home.call("GET", path)
+    assert (detail["name"], detail["active"], detail["draft"]["savedBy"]) == ("Über YAML", True, "admin")
+
+
+async def test_an_invalid_draft_is_saved_and_all_its_problems_are_told_at_once(home: House) -> None:
+    wrong = {
+        "name": "Wrong",
+        "nodes": [{"id": "a", "type": "action", "action": "no.such"}, {"id": "b", "type": "condition", "expression": "1 +"}],
+        "edges": [{"from": "trigger", "to": "a"}, {"from": "a", "to": "nowhere"}],
+    }
+    created = await home.call("POST", "/workflows", status=201, json=wrong)
+    path = f"/workflows/{created['workflowId']}"
+    checked = await home.call("POST", f"{path}/validate")
+    assert not checked["valid"] and len(checked["errors"]) > 1
+    refused = await home.call("POST", f"{path}/publish", status=422)
+    assert refused["code"] == "invalid_workflow" and refused["errors"] == checked["errors"]
+    await home.call("PUT", f"{path}/draft", json=CHAIN | {"name": "Wrong"})
+    assert (await home.call("POST", f"{path}/publish"))["version"] == 1
+
+
+async def test_a_document_that_cannot_be_a_draft_is_refused_with_the_place(home: House) -> None:
+    broken = await home.call("POST", "/workflows", status=400, content=b"name: x\nnodes: [\n  - }", headers=AS_YAML)
+    assert broken["code"] == "malformed_yaml" and "line 3, column 3" in broken["detail"]
+    broken = await home.call(
+        "POST", "/workflows", status=400, content=b'{"name": }', headers={"Content-Type": "application/json"}
+    )
+    assert broken["code"] == "malformed_json" and "byte 9" in broken["detail"]
+    nameless = await home.call("POST", "/workflows", status=422, json={"nodes": []})
+    assert [error["path"] for error in nameless["errors"]] == ["name"]
+    assert (await home.call("POST", "/workflows", status=422, json=[1]))["code"] == "invalid_document"
+    assert (await home.call("POST", "/workflows", status=400, content=b""))["code"] == "empty_body"
+    await home.call("POST", "/workflows", status=201, json=CHAIN)
+    taken = await home.call("POST", "/workflows", status=409, json=CHAIN)
+    assert taken["code"] == "workflow_name_taken" and taken["workflowId"]
+
+
+async def test_versions_are_compared_rolled_back_and_archived(home: House) -> None:
+    workflow_id = await home.publish()
+    path = f"/workflows/{workflow_id}"
+    nodes = [CHAIN["nodes"][0] | {"params": {"script": "false"}}, {**CHAIN["nodes"][1], "id": "third"}]
+    changed = CHAIN | {"nodes": nodes, "edges": [{"from": "trigger", "to": "first"}, {"from": "first", "to": "third"}]}
+    saved = await home.call("PUT", f"{path}/draft", json=changed)
+    assert saved["draft"]["document"] == changed and saved["publishedVersion"] == 1
+    second = await home.call("POST", f"{path}/publish")
+    assert second["version"] == 2
+    versions = await home.call("GET", f"{path}/versions", params={"minPosition": second["position"], "limit": 1})
+    assert [(each["version"], each["running"]) for each in versions["items"]] == [(2, True)]
+    older = await home.call("GET", f"{path}/versions", params={"cursor": versions["nextCursor"]})
+    assert [(each["version"], each["running"]) for each in older["items"]] == [(1, False)] and older["nextCursor"] is None
+    diff = await home.call("GET", f"{path}/versions/2/diff")
+    assert {(each["kind"], each["path"]) for each in diff["differences"]} == {
+        ("changed", "nodes[id=first].params.script"), ("removed", "nodes[id=second]"), ("added", "nodes[id=third]"),
+        ("changed", "edges"),
+    }  # fmt: skip
+    assert (await home.call("POST", f"{path}/rollback", status=404, json={"version": 9}))["code"] == "version_not_found"
+    back = await home.call("POST", f"{path}/rollback", json={"version": 1})
+    detail = await home.call("GET", path, params={"minPosition": back["position"]})
+    assert (detail["publishedVersion"], detail["latestVersion"]) == (1, 2)
+    assert not (await home.call("POST", f"{path}/deactivate"))["active"]
+    gone = await home.call("DELETE", path)
+    assert gone["archived"]
+    assert (await home.call("GET", "/workflows", params={"minPosition": gone["position"]}))["items"] == []
+    assert (await home.call("GET", path))["archived"]
+    assert (await home.call("POST", f"{path}/run", status=409, json={}))["code"] == "workflow_archived"
+
+
+async def test_the_list_goes_by_name_page_by_page(home: House) -> None:
+    for name in ("b", "c", "a"):
+        last = await home.call("POST", "/workflows", status=201, json=CHAIN | {"name": name})
+    first = await home.call("GET", "/workflows", params={"limit": 2, "minPosition": last["position"]})
+    assert [row["name"] for row in first["items"]] == ["a", "b"]
+    rest = await home.call("GET", "/workflows", params={"limit": 2, "cursor": first["nextCursor"]})
+    assert [row["name"] for row in rest["items"]] == ["c"] and rest["nextCursor"] is None
