@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from runyard_shared.clock import Clock
@@ -29,6 +29,7 @@ from runyard_dispatcher.settings import Patience
 if TYPE_CHECKING:
     from runyard_dispatcher.tables import Connection
 
+_WRITE_TIMEOUT_SECONDS: Final = 30
 _log = structlog.get_logger(__name__)
 
 
@@ -111,7 +112,8 @@ class Handlers:
                     board.lease_waiting(now)
                     changes = board.take_changes()
                     if changes.to_write:
-                        await tables.save(self._connection, changes, now)
+                        async with asyncio.timeout(_WRITE_TIMEOUT_SECONDS):
+                            await tables.save(self._connection, changes, now)
             except Unavailable:
                 self.lost.set()
                 raise
