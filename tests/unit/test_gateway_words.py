@@ -21,7 +21,9 @@ GRAPH = Graph(
         ],
         "edges": [
             {"from": "trigger", "to": "check"}, {"from": "check", "to": "which"},
-            {"from": "check", "port": "error", "to": "split"}, {"from": "which", "to": "split"}, {"from": "split", "port": "any", "to": "check"},
+            {"from": "check", "port": "error", "to": "split"},
+            {"from": "which", "to": "split"},
+            {"from": "split", "port": "any", "to": "check"},
         ],
     }
 )  # fmt: skip
