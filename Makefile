@@ -46,8 +46,9 @@ format: sync-all
 # the first time it takes a while, and shows what it does
 QUIET := $(if $(wildcard .venv),--quiet)
 
+# byte code is made once, here: six processes that each compile their imports would start slowly
 sync:
-	@$(UV) sync --frozen --no-dev --inexact $(QUIET)
+	@env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen --no-dev --inexact $(QUIET)
 
 sync-all:
-	@$(UV) sync --frozen $(QUIET)
+	@env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen $(QUIET)
