@@ -123,7 +123,7 @@ async def test_a_job_whose_start_overtook_its_dispatch_was_dispatched_when_it_st
 
 
 async def test_workflows_show_their_draft_the_version_that_runs_and_their_end(pool: Pool) -> None:
-    changed = {**histories.DOCUMENT, "nodes": histories.DOCUMENT["nodes"][:1]}  # type: ignore[index]
+    changed = {**histories.DOCUMENT, "nodes": histories.DOCUMENT["nodes"][:1]}
     later = [
         events.WorkflowPublished(version=2, document=changed, source="…", format="yaml", by="bob"),
         events.WorkflowRolledBack(version=1, by="bob"),
