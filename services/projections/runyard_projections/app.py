@@ -12,7 +12,7 @@ from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus, Subscription
 from runyard_shared.messaging.topology import FEED, JOB_OUTPUT, PARKED
 
-from runyard_projections.executions import Executions
+from runyard_projections.executions.projection import Executions
 from runyard_projections.handlers import OutputKeeper, ParkedKeeper
 from runyard_projections.projection import LIVE, LOG, Projection
 from runyard_projections.projector import Projector
