@@ -48,7 +48,7 @@ QUIET := $(if $(wildcard .venv),--quiet)
 
 # byte code is made once, here: six processes that each compile their imports would start slowly
 sync:
-	@env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen --no-dev --inexact $(QUIET)
+	@env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen --no-dev --inexact --compile-bytecode $(QUIET)
 
 sync-all:
-	@env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen $(QUIET)
+	@env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen --compile-bytecode $(QUIET)
