@@ -31,10 +31,14 @@ class Orchestrator:
     def __init__(self, pool: asyncpg.Pool, clock: FrozenClock) -> None:
         self.mapper = EventMapper(EVENT_TYPES)
         self.store = PostgresEventStore(pool, "orchestrator", self.mapper)
-        workflows = Workflows(self.store, self.mapper)
-        self.handlers = Handlers(
-            self.store, workflows, Executions(self.store, self.mapper, workflows), ActionTypes(pool), clock, random.Random(1)
-        )
+        self.workflows = Workflows(self.store, self.mapper)
+        self.executions = Executions(self.store, self.mapper, self.workflows)
+        self.handlers = Handlers(self.store, self.workflows, self.executions, ActionTypes(pool), clock, random.Random(1))
+
+    def forget(self) -> None:
+        """As after a restart."""
+        self.workflows.forget_all()
+        self.executions.forget_all()
 
     async def ask(self, command: Any, *, tenant_id: str = "default") -> Reply:
         (reply,) = await self.ask_all([command], tenant_id=tenant_id)
@@ -235,6 +239,21 @@ async def test_another_tenant_sees_nothing_of_a_workflow_or_an_execution(orchest
         assert reply.problem is not None
         assert reply.problem.status == 404
     assert await orchestrator.topics(command.execution_id) == ["execution.started", "job.scheduled"]
+
+
+async def test_the_id_of_one_kind_of_thing_is_not_found_as_another(orchestrator: Orchestrator) -> None:
+    workflow_id = await orchestrator.publish(chain(action("a")))
+    command = start(workflow_id)
+    await orchestrator.ask(command)
+    for mixed_up in (
+        commands.PublishWorkflow(workflow_id=command.execution_id),
+        commands.CancelExecution(execution_id=workflow_id),
+        start(command.execution_id),
+    ):
+        orchestrator.forget()
+        reply = await orchestrator.ask(mixed_up)
+        assert reply.problem is not None
+        assert reply.problem.status == 404
 
 
 async def test_variables_get_their_defaults_and_all_their_problems_are_named(orchestrator: Orchestrator) -> None:

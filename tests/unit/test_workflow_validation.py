@@ -60,6 +60,17 @@ def test_fields_that_do_not_exist_and_types_that_do_not_fit_are_named_with_their
     assert "nodes[1]" in messages
 
 
+def test_a_misspelt_field_does_not_hide_the_other_problems() -> None:
+    messages = found(
+        {
+            "name": "X",
+            "nodes": [action("a", maxRetry=3), {"id": "c", "type": "condition", "expression": "1 +"}, "no node at all"],
+            "edges": [edge("trigger", "a"), edge("a", "c"), edge("c", "nowhere", "true"), {"from": "a"}],
+        }
+    )
+    assert {"nodes[0].maxRetry", "nodes[1].expression", "nodes[2]", "edges[2].to", "edges[3].to"} == set(messages)
+
+
 def test_what_an_agent_announced_is_a_known_action() -> None:
     assert found(chain(action("a", action="acme.custom", params={"anything": 1}))) == {}
 

@@ -26,7 +26,7 @@ from runyard_shared.clock import SystemClock
 from runyard_shared.errors import RunyardError
 from runyard_shared.logs import configure_logs
 from runyard_shared.messaging.memory import MemoryBus
-from runyard_shared.process import Service
+from runyard_shared.process import Service, keep_as_it_is
 
 from runyard_standalone.ports import HOST, USUAL_PORT, first_free
 from runyard_standalone.postgres import DirectoryInUse, EmbeddedPostgres
@@ -82,7 +82,9 @@ class Standalone:
         self._log_to_file()
         self.token = admin_token(self._data_dir, settings.admin_token.get_secret_value() if settings.admin_token else None)
 
-        pool = await self._parts.enter_async_context(asyncpg.create_pool(postgres.dsn, min_size=4, max_size=20))
+        pool = await self._parts.enter_async_context(
+            asyncpg.create_pool(postgres.dsn, min_size=4, max_size=20, reset=keep_as_it_is)
+        )
         bus = MemoryBus()
         await bus.open()
         self._parts.push_async_callback(bus.close)

@@ -58,9 +58,13 @@ class Workflows:
         self._validators: Recent[tuple[str, int], jsonschema_rs.Validator] = Recent(capacity)
 
     async def load(self, workflow_id: str) -> WorkflowState | None:
+        """None if there is no such stream, or it is not a workflow's."""
         state = self._states.get(workflow_id)
         if state is None:
-            for recorded in await self._store.load(workflow_id):
+            history = await self._store.load(workflow_id)
+            if not history or history[0].topic != events.WorkflowCreated.topic:
+                return None
+            for recorded in history:
                 event = self._mapper.decode(recorded)
                 state = definition.evolve(state, event, workflow_id, recorded.tenant_id)
             if state is not None:
@@ -126,6 +130,7 @@ class Executions:
         return self._states.get(execution_id)
 
     async def load(self, execution_id: str) -> ExecutionState | None:
+        """None if there is no such stream, or it is not an execution's."""
         state = self._states.get(execution_id)
         if state is None:
             state = await self._replay(execution_id)
@@ -146,11 +151,13 @@ class Executions:
     async def _replay(self, execution_id: str) -> ExecutionState | None:
         state: ExecutionState | None = None
         graph: Graph | None = None
-        history = await self._store.load(execution_id) if (snapshot := await self._snapshot(execution_id)) is None else []
+        snapshot = await self._snapshot(execution_id)
         if snapshot is not None:
             state = snapshot
             graph = await self._workflows.graph(state.workflow_id, state.workflow_version)
-            history = await self._store.load(execution_id, after_version=state.version)
+        history = await self._store.load(execution_id, after_version=snapshot.version if snapshot else 0)
+        if state is None and (not history or history[0].topic != events.ExecutionStarted.topic):
+            return None
         for recorded in history:
             event = self._mapper.decode(recorded)
             if isinstance(event, events.ExecutionStarted):

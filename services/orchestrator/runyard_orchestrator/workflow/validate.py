@@ -1,8 +1,10 @@
 """Says everything that is wrong with a workflow document, at once, each with the path of its field (R47)."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonschema_rs
 import pydantic
@@ -11,8 +13,10 @@ from runyard_shared.contracts.workflow import (
     TRIGGER_NODE,
     ActionNode,
     AnyNode,
+    AnyTrigger,
     ConditionNode,
     DelayNode,
+    Edge,
     IncidentTrigger,
     JoinNode,
     SetVariablesNode,
@@ -24,63 +28,97 @@ from runyard_shared.errors import FieldProblem
 from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression, template_problems
 from runyard_orchestrator.workflow.graph import ports_of
 
+PartT = TypeVar("PartT")
+_TRIGGER: pydantic.TypeAdapter[AnyTrigger] = pydantic.TypeAdapter(AnyTrigger)
+_NODE: pydantic.TypeAdapter[AnyNode] = pydantic.TypeAdapter(AnyNode)
+_EDGE: pydantic.TypeAdapter[Edge] = pydantic.TypeAdapter(Edge)
+
 KnownAction = Callable[[str], bool]
 """Whether an action type that does not come with Runyard was announced by an agent."""
 
 
-def parse(document: dict[str, Any]) -> tuple[Workflow | None, tuple[FieldProblem, ...]]:
-    """The model of a document, or what keeps it from being one."""
-    try:
-        return Workflow.model_validate(document), ()
-    except pydantic.ValidationError as error:
-        return None, tuple(
-            FieldProblem(_path(document, problem["loc"]), _words(problem["type"], problem["msg"])) for problem in error.errors()
-        )
+@dataclass(frozen=True)
+class _Parts:
+    """What of a document fits its model, by place: a part that does not fit must not hide what is wrong with the others."""
+
+    inputs: Any
+    triggers: dict[int, AnyTrigger]
+    nodes: dict[int, AnyNode]
+    edges: dict[int, Edge]
+    ids: dict[str, int]
+    """The place of each node id, those of misshapen nodes included."""
 
 
 def problems(document: dict[str, Any], is_known_action: KnownAction) -> tuple[FieldProblem, ...]:
     """Every problem of the document; empty when it can be published."""
-    workflow, malformed = parse(document)
-    if workflow is None:
-        return malformed
-    return tuple(
+    try:
+        Workflow.model_validate(document)
+        malformed: tuple[FieldProblem, ...] = ()
+    except pydantic.ValidationError as error:
+        malformed = tuple(
+            FieldProblem(_path(document, problem["loc"]), _words(problem["type"], problem["msg"])) for problem in error.errors()
+        )
+    parts = _parts(document)
+    return malformed + tuple(
         FieldProblem(path, message)
         for path, message in (
-            *_input_problems(workflow),
-            *_trigger_problems(workflow),
-            *_node_problems(workflow, is_known_action),
-            *_edge_problems(workflow),
-            *_graph_problems(workflow),
+            *_input_problems(parts),
+            *_trigger_problems(parts),
+            *_node_problems(parts, is_known_action),
+            *_edge_problems(parts),
+            *_graph_problems(parts),
         )
     )
 
 
-def _input_problems(workflow: Workflow) -> Iterator[tuple[str, str]]:
-    if workflow.inputs is None:
+def _parts(document: dict[str, Any]) -> _Parts:
+    nodes = document.get("nodes")
+    ids: dict[str, int] = {}
+    for index, node in enumerate(nodes if isinstance(nodes, list) else ()):
+        if isinstance(node, dict) and isinstance(node.get("id"), str):
+            ids.setdefault(node["id"], index)
+    return _Parts(
+        inputs=document.get("inputs"),
+        triggers=_fitting(_TRIGGER, document.get("triggers")),
+        nodes=_fitting(_NODE, nodes),
+        edges=_fitting(_EDGE, document.get("edges")),
+        ids=ids,
+    )
+
+
+def _fitting(adapter: "pydantic.TypeAdapter[PartT]", values: Any) -> dict[int, PartT]:
+    fitting: dict[int, PartT] = {}
+    for index, value in enumerate(values if isinstance(values, list) else ()):
+        with suppress(pydantic.ValidationError):  # already among the problems of the whole
+            fitting[index] = adapter.validate_python(value)
+    return fitting
+
+
+def _input_problems(parts: _Parts) -> Iterator[tuple[str, str]]:
+    if not isinstance(parts.inputs, dict):
         return
     try:
-        jsonschema_rs.validator_for(workflow.inputs)
+        jsonschema_rs.validator_for(parts.inputs)
     except (jsonschema_rs.ValidationError, ValueError) as error:
         yield "inputs", f"is not a valid JSON Schema: {getattr(error, 'message', error)}"
-    if workflow.inputs.get("type", "object") != "object":
+    if parts.inputs.get("type", "object") != "object":
         yield "inputs.type", "must be object: a run passes named variables"
 
 
-def _trigger_problems(workflow: Workflow) -> Iterator[tuple[str, str]]:
-    for index, trigger in enumerate(workflow.triggers):
+def _trigger_problems(parts: _Parts) -> Iterator[tuple[str, str]]:
+    for index, trigger in parts.triggers.items():
         if isinstance(trigger, IncidentTrigger) and trigger.condition is not None:
             yield from _expression_problems(trigger.condition, f"triggers[{index}].condition")
 
 
-def _node_problems(workflow: Workflow, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
-    seen: dict[str, int] = {}
-    for index, node in enumerate(workflow.nodes):
+def _node_problems(parts: _Parts, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
+    for index, node in parts.nodes.items():
         path = f"nodes[{index}]"
+        first = parts.ids[node.id]
         if node.id == TRIGGER_NODE:
             yield f"{path}.id", f"{TRIGGER_NODE!r} is the implicit source of the graph; choose another id"
-        elif node.id in seen:
-            yield f"{path}.id", f"{node.id!r} is also the id of nodes[{seen[node.id]}]; every node needs its own"
-        seen.setdefault(node.id, index)
+        elif first != index:
+            yield f"{path}.id", f"{node.id!r} is also the id of nodes[{first}]; every node needs its own"
         yield from _one_node(node, path, is_known_action)
 
 
@@ -140,30 +178,30 @@ def _expression_problems(source: str, path: str) -> Iterator[tuple[str, str]]:
         yield path, str(error)
 
 
-def _edge_problems(workflow: Workflow) -> Iterator[tuple[str, str]]:
-    nodes = {node.id: node for node in workflow.nodes}
-    for index, edge in enumerate(workflow.edges):
+def _edge_problems(parts: _Parts) -> Iterator[tuple[str, str]]:
+    nodes = {node.id: node for node in parts.nodes.values()}
+    for index, edge in parts.edges.items():
         path = f"edges[{index}]"
         if edge.to == TRIGGER_NODE:
             yield f"{path}.to", "nothing leads to the trigger; it is the source"
-        elif edge.to not in nodes:
+        elif edge.to not in parts.ids:
             yield f"{path}.to", f"there is no node {edge.to!r}"
         source = nodes.get(edge.from_node)
         if source is not None:
             ports = ports_of(source)
             if ports is not None and edge.port is not None and edge.port not in ports:
                 yield f"{path}.port", f"{edge.from_node!r} ({source.type}) has no port {edge.port!r}; it has {', '.join(ports)}"
-        elif edge.from_node != TRIGGER_NODE:
+        elif edge.from_node == TRIGGER_NODE:
+            if edge.port not in (None, "out"):
+                yield f"{path}.port", "the trigger's only port is out"
+        elif edge.from_node not in parts.ids:
             yield f"{path}.from", f"there is no node {edge.from_node!r}"
-        elif edge.port not in (None, "out"):
-            yield f"{path}.port", "the trigger's only port is out"
 
 
-def _graph_problems(workflow: Workflow) -> Iterator[tuple[str, str]]:
-    nodes = {node.id: index for index, node in enumerate(workflow.nodes)}
-    targets: dict[str, set[str]] = {name: set() for name in (TRIGGER_NODE, *nodes)}
-    for edge in workflow.edges:
-        if edge.from_node in targets and edge.to in nodes:
+def _graph_problems(parts: _Parts) -> Iterator[tuple[str, str]]:
+    targets: dict[str, set[str]] = {name: set() for name in (TRIGGER_NODE, *parts.ids)}
+    for edge in parts.edges.values():
+        if edge.from_node in targets and edge.to in parts.ids:
             targets[edge.from_node].add(edge.to)
     try:
         TopologicalSorter(targets).prepare()
@@ -174,12 +212,12 @@ def _graph_problems(workflow: Workflow) -> Iterator[tuple[str, str]]:
         new = targets[todo.pop()] - reached
         reached |= new
         todo.extend(new)
-    for name, index in nodes.items():
+    for name, index in parts.ids.items():
         if name not in reached:
             yield f"nodes[{index}]", f"{name!r} can never be reached from the trigger; add an edge to it or remove it"
-    for index, node in enumerate(workflow.nodes):
+    for index, node in parts.nodes.items():
         if isinstance(node, JoinNode) and node.count is not None:
-            incoming = sum(edge.to == node.id for edge in workflow.edges)
+            incoming = sum(edge.to == node.id for edge in parts.edges.values())
             if node.count > incoming:
                 yield f"nodes[{index}].count", f"asks for {node.count} taken edges, but only {incoming} lead here"
 
