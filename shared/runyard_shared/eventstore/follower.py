@@ -98,9 +98,14 @@ class Follower:
         return rows
 
     def _forget_passed(self) -> None:
-        """A batch passed in part goes too: its rest is read from the log."""
         while self._batches and self._batches[0][0][0].position <= self.position:
-            self._bytes -= self._batches.popleft()[1]
+            rows, size = self._batches.popleft()
+            self._bytes -= size
+            if rows[-1].position > self.position:
+                rest = rows[self.position - rows[0].position + 1 :]
+                size = _size(rest)
+                self._batches.appendleft((rest, size))
+                self._bytes += size
 
     async def _wait(self) -> None:
         """Until something is committed here; now and then it asks whether something was committed that nobody told of."""
