@@ -19,17 +19,13 @@ from runyard_shared.eventstore.outage import is_outage
 from runyard_shared.eventstore.store import EventStore
 
 from runyard_projections.applier import Applier, PositionMoved
+from runyard_projections.pace import Pace
 from runyard_projections.projection import LIVE, LOG, Connection, Projection, ProjectionBroken
 
 _log = structlog.get_logger(__name__)
 
 BATCH_EVENTS: Final = 5000
 """At most so many events in a transaction: enough that its own cost vanishes, few enough that others get their turn."""
-MANY_EVENTS: Final = 500
-PACE_SECONDS: Final = 0.2
-"""After a batch of many events the next transaction begins no sooner than this after the last. Executions that are short then
-have their rows written once or twice instead of at every step, which halves the cost of a busy system; a quiet one waits for
-nothing."""
 BEAT_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 0.5
 RETRY_BROKEN_SECONDS: Final = 5.0
@@ -110,6 +106,7 @@ class Projector:
             )
         follower = self._follower = Follower(self._store, position, max_events=BATCH_EVENTS)
         await follower.look()
+        pace = Pace()
         self._trouble = None
         while True:
             events = await follower.next()
@@ -118,8 +115,8 @@ class Projector:
                 await self._applier.apply(connection, events, max(events[-1].position, follower.position + follower.lag))
                 follower.advance(events[-1].position)
                 self._beaten_at = monotonic()
-                if MANY_EVENTS <= len(events) < BATCH_EVENTS:
-                    await asyncio.sleep(began_at + PACE_SECONDS - self._beaten_at)
+                if len(events) < BATCH_EVENTS:
+                    await asyncio.sleep(pace.rest_seconds(len(events), began_at, self._beaten_at))
             elif monotonic() - self._beaten_at >= BEAT_SECONDS:
                 await self._applier.beat(connection, follower.position + follower.lag)
                 self._beaten_at = monotonic()
