@@ -4,6 +4,7 @@ A part that is away when the process starts is waited for, not died of; SIGTERM 
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol, TypeVar
@@ -60,6 +61,16 @@ def run_service(name: str, settings: SettingsT, create: Create[SettingsT]) -> No
     uvloop.run(_run(name, settings, create))
 
 
+def calm_garbage_collector() -> None:
+    """For a process that makes and drops many small objects, hardly any of them in cycles: collect cycles, but seldom.
+
+    A quarter of the CPU time of a busy projector went into looking for them at Python's defaults.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
 async def _run(name: str, settings: SettingsT, create: Create[SettingsT]) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -72,6 +83,7 @@ async def _run(name: str, settings: SettingsT, create: Create[SettingsT]) -> Non
     if await _until_there("RabbitMQ", lambda: _open(bus), stopping):
         service = await create(settings, bus=bus, pool=pool, clock=SystemClock())
         await service.start()
+        calm_garbage_collector()
         _log.info("started", service=name)
         await stopping.wait()
         _log.info("stopping", service=name)

@@ -9,7 +9,7 @@ import uvloop
 from runyard_shared.errors import RunyardError
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.logs import configure_logs
-from runyard_shared.process import run_service
+from runyard_shared.process import calm_garbage_collector, run_service
 
 from runyard_projections.app import create, log, projections
 from runyard_projections.projection import LIVE
@@ -50,6 +50,7 @@ async def _rebuild(settings: Settings, names: list[str]) -> None:
             _say(f"{position:,} of {head:,} events")
 
     async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=4) as pool:
+        calm_garbage_collector()
         await migrate(pool, LIVE, "runyard_projections")
         chosen = [projection for projection in projections() if projection.name in names]
         position = await rebuild(pool, log(pool), chosen, on_progress=tell)
