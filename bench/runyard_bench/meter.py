@@ -1,5 +1,6 @@
 """What a stretch of time cost: CPU and memory of each part of the system, and what others took of the machine meanwhile."""
 
+import asyncio
 import os
 import time
 from collections.abc import Mapping
@@ -9,6 +10,9 @@ from types import TracebackType
 import psutil
 
 CLIENT = "client"
+QUIET_PERCENT = 25.0
+QUIET_SECONDS = 2.0
+PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,13 @@ class Meter:
     def __init__(self, parts: Mapping[str, int]) -> None:
         parts = {**parts, CLIENT: os.getpid()}
         self._parts = {name: psutil.Process(pid) for name, pid in parts.items()}
-        self.usage: Usage | None = None
+        self._usage: Usage | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """After the end of the block."""
+        assert self._usage is not None
+        return self._usage
 
     def __enter__(self) -> "Meter":
         self._machine_before = psutil.cpu_times()
@@ -54,7 +64,7 @@ class Meter:
         busy = spent("user", "system", "irq", "softirq", "nice")
         steal, idle = spent("steal"), spent("idle", "iowait")
         total = max(busy + steal + idle, 0.01)
-        self.usage = Usage(
+        self._usage = Usage(
             seconds=seconds,
             cpu_seconds=cpu,
             memory_bytes=self.memory_bytes(),
@@ -99,3 +109,13 @@ def _memory_bytes(process: psutil.Process) -> int:
             continue
         total += getattr(full, "pss", full.rss)
     return total
+
+
+async def until_quiet(parts: Mapping[str, int]) -> None:
+    """Wait until others use little of the machine, but not for long: the figures say what they used meanwhile."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with Meter(parts) as meter:
+            await asyncio.sleep(QUIET_SECONDS)
+        if meter.usage.others_percent < QUIET_PERCENT:
+            return

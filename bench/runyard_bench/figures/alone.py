@@ -17,6 +17,7 @@ import msgspec
 from runyard_bench.client import Client
 from runyard_bench.connection import Frame
 from runyard_bench.figures.plan import Plan
+from runyard_bench.meter import Meter, until_quiet
 from runyard_bench.quantities import Row, duration, median, p50_p99
 from runyard_bench.system import System
 from runyard_bench.workflows import FAN_WIDTH, Wrong, chain, fan, publish, start_request, started
@@ -89,12 +90,19 @@ async def chain_alone(system: System, plan: Plan) -> list[Row]:
     client = Client(system.address, system.token)
     try:
         workflow_id = await publish(client, chain("Bench chain alone"))
-        runs = await _one_after_another(client, workflow_id, WARM_UP, plan.alone)
+        await until_quiet(system.parts)
+        with Meter(system.parts) as meter:
+            runs = await _one_after_another(client, workflow_id, WARM_UP, plan.alone)
         watched = [await _watched_by_itself(client, workflow_id) for _ in range(WARM_UP + plan.alone)][WARM_UP:]
     finally:
         client.close()
     rows = [
-        Row("B2", "one chain of 3, p50 / p99", p50_p99([run.seconds for run in runs]), f"{len(runs)} times; seen on /events"),
+        Row(
+            "B2",
+            "one chain of 3, p50 / p99",
+            p50_p99([run.seconds for run in runs]),
+            f"{len(runs)} times; seen on /events; {meter.usage.noise}",
+        ),
         Row("B2", "  seen on its own stream", p50_p99(watched), "opened after the start was acknowledged"),
         Row("B2", "  start acknowledged", p50_p99([run.answered_at - run.asked_at for run in runs])),
     ]
@@ -108,11 +116,13 @@ async def fan_alone(system: System, plan: Plan) -> list[Row]:
     client = Client(system.address, system.token)
     try:
         workflow_id = await publish(client, fan("Bench fan"))
-        runs = await _one_after_another(client, workflow_id, 1, plan.fans)
+        await until_quiet(system.parts)
+        with Meter(system.parts) as meter:
+            runs = await _one_after_another(client, workflow_id, 1, plan.fans)
     finally:
         client.close()
     times = [run.seconds for run in runs]
-    detail = f"median of {len(times)}; {duration(min(times))} to {duration(max(times))}"
+    detail = f"median of {len(times)}; {duration(min(times))} to {duration(max(times))}; {meter.usage.noise}"
     return [Row("B3", f"{FAN_WIDTH} parallel jobs, joined", duration(median(times)), detail)]
 
 

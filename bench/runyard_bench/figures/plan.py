@@ -10,7 +10,7 @@ class Plan:
 
     executions: int = 0
     flood_seconds: float = 12.0
-    connections: int = 64
+    connections: int = 128
     repetitions: int = 3
     alone: int = 100
     fans: int = 10

@@ -17,6 +17,7 @@ from runyard_shared.clock import rfc3339
 
 from runyard_bench.client import Client, Query
 from runyard_bench.figures.plan import Plan
+from runyard_bench.meter import until_quiet
 from runyard_bench.quantities import Row, duration, median, percentile, rate
 from runyard_bench.seed import Seeded, seed
 from runyard_bench.system import System
@@ -53,7 +54,10 @@ async def stored(system: System, executions: int, plan: Plan, *, with_pages: boo
             seeded = await seed(pool, executions)
         seed_seconds = time.perf_counter() - began
         events, rebuild_seconds = await _rebuild(system)
-    pages = await _pages(system, seeded, plan) if with_pages else {}
+    pages = {}
+    if with_pages:
+        await until_quiet(system.parts)
+        pages = await _pages(system, seeded, plan)
     return Stored(executions, events, seed_seconds, rebuild_seconds, pages)
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from runyard_bench.client import Client, Query
 from runyard_bench.figures.plan import Plan
-from runyard_bench.meter import Meter, Usage
+from runyard_bench.meter import Meter, Usage, until_quiet
 from runyard_bench.profile import profiled
 from runyard_bench.quantities import Row, duration, mebibytes, median, p50_p99, percentile, rate
 from runyard_bench.system import System
@@ -71,6 +71,7 @@ async def throughput(system: System, plan: Plan) -> list[Row]:
         runs = []
         for number in range(plan.repetitions):
             profile = plan.profile if number == plan.repetitions - 1 else ()
+            await until_quiet(system.parts)
             with profiled(system, profile, plan.profile_dir):
                 runs.append(await flood(system, client, count, plan.connections))
         return [*_rate_rows(runs, plan), *_cost_rows(_middle(runs))]
@@ -106,7 +107,6 @@ async def flood(system: System, client: Client, count: int, connections: int) ->
         accepting_seconds = time.perf_counter() - began
         await _until_none_is_left(client, workflow_id, last_position)
         seconds = time.perf_counter() - began
-    assert meter.usage is not None
     latencies = _checked(asked_at, await _rows(client, workflow_id))
     return Run(count, seconds, accepting_seconds, latencies, meter.usage)
 
