@@ -8,9 +8,11 @@ from typing import Any
 import asyncpg
 import pytest
 from runyard_orchestrator.action_types import ActionTypes
+from runyard_orchestrator.execution_handler import ExecutionHandler
 from runyard_orchestrator.handlers import Handlers, InboxItem
 from runyard_orchestrator.orders import orders_of
 from runyard_orchestrator.repository import Executions, Workflows
+from runyard_orchestrator.workflow_handler import WorkflowHandler
 from runyard_shared.clock import FrozenClock
 from runyard_shared.contracts import commands, events, jobs, reports
 from runyard_shared.contracts.commands import Reply, Request, TimerDue
@@ -33,7 +35,13 @@ class Orchestrator:
         self.store = PostgresEventStore(pool, "orchestrator", self.mapper)
         self.workflows = Workflows(self.store, self.mapper)
         self.executions = Executions(self.store, self.mapper, self.workflows)
-        self.handlers = Handlers(self.store, self.workflows, self.executions, ActionTypes(pool), clock, random.Random(1))
+        action_types = ActionTypes(pool)
+        self.handlers = Handlers(
+            ExecutionHandler(self.store, self.workflows, self.executions, clock, random.Random(1)),
+            WorkflowHandler(self.store, self.workflows, action_types, clock),
+            self.workflows,
+            action_types,
+        )
 
     def forget(self) -> None:
         """As after a restart."""

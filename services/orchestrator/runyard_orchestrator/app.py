@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 from runyard_shared.clock import Clock
-from runyard_shared.contracts.commands import Reply, TimerDue
+from runyard_shared.contracts.commands import TimerDue
 from runyard_shared.contracts.events import EVENT_TYPES
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.mapper import EventMapper
@@ -14,14 +14,17 @@ from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.relay import Relay
 from runyard_shared.messaging.bus import Bus, Subscription
+from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import ORCHESTRATOR_PARTITIONS, orchestrator_inbox, orchestrator_inbox_partition
 from runyard_shared.timers import DueTimer, Timers
 
 from runyard_orchestrator.action_types import ActionTypes
+from runyard_orchestrator.execution_handler import ExecutionHandler
 from runyard_orchestrator.handlers import Handlers, InboxItem
 from runyard_orchestrator.orders import orders_of
 from runyard_orchestrator.repository import Executions, Workflows
 from runyard_orchestrator.settings import Settings
+from runyard_orchestrator.workflow_handler import WorkflowHandler
 
 SCHEMA = "orchestrator"
 
@@ -40,13 +43,13 @@ class Service:
         self._store.on_timer = self._timers.hint
         self._workflows = Workflows(self._store, mapper)
         self._executions = Executions(self._store, mapper, self._workflows, capacity=settings.cached_executions)
+        action_types = ActionTypes(pool)
+        chance = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._handlers = Handlers(
-            self._store,
+            ExecutionHandler(self._store, self._workflows, self._executions, clock, chance),
+            WorkflowHandler(self._store, self._workflows, action_types, clock),
             self._workflows,
-            self._executions,
-            ActionTypes(pool),
-            clock,
-            random.Random(),  # noqa: S311 - spreads retries, guards nothing
+            action_types,
         )
         self._subscriptions: list[Subscription] = []
         bus.on_reconnect(self._forget_states)
@@ -84,11 +87,7 @@ class Service:
         self._executions.forget_all()
 
     async def _handle(self, items: Sequence[InboxItem]) -> None:
-        replies: dict[str, list[Reply]] = {}
-        for mailbox, reply in await self._handlers.handle(items):
-            replies.setdefault(mailbox, []).append(reply)
-        for mailbox, posted in replies.items():
-            await self._bus.post(mailbox, posted)
+        await post_replies(self._bus, await self._handlers.handle(items))
 
     async def _deliver_timers(self, due: list[DueTimer]) -> None:
         by_queue: dict[str, list[Any]] = {}

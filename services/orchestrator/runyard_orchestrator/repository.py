@@ -92,8 +92,15 @@ class Workflows:
         """The state if it is in memory."""
         return self._states.get(workflow_id)
 
+    def known_graph(self, workflow_id: str, version: int) -> Graph:
+        """The compiled graph if it is in memory, where loading an execution brings it. Raises `LookupError`."""
+        graph = self._graphs.get((workflow_id, version))
+        if graph is None:
+            raise LookupError(f"version {version} of workflow {workflow_id} is not in memory")
+        return graph
+
     async def graph(self, workflow_id: str, version: int) -> Graph:
-        """The compiled graph of a published version."""
+        """The compiled graph of a published version. Raises `NotFound`."""
         graph = self._graphs.get((workflow_id, version))
         if graph is None:
             state = await self.load(workflow_id)

@@ -113,6 +113,33 @@ class PostgresEventStore:
         claims: Sequence[Claim] = (),
         snapshot: Snapshot | None = None,
     ) -> Commit:
+        return await self.submit(
+            stream_id,
+            expected_version,
+            events,
+            tenant_id=tenant_id,
+            at=at,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            timers=timers,
+            claims=claims,
+            snapshot=snapshot,
+        )
+
+    def submit(
+        self,
+        stream_id: str,
+        expected_version: int,
+        events: Sequence[Event],
+        *,
+        tenant_id: str,
+        at: datetime,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        timers: Sequence[TimerChange] = (),
+        claims: Sequence[Claim] = (),
+        snapshot: Snapshot | None = None,
+    ) -> "asyncio.Future[Commit]":
         if self._committer is None:
             raise Unavailable("the event store is not open")
         encode = self._mapper.encode
@@ -132,7 +159,7 @@ class PostgresEventStore:
         )
         self._waiting.append(append)
         self._wake.set()
-        return await append.done
+        return append.done
 
     async def load(self, stream_id: str, after_version: int = 0) -> list[Recorded]:
         with outages_as_unavailable():

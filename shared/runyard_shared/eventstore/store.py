@@ -1,5 +1,6 @@
 """The event store port as services use it; `postgres.py` is the adapter (group commit on asyncpg)."""
 
+from asyncio import Future
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -91,6 +92,22 @@ class EventStore(Protocol):
     ) -> Commit:
         """Durable when it returns. Raises `VersionConflict`, `ClaimTaken`, or `Unavailable` (then the outcome may be either:
         reload before deciding again)."""
+
+    def submit(
+        self,
+        stream_id: str,
+        expected_version: int,
+        events: Sequence[Event],
+        *,
+        tenant_id: str,
+        at: datetime,
+        correlation_id: str | None = None,
+        causation_id: str | None = None,
+        timers: Sequence[TimerChange] = (),
+        claims: Sequence[Claim] = (),
+        snapshot: Snapshot | None = None,
+    ) -> "Future[Commit]":
+        """`append` for many streams at once without a task for each: the future must be awaited."""
 
     async def load(self, stream_id: str, after_version: int = 0) -> list[Recorded]:
         """The stream's events in order; empty if it does not exist."""

@@ -1,0 +1,95 @@
+"""Commands that change a workflow: load, ask, append."""
+
+from typing import Any
+
+from runyard_shared.clock import Clock
+from runyard_shared.contracts import commands
+from runyard_shared.contracts.base import Event
+from runyard_shared.contracts.commands import Problem, Request
+from runyard_shared.errors import Conflict, Refusal
+from runyard_shared.eventstore.store import Claim, ClaimTaken, EventStore
+
+from runyard_orchestrator.action_types import ActionTypes
+from runyard_orchestrator.answers import Answer, answers_to, problem_of
+from runyard_orchestrator.repository import Workflows
+from runyard_orchestrator.workflow import definition
+from runyard_orchestrator.workflow.validate import problems
+
+
+class WorkflowHandler:
+    def __init__(self, store: EventStore, workflows: Workflows, action_types: ActionTypes, clock: Clock) -> None:
+        self._store = store
+        self._workflows = workflows
+        self._action_types = action_types
+        self._clock = clock
+
+    async def handle(self, request: Request) -> list[Answer]:
+        """Raises `VersionConflict` if another writer was first."""
+        position: int | None = None
+        outcome: dict[str, Any] | Problem
+        try:
+            outcome, position = await self._change(request)
+        except Refusal as refusal:
+            outcome = problem_of(refusal)
+        return answers_to([(request, outcome)], position)
+
+    async def _change(self, request: Request) -> tuple[dict[str, Any], int]:
+        command: Any = request.command
+        state = await self._workflows.load(command.workflow_id)
+        claims: list[Claim] = []
+        if isinstance(command, commands.CreateWorkflow):
+            if state is not None and state.tenant_id == request.tenant_id:
+                return _summary(state), await self._store.head()  # the same command again
+            created = definition.create(command, request.actor)
+            claims.append(Claim("workflow-name", created.name, {"workflowId": command.workflow_id}))
+            new: list[Event] = [created]
+        else:
+            state = await self._workflows.get(command.workflow_id, request.tenant_id)
+            known = await self._action_types.known(request.tenant_id)
+            if isinstance(command, commands.ValidateWorkflow):
+                found = problems(state.draft.document, known.__contains__)
+                errors = [{"path": problem.path, "message": problem.message} for problem in found]
+                return {"valid": not errors, "errors": errors}, await self._store.head()
+            new = definition.decide(state, command, request.actor, known.__contains__)
+        if not new:
+            return _result(command, state), await self._store.head()
+        try:
+            commit = await self._store.append(
+                command.workflow_id,
+                state.version if state else 0,
+                new,
+                tenant_id=request.tenant_id,
+                at=self._clock.now(),
+                causation_id=request.request_id,
+                claims=claims,
+            )
+        except ClaimTaken as taken:
+            raise Conflict(
+                "workflow_name_taken",
+                f"there is already a workflow called {taken.claim.key!r}; save a draft of it instead",
+                **taken.existing,
+            ) from taken
+        for event in new:
+            state = definition.evolve(state, event, command.workflow_id, request.tenant_id)
+        if state is not None:
+            self._workflows.remember(state)
+        return _result(command, state), commit.position
+
+
+def _summary(state: definition.WorkflowState) -> dict[str, Any]:
+    return {
+        "workflowId": state.workflow_id,
+        "name": state.name,
+        "active": state.active,
+        "archived": state.archived,
+        "version": state.running_version,
+        "draft": state.draft.document,
+    }
+
+
+def _result(command: Any, state: definition.WorkflowState | None) -> dict[str, Any]:
+    if state is None:
+        raise TypeError("a workflow command left no workflow")
+    if isinstance(command, commands.PublishWorkflow | commands.RollBackWorkflow):
+        return {"workflowId": state.workflow_id, "version": state.running_version}
+    return _summary(state)
