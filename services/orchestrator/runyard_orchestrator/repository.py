@@ -17,6 +17,7 @@ from runyard_orchestrator.workflow.definition import WorkflowState
 from runyard_orchestrator.workflow.graph import Graph, compile_graph
 
 SNAPSHOT_EVERY = 200
+FINISHED_KEPT = 500
 _KeyT = TypeVar("_KeyT")
 _ValueT = TypeVar("_ValueT")
 
@@ -124,36 +125,44 @@ class Workflows:
 
 
 class Executions:
-    """Execution aggregates."""
+    """Execution aggregates. Those under way are kept as long as there is room; of the finished ones only the last few, for
+    the reports that come late: they must not crowd out the others."""
 
     def __init__(self, store: EventStore, mapper: EventMapper, workflows: Workflows, *, capacity: int = 5000) -> None:
         self._store = store
         self._mapper = mapper
         self._workflows = workflows
         self._states: Recent[str, ExecutionState] = Recent(capacity)
+        self._finished: Recent[str, ExecutionState] = Recent(FINISHED_KEPT)
 
     def known(self, execution_id: str) -> ExecutionState | None:
         """The state if it is in memory."""
-        return self._states.get(execution_id)
+        return self._states.get(execution_id) or self._finished.get(execution_id)
 
     async def load(self, execution_id: str) -> ExecutionState | None:
         """None if there is no such stream, or it is not an execution's."""
-        state = self._states.get(execution_id)
+        state = self.known(execution_id)
         if state is None:
             state = await self._replay(execution_id)
             if state is not None:
-                self._states.put(execution_id, state)
+                self.remember(state)
         return state
 
     def remember(self, state: ExecutionState) -> None:
-        self._states.put(state.execution_id, state)
+        if state.is_finished:
+            self._states.forget(state.execution_id)
+            self._finished.put(state.execution_id, state)
+        else:
+            self._states.put(state.execution_id, state)
 
     def forget(self, execution_id: str) -> None:
         self._states.forget(execution_id)
+        self._finished.forget(execution_id)
 
     def forget_all(self) -> None:
         """Another process may have written since."""
         self._states.clear()
+        self._finished.clear()
 
     async def _replay(self, execution_id: str) -> ExecutionState | None:
         state: ExecutionState | None = None

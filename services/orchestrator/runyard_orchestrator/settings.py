@@ -17,5 +17,5 @@ class Settings(BaseSettings):
     amqp_namespace: str = ""
     """Prefix of every queue and exchange, for several systems on one broker."""
     log_format: Literal["human", "json"] = "human"
-    cached_executions: int = 5000
-    """How many executions are kept in memory; others are replayed when something happens to them."""
+    cached_executions: int = 10_000
+    """How many executions under way are kept in memory; others are replayed when something happens to them."""
