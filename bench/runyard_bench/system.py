@@ -20,7 +20,7 @@ from runyard_standalone.distributed import Deployment, NotReady
 from runyard_standalone.ports import first_free
 from runyard_standalone.postgres import EmbeddedPostgres
 
-AGENT_CAPACITY = 256
+AGENT_CAPACITY = 512
 READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
 
