@@ -21,7 +21,7 @@ import psutil
 
 from runyard_standalone.ports import HOST, USUAL_PORT, first_free
 from runyard_standalone.postgres import EmbeddedPostgres
-from runyard_standalone.processes import runs, still_there
+from runyard_standalone.processes import reap, runs, still_there
 from runyard_standalone.rabbitmq import RabbitNode
 from runyard_standalone.token import admin_token
 
@@ -203,8 +203,8 @@ class Deployment:
         for process in still_there(processes, STOP_SECONDS):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        still_there(processes, STOP_SECONDS)
-        self._children = [child for child in self._children if child.poll() is None]
+        left = still_there(processes, STOP_SECONDS)
+        self._children = reap(self._children, [process for process in processes if process not in left])
 
     def _choose_port(self) -> None:
         """The one asked for; else the one of last time, or the usual one, if it is free."""

@@ -1,5 +1,6 @@
 """Waiting for the end of processes that need not be our children."""
 
+import subprocess
 import time
 from collections.abc import Iterable
 
@@ -21,3 +22,18 @@ def runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def reap(children: Iterable["subprocess.Popen[bytes]"], ended: Iterable[psutil.Process]) -> list["subprocess.Popen[bytes]"]:
+    """Take leave of those of our children that have ended; the others are returned.
+
+    A process whose main thread has gone looks like a zombie a moment before it can be waited for, so this waits.
+    """
+    pids = {process.pid for process in ended}
+    left = []
+    for child in children:
+        if child.pid in pids:
+            child.wait()
+        elif child.poll() is None:
+            left.append(child)
+    return left

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from runyard_standalone.processes import runs, still_there
+from runyard_standalone.processes import reap, runs, still_there
 from runyard_standalone.rabbitmq_install import Installation, NoRabbitMQ, installation
 
 HOST = "127.0.0.1"
@@ -191,7 +191,7 @@ class RabbitNode:
                 if still_there([process], STOP_SECONDS):
                     process.kill()
                     still_there([process], STOP_SECONDS)
-        self._children = [child for child in self._children if child.poll() is None]
+        self._children = reap(self._children, [process] if process is not None and not runs(process) else [])
         if self._state.pop(name, None) is not None:
             self._save()
 
