@@ -142,7 +142,7 @@ def failed() -> History:
         ran("bad"),
         ran("other", "c"),
         badly("bad"),
-        events.NodeFailed(node_id="a", error=ERROR, output={"exitCode": 3}),
+        events.NodeFailed(node_id="a", error=ERROR),
         events.ExecutionFailing(error=ERROR),
         events.JobTimedOut(job_id=job_id("other"), dispatch=1, error=ErrorInfo(reason="timeout", message="over 5 s")),
         events.NodeFailed(node_id="c", error=ErrorInfo(reason="timeout", message="over 5 s")),

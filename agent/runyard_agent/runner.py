@@ -178,6 +178,7 @@ class Runner:
             job_id=job.job_id,
             dispatch=job.dispatch,
             agent=self._agent,
+            dispatched_at=job.dispatched_at,
         )
 
     async def _ended(self, within: float) -> None:

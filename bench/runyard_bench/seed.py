@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.events import EVENT_TYPES
@@ -118,12 +119,11 @@ def _execution(
         agent = f"agent-{chance.randrange(8)}"
         output = {"stdout": f"{node} done on {agent}\n", "stderr": "", "exitCode": 0}
         yield events.JobScheduled(job_id=job_id, node_id=node, attempt=1, action="bench.noop", params={}, pool="default")
-        yield events.JobDispatched(job_id=job_id, dispatch=1, agent=agent)
-        yield events.JobStarted(job_id=job_id, dispatch=1, agent=agent)
+        yield events.JobStarted(job_id=job_id, dispatch=1, agent=agent, dispatched_at=rfc3339(at))
         if place == last and outcome == "failed":
             error = ErrorInfo(reason="exit_code", message="the script ended with 1", node_id=node, exit_code=1)
             yield events.JobFailed(job_id=job_id, dispatch=1, error=error, output=output | {"exitCode": 1}, duration_ms=12)
-            yield events.NodeFailed(node_id=node, error=error, output=output | {"exitCode": 1})
+            yield events.NodeFailed(node_id=node, error=error)
             yield events.ExecutionFailing(error=error)
             yield events.ExecutionFailed(error=error)
             return
@@ -131,7 +131,7 @@ def _execution(
             yield events.ExecutionCancelled(by="bench", reason="no longer needed")
         seals = [StreamSeal(stream="stdout", chunks=1, size=24, sha256="0" * 64)]
         yield events.JobCompleted(job_id=job_id, dispatch=1, output=output, duration_ms=chance.randrange(5, 50), seals=seals)
-        yield events.NodeCompleted(node_id=node, port="success", output=output)
+        yield events.NodeCompleted(node_id=node, port="success")
         if place == last and outcome == "cancelled":
             return
     yield events.ExecutionCompleted()

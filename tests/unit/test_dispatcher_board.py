@@ -114,6 +114,12 @@ def to_agent(changes: Changes, name: str = "a") -> list[AgentOrder]:
     return list(changes.orders.get(f"agent.default.{name}", []))
 
 
+def dispatches(table: Table, *, later: bool = True) -> list[JobDispatched]:
+    """The dispatches that are reported by now, or a moment later."""
+    table.board.tell_dispatches(table.now + timedelta(seconds=1) if later else table.now)
+    return [report for report in table.board.take_changes().reports if isinstance(report, JobDispatched)]
+
+
 @pytest.fixture
 def table() -> Table:
     return Table()
@@ -123,8 +129,18 @@ def test_a_job_is_leased_to_a_free_agent_which_is_told_and_so_is_the_execution(t
     table.register()
     changes = table.place("j")
     assert runs(changes) == [("j", 1, "s1")]
-    assert changes.reports == [JobDispatched(tenant_id="default", execution_id="x", job_id="j", dispatch=1, agent="a")]
+    assert changes.reports == []
     assert changes.position == 1
+
+
+def test_a_dispatch_is_reported_only_if_the_job_is_still_leased_a_moment_later(table: Table) -> None:
+    table.register(capacity=2)
+    table.place("j")
+    table.place("ended")
+    table.release("ended")
+    assert dispatches(table, later=False) == []
+    assert dispatches(table) == [JobDispatched(tenant_id="default", execution_id="x", job_id="j", dispatch=1, agent="a")]
+    assert dispatches(table) == []
 
 
 def test_a_job_without_an_agent_waits_with_its_reason_and_goes_to_the_first_that_comes(table: Table) -> None:
@@ -375,10 +391,9 @@ def test_whatever_comes_leases_and_slots_agree_and_repetitions_change_nothing(dr
                 changes = table.orders(*given_orders)
                 assert not changes.to_write
                 assert not changes.reports
-        for report in changes.reports:
-            if isinstance(report, JobDispatched):
-                assert (report.job_id, report.dispatch) not in leases_seen  # a lease is given once
-                leases_seen.add((report.job_id, report.dispatch))
+        for report in dispatches(table):
+            assert (report.job_id, report.dispatch) not in leases_seen  # a lease is given once
+            leases_seen.add((report.job_id, report.dispatch))
         held = {job_id: agent for agent in table.board.agents.values() for job_id in agent.leases}
         leased = {job_id: job.agent for job_id, job in table.board.jobs.items() if job.state is JobState.LEASED}
         assert held == leased

@@ -425,3 +425,34 @@ def test_a_report_for_an_unknown_job_is_an_error_to_be_parked_not_ignored() -> N
     engine = Engine(chain(action("a")))
     with pytest.raises(TypeError, match="has no job"):
         engine.when(reports.JobDispatched(tenant_id="default", execution_id="e", job_id="unknown", dispatch=1, agent="a1"))
+
+
+def test_a_start_says_when_the_job_was_dispatched_and_needs_no_event_of_its_own_for_it() -> None:
+    engine = Engine(chain(action("a")))
+    started = reports.JobStarted(
+        tenant_id="default",
+        execution_id="e",
+        job_id=engine.job("a"),
+        dispatch=1,
+        agent="a1",
+        dispatched_at="2026-01-01T00:00:00.000Z",
+    )
+    assert engine.when(started) == [
+        events.JobStarted(job_id=engine.job("a"), dispatch=1, agent="a1", dispatched_at="2026-01-01T00:00:00.000Z")
+    ]
+
+
+def test_the_output_of_an_action_is_in_the_log_once_and_in_scope_for_good() -> None:
+    engine = Engine(chain(action("a"), action("b", params={"script": "{{ nodes.a.output.stdout }}"})))
+    engine.finished("a", output={"stdout": "hello"})
+    assert [event.output for event in engine.of(events.NodeCompleted)] == [None]
+    assert engine.of(events.JobScheduled)[1].params == {"script": "hello"}
+    handled = Engine(
+        {
+            "name": "Failed output",
+            "nodes": [action("a"), action("b", params={"script": "{{ nodes.a.output.exitCode }} {{ nodes.a.exitCode }}"})],
+            "edges": [edge("trigger", "a"), edge("a", "b", "error")],
+        }
+    )
+    handled.failed("a", exit_code=4)
+    assert handled.of(events.JobScheduled)[1].params == {"script": "4 4"}

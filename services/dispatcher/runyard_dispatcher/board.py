@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from runyard_shared.clock import rfc3339
 from runyard_shared.contracts.jobs import AgentOrder, CancelJob, RunJob
 from runyard_shared.contracts.reports import JobDispatched, JobLost, JobWithdrawn, Report
 from runyard_shared.messaging.topology import agent_mailbox
@@ -46,6 +47,8 @@ class Board:
         self.agents: dict[tuple[str, str], Agent] = {}
         self.reasons: dict[Demand, str] = {}
         self.placement = Placement()
+        self.untold: dict[str, Job] = {}
+        """Leased jobs whose dispatch was not reported yet, oldest first. Most start, and many end, before it need be."""
         self.changes = Changes()
 
     def take_changes(self) -> Changes:
@@ -67,7 +70,7 @@ class Board:
             job.agent = agent
             changes.jobs[job.order.job_id] = job
             changes.orders[agent_mailbox(agent.tenant_id, agent.name)].append(run_job(job, agent))
-            changes.reports.append(job_dispatched(job, agent))
+            self.untold[job.order.job_id] = job
         for demand in {job.demand for job in changes.jobs.values() if job is not None and job.state is JobState.WAITING}:
             self.explain(demand)
 
@@ -85,8 +88,19 @@ class Board:
             del self.reasons[demand]
             self.changes.reasons[demand] = None
 
+    def tell_dispatches(self, before: datetime) -> None:
+        """Report the dispatch of jobs that were leased before then."""
+        while self.untold:
+            job_id, job = next(iter(self.untold.items()))
+            if job.since >= before:
+                return
+            del self.untold[job_id]
+            if job.agent is not None:
+                self.changes.reports.append(job_dispatched(job, job.agent))
+
     def end_lease(self, job: Job, *, well: bool) -> None:
         """Free the slot of a leased job."""
+        self.untold.pop(job.order.job_id, None)
         agent = job.agent
         assert agent is not None, "a leased job has an agent"  # noqa: S101
         del agent.leases[job.order.job_id]
@@ -149,6 +163,7 @@ def run_job(job: Job, agent: Agent) -> RunJob:
         params=order.params,
         connection=order.connection,
         timeout_seconds=order.timeout_seconds,
+        dispatched_at=rfc3339(job.since),
     )
 
 

@@ -7,7 +7,7 @@ have no effect; what should have been sent is sent again from the tables when th
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from runyard_dispatcher.tables import Connection
 
 _WRITE_TIMEOUT_SECONDS: Final = 30
+_STARTED_BY_THEN: Final = timedelta(seconds=0.5)
+"""A job that can start has started so long after its dispatch."""
 _log = structlog.get_logger(__name__)
 
 
@@ -78,11 +80,13 @@ class Handlers:
                     _log.info(happening.event.topic, agent=happening.agent.name, session_id=happening.agent.session_id)
 
     async def rescue(self, elapsed_seconds: float) -> None:
-        """`elapsed_seconds` have passed in which agents could be heard: declare the silent ones offline, renew the reasons."""
+        """`elapsed_seconds` have passed in which agents could be heard: declare the silent ones offline, tell of jobs that were
+        sent and may not have started, renew the reasons."""
         async with self._turn() as (board, now):
             for happening in notice_silence(board, elapsed_seconds, now, self._patience):
                 await self._agent_log.record(happening, now)
                 _log.warning(happening.event.topic, agent=happening.agent.name, reason=happening.agent.reason)
+            board.tell_dispatches(now - _STARTED_BY_THEN)
             board.explain_all()
 
     async def reconnected(self) -> None:

@@ -97,7 +97,8 @@ class NodeWaiting(Event, frozen=True, kw_only=True):
 class NodeCompleted(Event, frozen=True, kw_only=True):
     """A node ended well and takes the edges of `port` (all of its edges for a parallel node: `port` null).
 
-    `output` is what templates see as `nodes.<id>.output`; for a condition or switch the value its expression gave.
+    `output` is what templates see as `nodes.<id>.output`; for a condition or switch the value its expression gave; null for an
+    action, whose output is that of its last job.
     `warnings`: paths that did not resolve, ready to read.
     """
 
@@ -115,7 +116,6 @@ class NodeFailed(Event, frozen=True, kw_only=True):
     node_id: str
     error: ErrorInfo
     port: str | None = None
-    output: Any = None
 
 
 class NodeSkipped(Event, frozen=True, kw_only=True):
@@ -161,7 +161,10 @@ class JobScheduled(Event, frozen=True, kw_only=True):
 
 
 class JobDispatched(Event, frozen=True, kw_only=True):
-    """The job was sent to an agent under the lease number `dispatch` (from 1)."""
+    """The job was sent to an agent under the lease number `dispatch` (from 1) and has not started within about a second.
+
+    A job that starts at once has no such event: its `job.started` says when it was dispatched.
+    """
 
     topic: ClassVar[str] = "job.dispatched"
     job_id: str
@@ -179,12 +182,13 @@ class JobRequeued(Event, frozen=True, kw_only=True):
 
 
 class JobStarted(Event, frozen=True, kw_only=True):
-    """The job runs on `agent` under lease `dispatch`."""
+    """The job runs on `agent` under lease `dispatch`, which was made at `dispatched_at` (RFC 3339)."""
 
     topic: ClassVar[str] = "job.started"
     job_id: str
     dispatch: int
     agent: str
+    dispatched_at: str | None = None
 
 
 class JobCompleted(Event, frozen=True, kw_only=True):

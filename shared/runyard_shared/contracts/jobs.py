@@ -60,7 +60,10 @@ PlacementOrder = PlaceJob | RequeueJob | WithdrawJob | ReleaseJob
 
 
 class RunJob(Message, frozen=True, kw_only=True):
-    """Run the job under lease `dispatch`. An agent runs a (job, dispatch) at most once, and only one of its own session."""
+    """Run the job under lease `dispatch`. An agent runs a (job, dispatch) at most once, and only one of its own session.
+
+    `dispatched_at`: RFC 3339, when the lease was made; the agent hands it on with the start.
+    """
 
     tenant_id: str
     execution_id: str
@@ -73,6 +76,7 @@ class RunJob(Message, frozen=True, kw_only=True):
     params: dict[str, Any]
     connection: str | None = None
     timeout_seconds: float = 0
+    dispatched_at: str | None = None
 
 
 class CancelJob(Message, frozen=True, kw_only=True):

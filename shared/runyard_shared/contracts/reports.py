@@ -17,7 +17,8 @@ class JobReport(Message, frozen=True, kw_only=True):
 
 
 class JobDispatched(JobReport, frozen=True, kw_only=True, tag="JobDispatched"):
-    """From the dispatcher: the job was sent to `agent`."""
+    """From the dispatcher: the job was sent to `agent` a moment ago and may not have started. A start that comes sooner tells
+    it as well."""
 
     agent: str
 
@@ -26,6 +27,7 @@ class JobStarted(JobReport, frozen=True, kw_only=True, tag="JobStarted"):
     """From the agent. It is in the inbox, durable, before the action runs: no attempt runs that the inbox does not know."""
 
     agent: str
+    dispatched_at: str | None = None
 
 
 class JobFinished(JobReport, frozen=True, kw_only=True, tag="JobFinished"):

@@ -130,13 +130,17 @@ class _Walk:
             case Verdict.DISPATCH if isinstance(report, reports.JobDispatched):
                 self.emit(events.JobDispatched(job_id=report.job_id, dispatch=report.dispatch, agent=report.agent))
             case Verdict.START if isinstance(report, reports.JobStarted):
-                self.emit(events.JobStarted(job_id=report.job_id, dispatch=report.dispatch, agent=report.agent))
+                self.emit(
+                    events.JobStarted(
+                        job_id=report.job_id, dispatch=report.dispatch, agent=report.agent, dispatched_at=report.dispatched_at
+                    )
+                )
             case Verdict.FINISH if isinstance(report, reports.JobFinished):
                 self._finish(job, report)
             case Verdict.LOSE if isinstance(report, reports.JobLost):
                 error = self._job_error(job, AGENT_LOST, f"agent {report.agent} was lost while the job ran: {report.reason}")
                 self.emit(events.JobFailed(job_id=report.job_id, dispatch=report.dispatch, error=error))
-                self._after_failure(job, error, {})
+                self._after_failure(job, error)
             case Verdict.REQUEUE if isinstance(report, reports.JobLost):
                 self._requeue(job, report)
             case Verdict.WITHDRAW:
@@ -156,7 +160,7 @@ class _Walk:
         }
         if report.status == JobStatus.COMPLETED:
             self.emit(events.JobCompleted(**fields))
-            self._complete(job.node_id, "success", report.output)
+            self._complete(job.node_id, "success")
         elif report.status == JobStatus.CANCELLED:
             self.emit(events.JobCancelled(reason=report.error.message if report.error else "stopped on its agent", **fields))
             self._after_cancelled(job)
@@ -164,7 +168,7 @@ class _Walk:
             error = self._reported_error(job, report)
             failed = events.JobTimedOut if report.status == JobStatus.TIMEOUT else events.JobFailed
             self.emit(failed(error=error, **fields))
-            self._after_failure(job, error, report.output)
+            self._after_failure(job, error)
 
     def _requeue(self, job: JobState, report: reports.JobLost) -> None:
         if job.cancel_requested:
@@ -203,13 +207,13 @@ class _Walk:
 
     # --- how jobs end for their node
 
-    def _after_failure(self, job: JobState, error: ErrorInfo, output: dict[str, Any]) -> None:
+    def _after_failure(self, job: JobState, error: ErrorInfo) -> None:
         spec = self.graph.nodes[job.node_id].spec
         delay = None
         if self.state.may_schedule and not job.cancel_requested and isinstance(spec, ActionNode):
             delay = next_retry_delay_seconds(spec, job.attempt, self.chance)
         if delay is None or not isinstance(spec, ActionNode):
-            self._fail(job.node_id, error, output)
+            self._fail(job.node_id, error)
             return
         attempt = job.attempt + 1
         due_at = rfc3339(self.now + timedelta(seconds=delay))
@@ -357,7 +361,7 @@ class _Walk:
         self.emit(events.NodeCompleted(node_id=node_id, port=port, output=output, warnings=warnings or []))
         self.arrive([edge.target for edge in self.graph.nodes[node_id].outgoing])
 
-    def _fail(self, node_id: str, error: ErrorInfo, output: Any = None) -> None:
+    def _fail(self, node_id: str, error: ErrorInfo) -> None:
         node = self.graph.nodes[node_id]
         port = None
         if self.state.may_schedule:
@@ -365,7 +369,7 @@ class _Walk:
                 port = "error"
             elif isinstance(node.spec, ActionNode) and not node.spec.critical:
                 port = "success"
-        self.emit(events.NodeFailed(node_id=node_id, error=error, port=port, output=output))
+        self.emit(events.NodeFailed(node_id=node_id, error=error, port=port))
         if port is not None:
             self.arrive([edge.target for edge in node.outgoing])
         elif self.state.may_schedule:

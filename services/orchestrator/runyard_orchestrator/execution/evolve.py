@@ -14,6 +14,8 @@ from runyard_orchestrator.workflow.graph import Graph
 
 replace = msgspec.structs.replace
 
+JobEnd = events.JobCompleted | events.JobFailed | events.JobTimedOut | events.JobCancelled
+
 EXECUTION_TIMEOUT = "execution"
 AGENT_LOST = "agent_lost"
 
@@ -95,19 +97,19 @@ def _job_started(state: ExecutionState, event: events.JobStarted, _graph: Graph)
 
 
 def _job_completed(state: ExecutionState, event: events.JobCompleted, _graph: Graph) -> None:
-    _job_ended(state, event.job_id, JobStatus.COMPLETED, event.dispatch, by_report=True)
+    _job_ended(state, event, JobStatus.COMPLETED, by_report=True)
 
 
 def _job_failed(state: ExecutionState, event: events.JobFailed, _graph: Graph) -> None:
-    _job_ended(state, event.job_id, JobStatus.FAILED, event.dispatch, by_report=event.error.reason != AGENT_LOST)
+    _job_ended(state, event, JobStatus.FAILED, by_report=event.error.reason != AGENT_LOST)
 
 
 def _job_timed_out(state: ExecutionState, event: events.JobTimedOut, _graph: Graph) -> None:
-    _job_ended(state, event.job_id, JobStatus.TIMEOUT, event.dispatch, by_report=True)
+    _job_ended(state, event, JobStatus.TIMEOUT, by_report=True)
 
 
 def _job_cancelled(state: ExecutionState, event: events.JobCancelled, _graph: Graph) -> None:
-    _job_ended(state, event.job_id, JobStatus.CANCELLED, event.dispatch, by_report=event.dispatch > 0)
+    _job_ended(state, event, JobStatus.CANCELLED, by_report=event.dispatch > 0)
 
 
 def _job_cancel_requested(state: ExecutionState, event: events.JobCancelRequested, _graph: Graph) -> None:
@@ -139,7 +141,7 @@ def _node_completed(state: ExecutionState, event: events.NodeCompleted, graph: G
 
 
 def _node_failed(state: ExecutionState, event: events.NodeFailed, graph: Graph) -> None:
-    _node_ended(state, event.node_id, NodeStatus.FAILED, output=event.output, error=event.error)
+    _node_ended(state, event.node_id, NodeStatus.FAILED, error=event.error)
     if event.port is not None:
         _settle(state, event.node_id, event.port, graph)
         if event.port == "error":
@@ -192,10 +194,10 @@ _APPLY: dict[type[Event], Callable[[ExecutionState, Any, Graph], None]] = {
 }
 
 
-def _job_ended(state: ExecutionState, job_id: str, status: JobStatus, lease: int, *, by_report: bool) -> None:
-    job = state.jobs[job_id]
-    state.jobs[job_id] = replace(job, status=status, lease=max(lease, job.lease), ended_by_report=by_report)
-    state.nodes[job.node_id] = replace(state.nodes[job.node_id], job_id=None)
+def _job_ended(state: ExecutionState, event: JobEnd, status: JobStatus, *, by_report: bool) -> None:
+    job = state.jobs[event.job_id]
+    state.jobs[event.job_id] = replace(job, status=status, lease=max(event.dispatch, job.lease), ended_by_report=by_report)
+    state.nodes[job.node_id] = replace(state.nodes[job.node_id], job_id=None, output=event.output)
 
 
 def _failed_source(state: ExecutionState, node_id: str, graph: Graph) -> ErrorInfo | None:
@@ -206,9 +208,15 @@ def _failed_source(state: ExecutionState, node_id: str, graph: Graph) -> ErrorIn
     return None
 
 
-def _node_ended(state: ExecutionState, node_id: str, status: NodeStatus, **result: Any) -> None:
-    attempt = state.nodes[node_id].attempt if node_id in state.nodes else 0
-    state.nodes[node_id] = NodeState(status, attempt, **result)
+def _node_ended(
+    state: ExecutionState, node_id: str, status: NodeStatus, *, output: Any = None, error: ErrorInfo | None = None
+) -> None:
+    """The output of an action is already there: its last job's."""
+    before = state.nodes.get(node_id)
+    if before is None:
+        state.nodes[node_id] = NodeState(status, output=output, error=error)
+    else:
+        state.nodes[node_id] = NodeState(status, before.attempt, None, before.output if output is None else output, error)
     if state.timers:
         state.timers.discard(retry_timer(node_id))
         state.timers.discard(delay_timer(node_id))

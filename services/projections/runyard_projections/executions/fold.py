@@ -138,6 +138,8 @@ def _job_started(changes: Changes, row: Recorded, event: events.JobStarted) -> N
     job.status = JobStatus.RUNNING
     job.agent = storable(event.agent)
     job.started_at = row.recorded_at
+    if event.dispatched_at is not None:
+        job.dispatched_at = datetime.fromisoformat(event.dispatched_at)
 
 
 def _job_completed(changes: Changes, row: Recorded, event: events.JobCompleted) -> None:
@@ -204,8 +206,6 @@ def _node_completed(changes: Changes, row: Recorded, event: events.NodeCompleted
 def _node_failed(changes: Changes, row: Recorded, event: events.NodeFailed) -> None:
     node = _end_node(changes, row, event.node_id, NodeStatus.FAILED, event.port)
     node.error = _json(event.error)
-    if event.output is not None and node.job_id is None:
-        node.output = _json(event.output)
 
 
 def _node_skipped(changes: Changes, row: Recorded, event: events.NodeSkipped) -> None:
