@@ -11,7 +11,7 @@ from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.requests import Requests
 
 from runyard_gateway.commands import Commands
-from runyard_gateway.database import Database
+from runyard_gateway.database import Database, missing_views
 from runyard_gateway.graphs import Graphs
 from runyard_gateway.http.endpoint import create_router
 from runyard_gateway.http.identity import ApiKeys
@@ -101,6 +101,8 @@ class Service:
         """As `health`, after asking the database."""
         with suppress(Unavailable):  # which `health` then says
             await self._read_position.look()
+            if missing := await missing_views(self._database):
+                return {**self.health(), "services": f"not started yet, or never: who makes {', '.join(missing)}"}
         return self.health()
 
 

@@ -9,6 +9,8 @@ from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.outage import outages_as_unavailable
 
 QUERY_SECONDS = 10.0
+_VIEWS = ("read.event", "read.execution", "read.agent")
+"""One of each service whose views the gateway reads."""
 
 Row: TypeAlias = asyncpg.Record
 
@@ -66,3 +68,11 @@ class Database:
             self.trouble = f"the read models are not there yet: {missing}"
             raise Unavailable(self.trouble) from missing
         self.trouble = None
+
+
+async def missing_views(database: Database) -> list[str]:
+    """Views the gateway reads that the service they belong to has not made yet."""
+    rows = await database.fetch(
+        "select view from unnest($1::text[]) as view where to_regclass(view) is null order by view", list(_VIEWS)
+    )
+    return [row["view"] for row in rows]
