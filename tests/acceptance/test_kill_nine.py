@@ -114,7 +114,7 @@ def test_the_one_process_is_killed_and_goes_on_with_what_ran(standalone: Standal
 @pytest.mark.xdist_group("distributed")
 def test_a_job_whose_agent_is_killed_fails_as_lost_and_follows_its_retries(distributed: Distributed) -> None:
     with Client(distributed) as client:
-        document = chain(bash("long", "sleep 4", maxRetries=1))
+        document = chain(bash("long", "[ $RUNYARD_ATTEMPT = 2 ] || sleep 300", maxRetries=1))
         execution_id = client.run(client.publish(document))
         detail = client.until(
             execution_id, lambda row: bool(row["jobs"]) and row["jobs"][0]["status"] == "running", "the job to run"
