@@ -121,6 +121,7 @@ def test_a_job_whose_agent_is_killed_fails_as_lost_and_follows_its_retries(distr
         )
         agent = detail["jobs"][0]["agent"]
         distributed.kill(agent)
+        assert agent not in distributed.deployment.running
         detail = client.until(execution_id, lambda row: len(row["jobs"]) == 2, "the second attempt")
         assert detail["jobs"][0]["status"] == "failed"
         assert detail["jobs"][0]["error"]["reason"] == "agent_lost"

@@ -30,9 +30,8 @@ async def lead(pool: "asyncpg.Pool[asyncpg.Record]", standing_by: Callable[[], N
             while not await connection.fetchval("select pg_try_advisory_lock($1)", _LEAD_LOCK):
                 standing_by()
                 await asyncio.sleep(_ASK_EVERY_SECONDS)
-            # Rows are looked up by their keys; statistics of tables that fill and empty quickly would mislead the planner, and
-            # planning each turn anew would cost as much as writing it.
-            await connection.execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan")
+            # Rows are looked up by their keys; statistics of tables that fill and empty quickly would mislead the planner.
+            await connection.execute("set enable_seqscan = off")
         yield connection
     finally:
         if not connection.is_closed():
