@@ -7,12 +7,10 @@ All that is known of a running system is in its directory, so whoever comes late
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ import psutil
 
 from runyard_standalone.ports import HOST, USUAL_PORT, first_free
 from runyard_standalone.postgres import EmbeddedPostgres
-from runyard_standalone.processes import reap, runs, still_there
+from runyard_standalone.processes import Processes
 from runyard_standalone.rabbitmq import RabbitNode
 from runyard_standalone.token import admin_token
 
@@ -64,7 +62,7 @@ class Deployment:
         self._environment = dict(environment or {})
         self._state_path = self.directory / "processes.json"
         self._state: dict[str, Any] = json.loads(self._state_path.read_text()) if self._state_path.exists() else {}
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._processes = Processes(self._state)
 
     @property
     def url(self) -> str:
@@ -85,18 +83,8 @@ class Deployment:
         return {name: process.pid for name in self.names if (process := self.process(name)) is not None}
 
     def process(self, name: str) -> psutil.Process | None:
-        """The process as we started it; None when it has ended."""
-        if name not in self._state:
-            return None
-        pid, created = self._state[name]
-        for child in self._children:
-            child.poll()
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            # the pid alone may have become somebody else's
-            if abs(process.create_time() - created) < 1 and runs(process):
-                return process
-        return None
+        """The process as it was started; None when it has ended."""
+        return self._processes.find(name)
 
     def log_path(self, name: str) -> Path:
         return self.directory / f"{name}.log"
@@ -125,17 +113,8 @@ class Deployment:
         if self.process(name) is not None:
             return
         package = "agent" if name.startswith("agent-") else name
-        with self.log_path(name).open("ab") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", f"runyard_{package}"],
-                env=self._environment_of(name),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self._children.append(child)
-        self._state[name] = [child.pid, psutil.Process(child.pid).create_time()]
+        command = [sys.executable, "-m", f"runyard_{package}"]
+        self._processes.start(name, command, self._environment_of(name), self.log_path(name))
         self._save()
 
     def stop(self) -> None:
@@ -150,15 +129,15 @@ class Deployment:
 
     def stop_processes(self, names: Iterable[str]) -> None:
         """Asks them to end (SIGTERM), and kills those that do not."""
-        self._end([process for name in names if (process := self.process(name))], signal.SIGTERM)
+        self._processes.end(names, signal.SIGTERM, STOP_SECONDS)
 
     def kill(self, name: str) -> None:
         """`kill -9` of one service or agent; `start_process` starts it again."""
-        self._end([process for process in [self.process(name)] if process], signal.SIGKILL)
+        self._processes.end([name], signal.SIGKILL, STOP_SECONDS)
 
     def kill_everything(self) -> None:
         """`kill -9` of all processes and servers: for tests that throw the directory away."""
-        self._end([process for name in self.names if (process := self.process(name))], signal.SIGKILL)
+        self._processes.end(self.names, signal.SIGKILL, STOP_SECONDS)
         if self.rabbit:
             self.rabbit.kill()
         if self.postgres:
@@ -195,16 +174,6 @@ class Deployment:
             own = {key: own[key] for key in ("RUNYARD_AMQP_URL", "RUNYARD_AGENT_NAME")}
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("RUNYARD_")}
         return {**inherited, **own, **self._environment}
-
-    def _end(self, processes: list[psutil.Process], sig: signal.Signals) -> None:
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(sig)
-        for process in still_there(processes, STOP_SECONDS):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        left = still_there(processes, STOP_SECONDS)
-        self._children = reap(self._children, [process for process in processes if process not in left])
 
     def _choose_port(self) -> None:
         """The one asked for; else the one of last time, or the usual one, if it is free."""

@@ -11,17 +11,15 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import socket
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from runyard_standalone.processes import reap, runs, still_there
+from runyard_standalone.processes import Processes
 from runyard_standalone.rabbitmq_install import Installation, NoRabbitMQ, installation
 
 HOST = "127.0.0.1"
@@ -42,7 +40,7 @@ class RabbitNode:
         self._cache = cache
         self._state_file = self._dir / "node.json"
         self._state: dict[str, Any] = json.loads(self._state_file.read_text()) if self._state_file.exists() else {}
-        self._children: list[subprocess.Popen[bytes]] = []
+        self._processes = Processes(self._state)
 
     @property
     def amqp_url(self) -> str:
@@ -51,12 +49,12 @@ class RabbitNode:
 
     @property
     def running(self) -> bool:
-        return self._process("server") is not None
+        return self._processes.find("server") is not None
 
     @property
     def pid(self) -> int | None:
         """The process id of the server (the Erlang VM), None when it does not run."""
-        process = self._process("server")
+        process = self._processes.find("server")
         return process.pid if process else None
 
     def start(self) -> str:
@@ -64,7 +62,7 @@ class RabbitNode:
         if self.running:
             self._wait_until_ready()
             return self.amqp_url
-        self._end("epmd", psutil.Process.kill)
+        self._end("epmd", signal.SIGKILL)
         server = installation(self._cache)
         for name in ("home", "mnesia", "log"):
             (self._dir / name).mkdir(parents=True, exist_ok=True)
@@ -83,13 +81,13 @@ class RabbitNode:
 
     def stop(self) -> None:
         """Stop the node in good order, and its epmd. Does nothing if it does not run."""
-        self._end("server", psutil.Process.terminate)
-        self._end("epmd", psutil.Process.terminate)
+        self._end("server", signal.SIGTERM)
+        self._end("epmd", signal.SIGTERM)
 
     def kill(self) -> None:
         """`kill -9`: what a crash leaves is what the next start finds."""
-        self._end("server", psutil.Process.kill)
-        self._end("epmd", psutil.Process.kill)
+        self._end("server", signal.SIGKILL)
+        self._end("epmd", signal.SIGKILL)
 
     def _choose_ports(self) -> None:
         """Ports below the range from which the system takes those of outgoing connections."""
@@ -140,18 +138,7 @@ class RabbitNode:
         }
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:
-        with (self._dir / "log" / f"{name}.out").open("wb") as out:
-            child = subprocess.Popen(
-                command,
-                env=environment,
-                cwd=self._dir,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._children.append(child)
-        self._state[name] = [child.pid, psutil.Process(child.pid).create_time()]
+        self._processes.start(name, command, environment, self._dir / "log" / f"{name}.out")
         self._save()
 
     def _wait_until_ready(self) -> None:
@@ -170,28 +157,8 @@ class RabbitNode:
             return connection.recv(1) == b"\x01"
         return False
 
-    def _process(self, name: str) -> psutil.Process | None:
-        """The process as we started it; a pid alone may have become somebody else's."""
-        if name not in self._state:
-            return None
-        pid, created = self._state[name]
-        for child in self._children:
-            child.poll()
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(pid)
-            if abs(process.create_time() - created) < 1 and runs(process):
-                return process
-        return None
-
-    def _end(self, name: str, how: Any) -> None:
-        process = self._process(name)
-        if process is not None:
-            with suppress(psutil.NoSuchProcess):
-                how(process)
-                if still_there([process], STOP_SECONDS):
-                    process.kill()
-                    still_there([process], STOP_SECONDS)
-        self._children = reap(self._children, [process] if process is not None and not runs(process) else [])
+    def _end(self, name: str, sig: signal.Signals) -> None:
+        self._processes.end([name], sig, STOP_SECONDS)
         if self._state.pop(name, None) is not None:
             self._save()
 
