@@ -1,6 +1,6 @@
 """Each form is started once for a run; `--dist loadgroup` keeps all tests of a form in one worker."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -28,6 +28,17 @@ def distributed() -> Iterator[Distributed]:
 def system(request: pytest.FixtureRequest) -> System:
     found: System = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the processes of the system logged last stands beside a failure."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for system in item.funcargs.values():
+            if isinstance(system, Standalone | Distributed):
+                report.sections += [(f"log of {name}", tail) for name, tail in system.log_tails().items()]
+    return report
 
 
 @pytest.fixture

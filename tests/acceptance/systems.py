@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,7 +18,6 @@ import httpx
 from runyard_standalone.distributed import Deployment
 
 Json = dict[str, Any]
-TOKEN = "acceptance-token"
 PATIENCE_SECONDS = 60.0
 QUICK = {"RUNYARD_HEARTBEAT_SECONDS": "0.5", "RUNYARD_OFFLINE_AFTER_SECONDS": "2", "RUNYARD_RESEND_AFTER_SECONDS": "1"}
 """A lost agent is noticed in two seconds instead of thirty."""
@@ -36,6 +36,9 @@ class System(Protocol):
     def url(self) -> str: ...
 
     @property
+    def token(self) -> str: ...
+
+    @property
     def processes(self) -> list[str]:
         """The names of the processes that can be killed."""
 
@@ -45,6 +48,9 @@ class System(Protocol):
     def revive(self, name: str) -> None:
         """Start the process again, and wait until the API answers."""
 
+    def log_tails(self) -> dict[str, str]:
+        """The last lines of each process."""
+
 
 @dataclass
 class Standalone:
@@ -53,6 +59,7 @@ class Standalone:
     directory: Path
     form: str = "standalone"
     processes: list[str] = field(default_factory=lambda: ["standalone"])
+    token: str = field(default_factory=secrets.token_hex)
     _process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -69,7 +76,7 @@ class Standalone:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")} | {
             "RUNYARD_DATA_DIR": str(self.directory / "data"),
             "RUNYARD_PORT": "0",
-            "RUNYARD_ADMIN_TOKEN": TOKEN,
+            "RUNYARD_ADMIN_TOKEN": self.token,
             "RUNYARD_DEMO": "0",
         }
         with (self.directory / "standalone.log").open("ab") as log:
@@ -86,6 +93,9 @@ class Standalone:
 
     def stop(self) -> int:
         return self._end(signal.SIGINT)
+
+    def log_tails(self) -> dict[str, str]:
+        return {self.form: "\n".join((self.directory / "standalone.log").read_text(errors="replace").splitlines()[-20:])}
 
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None
@@ -111,6 +121,10 @@ class Distributed:
         return self.deployment.url
 
     @property
+    def token(self) -> str:
+        return self.deployment.token
+
+    @property
     def processes(self) -> list[str]:
         return list(self.deployment.names)
 
@@ -120,6 +134,9 @@ class Distributed:
     def revive(self, name: str) -> None:
         self.deployment.start_process(name)
         self.deployment.wait_until_ready()
+
+    def log_tails(self) -> dict[str, str]:
+        return {name: self.deployment.log_tail(name) for name in self.processes}
 
 
 @contextmanager
@@ -138,7 +155,7 @@ def standalone_system() -> Iterator[Standalone]:
 def distributed_system(amqp_url: str | None = None) -> Iterator[Distributed]:
     with tempfile.TemporaryDirectory(prefix="runyard-distributed-") as directory:
         namespace = {"RUNYARD_AMQP_NAMESPACE": Path(directory).name} if amqp_url else {}
-        deployment = Deployment(directory, port=0, token=TOKEN, environment=QUICK | namespace, amqp_url=amqp_url)
+        deployment = Deployment(directory, port=0, environment=QUICK | namespace, amqp_url=amqp_url)
         try:
             deployment.start()
             system = Distributed(deployment)
@@ -153,7 +170,7 @@ class Client:
 
     def __init__(self, system: System) -> None:
         self.system = system
-        self.http = httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20, trust_env=False)
+        self.http = httpx.Client(headers={"Authorization": f"Bearer {system.token}"}, timeout=20, trust_env=False)
 
     def __enter__(self) -> "Client":
         return self

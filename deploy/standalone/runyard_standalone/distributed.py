@@ -36,7 +36,8 @@ class Deployment:
     """A running system, or one to be started, in `directory`.
 
     `environment` is added to that of every process (`RUNYARD_HEARTBEAT_SECONDS=1`). With `database_url` or `amqp_url` the
-    server is somebody else's, and is neither started nor stopped here. Blocks; nothing here is async.
+    server is somebody else's, and is neither started nor stopped here. `port`: 0 is any; without it the usual one, if it is
+    free. Blocks; nothing here is async.
     """
 
     def __init__(
@@ -149,9 +150,13 @@ class Deployment:
         deadline = time.monotonic() + seconds
         headers = {"authorization": f"Bearer {self.token}"}
         with httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=5) as http:
-            while (trouble := _trouble(http, agents)) is not None:
+            while True:
+                trouble = _trouble(http, agents)
+                # looked at last: an answer may have come from somebody else who listens where our gateway could not
                 if dead := set(self.names) - set(self.running):
                     raise NotReady("\n".join(f"{name} ended by itself:\n{self.log_tail(name)}" for name in sorted(dead)))
+                if trouble is None:
+                    return
                 if time.monotonic() > deadline:
                     raise NotReady(f"not ready after {seconds:g} s: {trouble}\n{self.log_tail('gateway')}")
                 time.sleep(0.05)
@@ -176,9 +181,10 @@ class Deployment:
         return {**inherited, **own, **self._environment}
 
     def _choose_port(self) -> None:
-        """The one asked for; else the one of last time, or the usual one, if it is free."""
+        """The one asked for; else the one of last time, or the usual one (any, if 0 was asked for), if it is free."""
         if self.process("gateway") is None:
-            self._state["port"] = self._wanted_port or first_free(self._state.get("port", USUAL_PORT), 0)
+            usual = USUAL_PORT if self._wanted_port is None else 0
+            self._state["port"] = self._wanted_port or first_free(self._state.get("port", usual), 0)
             self._save()
 
     def _save(self) -> None:
