@@ -1,4 +1,5 @@
-"""What the gateway asks the orchestrator to do, and what it answers. Sent to the inbox partition of the stream concerned."""
+"""What the gateway asks the orchestrator and approvals to do, and what they answer. Sent to the inbox partition of the stream
+concerned."""
 
 from typing import Any
 
@@ -67,6 +68,83 @@ class CancelExecution(Message, frozen=True, kw_only=True):
     force: bool = False
 
 
+class RerunExecution(Message, frozen=True, kw_only=True):
+    """Start `execution_id` as a re-run of `rerun_of`: with `from_node` of the version that ran, reusing the results of every
+    node that is not downstream of it; else of the version published now. `variables` replace inputs of the same name.
+
+    Reply result: `{executionId}`.
+    """
+
+    execution_id: str
+    rerun_of: str
+    from_node: str | None = None
+    variables: dict[str, Any] = {}
+    trigger: Trigger
+    idempotency_key: str | None = None
+
+
+# --- to the approvals service, at the inbox partition of the approval
+
+
+class AnswerApproval(Message, frozen=True, kw_only=True):
+    """`decision`: approved or rejected. `roles`: of whoever answers (the request's `actor`). `via`: web, mobile, api.
+
+    Reply result: the approval as `{approvalId, status, respondedBy, responseNote, respondedVia, respondedAt, approvals,
+    minApprovals}`. Refused with `not_an_approver` (403), `already_resolved` or `already_answered` (409), `approval_not_found`.
+    """
+
+    approval_id: str
+    decision: str
+    note: str = ""
+    via: str = "api"
+    roles: list[str] = []
+
+
+class ShowApprovalLink(Message, frozen=True, kw_only=True):
+    """What a signed link would decide, for its confirmation page; changes nothing.
+
+    Reply result: `{approvalId, workflowName, message, status, expiresAt, approver}`.
+    """
+
+    approval_id: str
+    token: str
+
+
+class AnswerApprovalLink(Message, frozen=True, kw_only=True):
+    """As `AnswerApproval`, by whom the signed link was made for, via `link`."""
+
+    approval_id: str
+    token: str
+    decision: str
+    note: str = ""
+
+
+class SaveChannel(Message, frozen=True, kw_only=True):
+    """Make or replace a notification channel. `url` is a secret (it has passwords in it): it is stored encrypted and never
+    shown again. Reply result: `{channelId, name, kind, enabled}`."""
+
+    channel_id: str
+    name: str
+    url: str
+    enabled: bool = True
+
+
+class DeleteChannel(Message, frozen=True, kw_only=True):
+    channel_id: str
+
+
+class TestChannel(Message, frozen=True, kw_only=True):
+    """Send a test message now. Reply result: `{delivered, error}`."""
+
+    channel_id: str
+
+
+class ListChannels(Message, frozen=True, kw_only=True):
+    """Reply result: `{items: [{channelId, name, kind, enabled, createdAt}]}`."""
+
+    channel_id: str = ""
+
+
 class TimerDue(Message, frozen=True, kw_only=True):
     """A durable timer of the stream fell due. Sent by the service's own timer loop."""
 
@@ -86,6 +164,14 @@ Command = (
     | ArchiveWorkflow
     | StartExecution
     | CancelExecution
+    | RerunExecution
+    | AnswerApproval
+    | ShowApprovalLink
+    | AnswerApprovalLink
+    | SaveChannel
+    | DeleteChannel
+    | TestChannel
+    | ListChannels
 )
 
 

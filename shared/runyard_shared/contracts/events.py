@@ -6,7 +6,7 @@ The time of an event is the `recorded_at` of its log row, not a field.
 from typing import Any, ClassVar
 
 from runyard_shared.contracts.base import Event
-from runyard_shared.contracts.values import ErrorInfo, StreamSeal, Trigger
+from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, ExecutionStatus, NodeStatus, Parent, StreamSeal, Trigger
 
 # --- workflow: one stream for each workflow
 
@@ -71,7 +71,11 @@ class WorkflowArchived(Event, frozen=True, kw_only=True):
 
 
 class ExecutionStarted(Event, frozen=True, kw_only=True):
-    """A trigger created the execution; `inputs` have their defaults filled in."""
+    """A trigger created the execution; `inputs` have their defaults filled in.
+
+    A subworkflow's has a `parent`, `parent_execution_id` being the execution that users see, and `depth` from 1. A re-run has
+    `rerun_of`, and `from_node` if results were reused.
+    """
 
     topic: ClassVar[str] = "execution.started"
     workflow_id: str
@@ -81,8 +85,22 @@ class ExecutionStarted(Event, frozen=True, kw_only=True):
     inputs: dict[str, Any]
     started_by: str
     parent_execution_id: str | None = None
+    parent: Parent | None = None
+    depth: int = 0
     rerun_of: str | None = None
+    from_node: str | None = None
     timeout_seconds: float = 0
+
+
+class NodeReused(Event, frozen=True, kw_only=True):
+    """A re-run took over how a node ended in the execution it repeats: `status` is completed, failed or skipped."""
+
+    topic: ClassVar[str] = "node.reused"
+    node_id: str
+    status: NodeStatus
+    port: str | None = None
+    output: Any = None
+    error: ErrorInfo | None = None
 
 
 class NodeWaiting(Event, frozen=True, kw_only=True):
@@ -225,11 +243,15 @@ class JobTimedOut(Event, frozen=True, kw_only=True):
 
 
 class JobCancelRequested(Event, frozen=True, kw_only=True):
-    """The dispatcher is asked to withdraw the job; with `force` also to stop it where it runs."""
+    """The dispatcher is asked to withdraw the job; with `force` also to stop it where it runs.
+
+    `queue_timeout_seconds`: set when it is because the job waited longer than that for an agent.
+    """
 
     topic: ClassVar[str] = "job.cancel_requested"
     job_id: str
     force: bool = False
+    queue_timeout_seconds: float = 0
 
 
 class JobCancelled(Event, frozen=True, kw_only=True):
@@ -254,6 +276,205 @@ class JobReportIgnored(Event, frozen=True, kw_only=True):
     detail: str
 
 
+# forEach: each iteration is a stream of its own, whose events have the execution's id as their `correlation_id`
+
+
+class ForEachEntered(Event, frozen=True, kw_only=True):
+    """A forEach node was entered: an iteration for each of `items`. `scope`: what the body reads of its surroundings."""
+
+    topic: ClassVar[str] = "foreach.entered"
+    node_id: str
+    items: list[Any]
+    scope: dict[str, Any] = {}
+
+
+class IterationsScheduled(Event, frozen=True, kw_only=True):
+    """The iterations from index `first` on begin, each in the stream named."""
+
+    topic: ClassVar[str] = "foreach.iterations_scheduled"
+    node_id: str
+    first: int
+    stream_ids: list[str]
+
+
+class IterationEnded(Event, frozen=True, kw_only=True):
+    """An iteration ended: completed with an `output`, failed with an `error`, or cancelled."""
+
+    topic: ClassVar[str] = "foreach.iteration_ended"
+    node_id: str
+    index: int
+    status: ExecutionStatus
+    output: Any = None
+    error: ErrorInfo | None = None
+
+
+class IterationStarted(Event, frozen=True, kw_only=True):
+    """First event of an iteration's stream. `path` names it among all of its execution: `each[3]`, `outer[1].each[0]`.
+
+    `body` is the forEach node, under those that enclose it: `outer.each`.
+    """
+
+    topic: ClassVar[str] = "iteration.started"
+    execution_id: str
+    parent: Parent
+    path: str
+    body: str
+    item: Any
+    scope: dict[str, Any]
+    workflow_id: str
+    workflow_name: str
+    version: int
+    started_by: str
+    depth: int = 0
+
+
+class IterationCompleted(Event, frozen=True, kw_only=True):
+    """`output`: that of the body's last node that ran; by node id if there are several."""
+
+    topic: ClassVar[str] = "iteration.completed"
+    parent: Parent
+    output: Any = None
+
+
+class IterationFailed(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "iteration.failed"
+    parent: Parent
+    error: ErrorInfo
+
+
+class IterationCancelled(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "iteration.cancelled"
+    parent: Parent
+    by: str = ""
+    reason: str = ""
+    force: bool = False
+
+
+# subworkflow
+
+
+class SubworkflowScheduled(Event, frozen=True, kw_only=True):
+    """Execution `execution_id` of another workflow (its name or id) is to start, at `depth` below the outermost one."""
+
+    topic: ClassVar[str] = "subworkflow.scheduled"
+    node_id: str
+    execution_id: str
+    workflow: str
+    inputs: dict[str, Any]
+    started_by: str
+    depth: int
+    warnings: list[str] = []
+
+
+class SubworkflowEnded(Event, frozen=True, kw_only=True):
+    """The child ended, or could not be started (`failed`). `output`: `{executionId, status, variables}`."""
+
+    topic: ClassVar[str] = "subworkflow.ended"
+    node_id: str
+    execution_id: str
+    status: ExecutionStatus
+    output: dict[str, Any] = {}
+    error: ErrorInfo | None = None
+
+
+class ChildrenCancelRequested(Event, frozen=True, kw_only=True):
+    """The streams of iterations or subworkflows that are to be cancelled with this one."""
+
+    topic: ClassVar[str] = "children.cancel_requested"
+    stream_ids: list[str]
+    reason: str
+    force: bool = False
+
+
+# approval: what the approvals service decided, as the execution was told; these come also after the execution ended
+
+
+class ApprovalRequested(Event, frozen=True, kw_only=True):
+    """The branch waits for people. `message` is rendered. Numbers as in the document."""
+
+    topic: ClassVar[str] = "approval.requested"
+    approval_id: str
+    node_id: str
+    message: str
+    approvers: list[str] = []
+    min_approvals: int = 1
+    prevent_self_approval: bool = False
+    timeout_seconds: float = 0
+    expires_at: str | None = None
+    remind_after_seconds: float = 0
+    escalate_after_seconds: float = 0
+    escalate_to: list[str] = []
+    channels: list[str] | None = None
+    workflow_name: str
+    started_by: str
+    warnings: list[str] = []
+
+
+class ApprovalVoted(Event, frozen=True, kw_only=True):
+    """One of several people approved; `approvals` so far."""
+
+    topic: ClassVar[str] = "approval.voted"
+    approval_id: str
+    node_id: str
+    by: str
+    note: str
+    via: str
+    approvals: int
+    min_approvals: int
+
+
+class ApprovalReminded(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "approval.reminded"
+    approval_id: str
+    node_id: str
+
+
+class ApprovalEscalated(Event, frozen=True, kw_only=True):
+    """From now on these may answer as well."""
+
+    topic: ClassVar[str] = "approval.escalated"
+    approval_id: str
+    node_id: str
+    to: list[str]
+
+
+class ApprovalNotified(Event, frozen=True, kw_only=True):
+    """A channel was told of `purpose` (requested, reminder, escalation), or could not be: `error`, after `attempts`."""
+
+    topic: ClassVar[str] = "approval.notified"
+    approval_id: str
+    node_id: str
+    channel: str
+    purpose: str
+    attempts: int = 1
+    error: str | None = None
+
+
+class ApprovalCancelRequested(Event, frozen=True, kw_only=True):
+    """The execution needs no answer any more."""
+
+    topic: ClassVar[str] = "approval.cancel_requested"
+    approval_id: str
+    node_id: str
+    reason: str
+
+
+class ApprovalResolved(Event, frozen=True, kw_only=True):
+    """The one decision: approved, rejected, expired or cancelled."""
+
+    topic: ClassVar[str] = "approval.resolved"
+    approval_id: str
+    node_id: str
+    status: ApprovalStatus
+    responded_by: str | None = None
+    note: str = ""
+    via: str | None = None
+    responded_at: str
+
+
+# how executions end
+
+
 class ExecutionFailing(Event, frozen=True, kw_only=True):
     """A critical failure: nothing new starts, running jobs run to their end, then the execution fails with `error`."""
 
@@ -262,12 +483,17 @@ class ExecutionFailing(Event, frozen=True, kw_only=True):
 
 
 class ExecutionCompleted(Event, frozen=True, kw_only=True):
+    """A child's has its `parent`, and its `variables` for it."""
+
     topic: ClassVar[str] = "execution.completed"
+    parent: Parent | None = None
+    variables: dict[str, Any] = {}
 
 
 class ExecutionFailed(Event, frozen=True, kw_only=True):
     topic: ClassVar[str] = "execution.failed"
     error: ErrorInfo
+    parent: Parent | None = None
 
 
 class ExecutionCancelled(Event, frozen=True, kw_only=True):
@@ -277,6 +503,7 @@ class ExecutionCancelled(Event, frozen=True, kw_only=True):
     by: str
     reason: str = ""
     force: bool = False
+    parent: Parent | None = None
 
 
 # --- agent: one stream for each agent, in the dispatcher's log
@@ -319,3 +546,5 @@ EVENT_TYPES: dict[str, type[Event]] = _by_topic(Event)
 
 EXECUTION_ENDS = frozenset({ExecutionCompleted.topic, ExecutionFailed.topic, ExecutionCancelled.topic})
 """The topics with which an execution's status becomes final."""
+ITERATION_ENDS = frozenset({IterationCompleted.topic, IterationFailed.topic, IterationCancelled.topic})
+"""The same of an iteration's stream."""

@@ -45,6 +45,16 @@ class NodeStatus(Status):
     CANCELLED = "cancelled"
 
 
+class ApprovalStatus(Status):
+    """`expired`: nobody decided in time. `cancelled`: the execution ended first."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
 FINISHED_EXECUTIONS = frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.CANCELLED})
 FINISHED_JOBS = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.CANCELLED})
 
@@ -61,11 +71,23 @@ class Trigger(Contract, frozen=True, kw_only=True):
     payload: dict[str, Any] | None = None
 
 
+class Parent(Contract, frozen=True, kw_only=True):
+    """The node that waits for a child (an iteration of a forEach, or the execution of a subworkflow), and its stream.
+
+    `index`: which iteration it is, from 0; null for a subworkflow.
+    """
+
+    stream_id: str
+    node_id: str
+    index: int | None = None
+
+
 class ErrorInfo(Contract, frozen=True, kw_only=True):
     """Why a job, a node or an execution failed.
 
     `reason` is stable: exit_code, http_status, timeout, agent_lost, agent_stopped, exception, invalid_params, unknown_action,
-    expression, template, execution_timeout.
+    expression, template, execution_timeout, queue_timeout, cancelled, approval_rejected, approval_expired, approval_cancelled,
+    item_failed, not_a_list, too_many_items, child_failed, child_cancelled, child_not_started, no_edge.
     """
 
     reason: str

@@ -64,8 +64,14 @@ class Node(Model):
         return self.name or self.id
 
 
-class ActionNode(Node):
-    """One job on an agent, retried as configured."""
+class FallibleNode(Node):
+    """A node that has an `error` port. `critical: false`: without an edge there, a failure is only a warning."""
+
+    critical: bool = True
+
+
+class ActionNode(FallibleNode):
+    """One job on an agent, retried as configured. `queue_timeout_seconds`: how long it waits for an agent; 0 without limit."""
 
     type: Literal["action"]
     action: str = Field(min_length=1)
@@ -75,12 +81,12 @@ class ActionNode(Node):
     agent: str | None = None
     tags: list[str] = Field(default_factory=list)
     timeout_seconds: Seconds = 0
+    queue_timeout_seconds: Seconds = 0
     max_retries: int = Field(default=0, ge=0, le=100)
     retry_delay_seconds: Seconds = 0
     backoff: Literal["fixed", "exponential"] = "fixed"
     max_delay_seconds: Seconds = 3600
     jitter: float = Field(default=0, ge=0, le=1)
-    critical: bool = True
 
 
 class ConditionNode(Node):
@@ -133,8 +139,69 @@ class ErrorHandlerNode(Node):
     type: Literal["errorHandler"]
 
 
+Approver = Annotated[str, Field(pattern=r"^(role:)?[^\s:]{1,200}$")]
+"""A user's name, or `role:` and a role's."""
+
+
+class ApprovalNode(Node):
+    """Waits for people; ports `approved` and `rejected`. Without `approvers` anyone who may execute can answer.
+
+    `timeout_seconds` 0 waits for ever. `channels` names where approvers are told; without it, all channels of the tenant.
+    """
+
+    type: Literal["approval"]
+    message: str = Field(min_length=1, max_length=10_000)
+    approvers: list[Approver] = Field(default_factory=list, max_length=100)
+    min_approvals: int = Field(default=1, ge=1, le=100)
+    prevent_self_approval: bool = False
+    timeout_seconds: Seconds = 0
+    remind_after_seconds: Seconds = 0
+    escalate_after_seconds: Seconds = 0
+    escalate_to: list[Approver] = Field(default_factory=list, max_length=100)
+    channels: list[str] | None = Field(default=None, max_length=20)
+
+
+ITEM_NODE = "item"
+"""The implicit source of a forEach's body."""
+
+
+class Body(Model):
+    """Nodes and edges of a forEach; their source is called `item`."""
+
+    nodes: list["AnyNode"] = Field(min_length=1, max_length=1000)
+    edges: list["Edge"] = Field(max_length=5000)
+
+
+class ForEachNode(FallibleNode):
+    """Runs `body` for each element of `items` (a CEL expression that gives a list, or the list itself)."""
+
+    type: Literal["forEach"]
+    items: Expression | list[JsonValue]
+    concurrency: int = Field(default=1, ge=1, le=1000)
+    on_item_error: Literal["stop", "continue"] = "stop"
+    body: Body
+
+
+class SubworkflowNode(FallibleNode):
+    """Runs the published version of another workflow (its name or id) as a child execution, and waits for it."""
+
+    type: Literal["subworkflow"]
+    workflow: str = Field(min_length=1, max_length=200)
+    inputs: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 AnyNode = Annotated[
-    ActionNode | ConditionNode | SwitchNode | DelayNode | ParallelNode | JoinNode | SetVariablesNode | ErrorHandlerNode,
+    ActionNode
+    | ApprovalNode
+    | ConditionNode
+    | SwitchNode
+    | DelayNode
+    | ParallelNode
+    | JoinNode
+    | ForEachNode
+    | SubworkflowNode
+    | SetVariablesNode
+    | ErrorHandlerNode,
     Field(discriminator="type"),
 ]
 
@@ -157,3 +224,6 @@ class Workflow(Model):
     triggers: list[AnyTrigger] = Field(default_factory=list)
     nodes: list[AnyNode] = Field(min_length=1, max_length=1000)
     edges: list[Edge] = Field(max_length=5000)
+
+
+Body.model_rebuild()
