@@ -162,7 +162,10 @@ class RetryScheduled(Event, frozen=True, kw_only=True):
 
 
 class JobScheduled(Event, frozen=True, kw_only=True):
-    """A job waits for an agent; attempt 1 enters the node. `params` are rendered, and never hold a secret."""
+    """A job waits for an agent; attempt 1 enters the node. `params` are rendered, and never hold a secret.
+
+    `queue_expires_at` (RFC 3339): until when an agent must have started it, if there is a limit.
+    """
 
     topic: ClassVar[str] = "job.scheduled"
     job_id: str
@@ -175,6 +178,7 @@ class JobScheduled(Event, frozen=True, kw_only=True):
     tags: list[str] = []
     connection: str | None = None
     timeout_seconds: float = 0
+    queue_expires_at: str | None = None
     warnings: list[str] = []
 
 
