@@ -131,9 +131,15 @@ class NodeFailed(Event, frozen=True, kw_only=True):
     """A node failed for good. `port`: the edges taken (`error`; `success` when `critical: false`), null if none: critical."""
 
     topic: ClassVar[str] = "node.failed"
+    revision: ClassVar[int] = 2
     node_id: str
     error: ErrorInfo
     port: str | None = None
+
+    @staticmethod
+    def upcast_v1_v2(data: dict[str, Any]) -> dict[str, Any]:
+        """The first revision repeated the `output` of the node's last job, which is in that job's own event."""
+        return {name: value for name, value in data.items() if name != "output"}
 
 
 class NodeSkipped(Event, frozen=True, kw_only=True):
@@ -542,11 +548,11 @@ class AgentOffline(Event, frozen=True, kw_only=True):
 
 
 def _by_topic(base: type[Event]) -> dict[str, type[Event]]:
-    return {cls.topic: cls for cls in base.__subclasses__()}
+    return {cls.topic: cls for cls in base.__subclasses__() if cls.__module__ == __name__}
 
 
 EVENT_TYPES: dict[str, type[Event]] = _by_topic(Event)
-"""Every event class by its topic."""
+"""Every event class of this module by its topic."""
 
 EXECUTION_ENDS = frozenset({ExecutionCompleted.topic, ExecutionFailed.topic, ExecutionCancelled.topic})
 """The topics with which an execution's status becomes final."""
