@@ -28,7 +28,7 @@ class NewExecution:
 
 @dataclass(slots=True)
 class ExecutionChange:
-    """`new` if the execution starts in this batch. The two counters are added to the row's; the rest is set once."""
+    """`new` if the execution starts in this batch. The counters are added to the row's; the rest is set once."""
 
     execution_id: str
     position: int = 0
@@ -38,6 +38,7 @@ class ExecutionChange:
     finished_at: datetime | None = None
     jobs_total: int = 0
     jobs_completed: int = 0
+    jobs_live: int = 0
     error: str | None = None
     cancellation: str | None = None
 

@@ -112,7 +112,9 @@ def _execution_cancelled(changes: Changes, row: Recorded, event: events.Executio
 
 def _job_scheduled(changes: Changes, row: Recorded, event: events.JobScheduled) -> None:
     execution_id, at = row.stream_id, row.recorded_at
-    changes.execution(execution_id).jobs_total += 1
+    execution = changes.execution(execution_id)
+    execution.jobs_total += 1
+    execution.jobs_live += 1
     job = changes.job(execution_id, event.job_id)
     job.new = NewJob(storable(event.node_id), storable(event.action), storable(event.pool), event.attempt, at)
     node = _enter(changes, row, event.node_id, NodeStatus.RUNNING)
@@ -169,6 +171,7 @@ def _no_row(_changes: Changes, _row: Recorded, _event: Event) -> None:
 
 
 def _end_job(changes: Changes, row: Recorded, job_id: str, status: JobStatus) -> JobChange:
+    changes.execution(row.stream_id).jobs_live -= 1
     job = changes.job(row.stream_id, job_id)
     job.status = status
     job.finished_at = row.recorded_at

@@ -33,6 +33,7 @@ _EXECUTION: Final = {
     "finished_at": "timestamptz",
     "jobs_total": "integer",
     "jobs_completed": "integer",
+    "jobs_live": "integer",
     "error": "json",
     "cancellation": "json",
     "position": "bigint",
@@ -127,6 +128,7 @@ def _update_executions(schema: str) -> str:
             finished_at = coalesce(e.finished_at, c.finished_at),
             jobs_total = e.jobs_total + c.jobs_total,
             jobs_completed = e.jobs_completed + c.jobs_completed,
+            jobs_live = e.jobs_live + c.jobs_live,
             error = coalesce(e.error, c.error),
             cancellation = coalesce(e.cancellation, c.cancellation),
             position = c.position
