@@ -1,10 +1,13 @@
 """Events to JSON and back: the topic in its own column, the Struct as msgspec JSON, older revisions lifted on the way in.
 
+What lifts them stands in the event's class: `upcast_v1_v2`, `upcast_v2_v3`, … each a static method that gets the stored JSON of
+one revision, with its camelCase names, and gives that of the next.
+
 Decoding is the hottest function of a replay, so each topic has its own compiled decoder. Only a topic whose class has a
 `revision` above 1 pays for looking at the stored revision, and only older data takes the way through a dict.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,7 +17,6 @@ from runyard_shared.contracts.feed import Recorded
 from runyard_shared.errors import RunyardError
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
-"""Lifts stored JSON from one revision to the next. Gets and gives camelCase names."""
 
 
 class UnknownTopic(RunyardError):
@@ -26,19 +28,15 @@ class _Revision(msgspec.Struct):
 
 
 class EventMapper:
-    """`event_types`: every event class by topic. `upcasts`: for each topic with a revision r > 1, the r - 1 functions from
-    1 to 2, from 2 to 3, …"""
+    """`event_types`: every event class by topic. Raises `ValueError` for a class that cannot lift all its older revisions."""
 
-    def __init__(self, event_types: Mapping[str, type[Event]], upcasts: Mapping[str, Iterable[Upcast]] | None = None) -> None:
-        self._upcasts = {topic: tuple(functions) for topic, functions in (upcasts or {}).items()}
+    def __init__(self, event_types: Mapping[str, type[Event]]) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._decoders: dict[str, Callable[[msgspec.Raw], Event]] = {}
         self._suffixes: dict[str, bytes] = {}
         for topic, event_type in event_types.items():
             if event_type.topic != topic:
                 raise ValueError(f"{event_type.__name__} has the topic {event_type.topic!r}, not {topic!r}")
-            if len(self._upcasts.get(topic, ())) != event_type.revision - 1:
-                raise ValueError(f"{topic} is at revision {event_type.revision}: it needs {event_type.revision - 1} upcasts")
             if event_type.revision == 1:
                 self._decoders[topic] = msgspec.json.Decoder(event_type).decode
             else:
@@ -67,7 +65,7 @@ class EventMapper:
         decode_revision = msgspec.json.Decoder(_Revision).decode
         decode_current = msgspec.json.Decoder(event_type).decode
         decode_dict = msgspec.json.Decoder(dict[str, Any]).decode
-        upcasts = self._upcasts[topic]
+        upcasts = _upcasts(event_type)
 
         def decode(data: msgspec.Raw) -> Event:
             stored = decode_revision(data).revision
@@ -81,3 +79,12 @@ class EventMapper:
             return msgspec.convert(old, event_type)
 
         return decode
+
+
+def _upcasts(event_type: type[Event]) -> list[Upcast]:
+    """From revision 1 to 2, from 2 to 3, … to the current one."""
+    names = [f"upcast_v{revision}_v{revision + 1}" for revision in range(1, event_type.revision)]
+    missing = [name for name in names if not hasattr(event_type, name)]
+    if missing:
+        raise ValueError(f"{event_type.topic} is at revision {event_type.revision} and has no {', '.join(missing)}")
+    return [getattr(event_type, name) for name in names]
