@@ -3,21 +3,20 @@
 People make these events, so there are few: each is one or two statements of its own, in order.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-import msgspec
 from runyard_shared.contracts import events
 from runyard_shared.contracts.feed import Recorded
 from runyard_shared.eventstore.mapper import EventMapper, UnknownTopic
 
 from runyard_projections.projection import Connection, expect_rows
-from runyard_projections.text import storable
+from runyard_projections.text import json_text, storable
 
 Statement = tuple[str, tuple[Any, ...]]
 """SQL with `{schema}` for the schema, and its arguments."""
 
-FOREIGN: Final = ("execution.", "node.", "job.")
+FOREIGN: Final = ("execution.", "node.", "job.", "foreach.", "iteration.", "subworkflow.", "children.", "approval.")
 """What the topics of this log that are not ours begin with."""
 
 
@@ -46,10 +45,6 @@ class Workflows:
                 expect_rows(tag, 1, "workflows")
 
 
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 def _created(row: Recorded, event: events.WorkflowCreated) -> Iterable[Statement]:
     yield (
         """
@@ -61,7 +56,7 @@ def _created(row: Recorded, event: events.WorkflowCreated) -> Iterable[Statement
             row.stream_id,
             row.tenant_id,
             storable(event.name),
-            _json(event.document),
+            json_text(event.document),
             storable(event.source),
             event.format,
             row.recorded_at,
@@ -81,7 +76,7 @@ def _drafted(row: Recorded, event: events.WorkflowDrafted) -> Iterable[Statement
         (
             row.stream_id,
             storable(event.name),
-            _json(event.document),
+            json_text(event.document),
             storable(event.source),
             event.format,
             row.recorded_at,
@@ -108,28 +103,31 @@ def _published(row: Recorded, event: events.WorkflowPublished) -> Iterable[State
         (
             row.stream_id,
             event.version,
-            _json(event.document),
+            json_text(event.document),
             storable(event.source),
             event.format,
             row.recorded_at,
             storable(event.by),
         ),
     )
-    nodes = event.document.get("nodes", [])
+    nodes = list(_nodes(event.document, None))
     yield (
         """
-        insert into {schema}.workflow_node (workflow_id, version, node_id, ordinal, name, type)
-        select $1, $2, node_id, ordinality - 1, name, type
-        from unnest($3::text[], $4::text[], $5::text[]) with ordinality as n(node_id, name, type, ordinality)
+        insert into {schema}.workflow_node (workflow_id, version, node_id, ordinal, name, type, body)
+        select $1, $2, n.*
+        from unnest($3::text[], $4::integer[], $5::text[], $6::text[], $7::text[]) as n(node_id, ordinal, name, type, body)
         """,
-        (
-            row.stream_id,
-            event.version,
-            [storable(node["id"]) for node in nodes],
-            [storable(node.get("name") or node["id"]) for node in nodes],
-            [node["type"] for node in nodes],
-        ),
+        (row.stream_id, event.version, *(zip(*nodes, strict=True) if nodes else ([],) * 5)),
     )
+
+
+def _nodes(document: dict[str, Any], body: str | None) -> Iterator[tuple[str, int, str, str, str | None]]:
+    """Id, ordinal, name, type and body of the nodes of a document, or of a forEach's body, and of the bodies in it."""
+    for ordinal, node in enumerate(document.get("nodes", [])):
+        node_id = storable(node["id"])
+        yield node_id, ordinal, storable(node.get("name") or node["id"]), node["type"], body
+        if "body" in node:
+            yield from _nodes(node["body"], node_id if body is None else f"{body}.{node_id}")
 
 
 def _activated(row: Recorded, _event: events.WorkflowActivated) -> Iterable[Statement]:

@@ -1,1 +1,1 @@
-"""Executions with their jobs and nodes."""
+"""Executions with their jobs, nodes, iterations and approvals."""

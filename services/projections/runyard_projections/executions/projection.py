@@ -15,7 +15,7 @@ class Executions:
     """See `fold.py` for what each event does."""
 
     name = "executions"
-    tables = ("execution", "job", "node")
+    tables = ("execution", "job", "node", "iteration", "iteration_node", "foreach", "approval")
 
     def __init__(self, mapper: EventMapper) -> None:
         self._mapper = mapper

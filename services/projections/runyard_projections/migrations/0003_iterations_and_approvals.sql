@@ -20,7 +20,9 @@ where live.execution_id = e.execution_id;
 create index execution_reruns on projections.execution (rerun_of, started_at) where rerun_of is not null;
 create index execution_children on projections.execution (parent_execution_id, started_at) where parent_execution_id is not null;
 
-alter table projections.job add column stream_id uuid;
+alter table projections.job
+    add column stream_id         uuid,
+    add column queue_expires_at  timestamptz;
 
 create table projections.iteration (
     stream_id         uuid        primary key,
@@ -145,14 +147,17 @@ select
                 union all
                 (select j.job_id::text, at.since,
                     json_build_object('for', 'agent', 'nodeId', j.node_id, 'item', i.path, 'jobId', j.job_id, 'pool', j.pool,
-                        'since', at.since)
+                        'since', at.since, 'until', at.until)
                 from (
-                    select p.job_id, p.node_id, p.stream_id, p.pool, p.queued_at from projections.job p
+                    select p.job_id, p.node_id, p.stream_id, p.pool, p.queued_at, p.queue_expires_at from projections.job p
                     where p.execution_id = e.execution_id and e.jobs_live > 0 and p.status = 'pending'
                     order by p.queued_at, p.job_id limit 20
                 ) j
                 left join projections.iteration i on i.stream_id = j.stream_id
-                cross join lateral (select to_char(j.queued_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since) at)
+                cross join lateral (
+                    select to_char(j.queued_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as since,
+                        to_char(j.queue_expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as until
+                ) at)
                 union all
                 select '', max(at.since), json_build_object('for', 'jobs', 'count', count(*), 'since', max(at.since))
                 from projections.job j
@@ -194,8 +199,8 @@ comment on column read.execution.pending_approvals is 'Its open approvals, those
 comment on column read.execution.waiting is
 'What an active execution waits for, oldest first, at most 20; null when finished. A list of objects with `for`: delay (nodeId, since,
 until), retry (nodeId, attempt, maxAttempts, since, until), approval (nodeId, approvalId, approvers, since, until), subworkflow (nodeId,
-executionId of the child, since), agent (a job not yet dispatched: nodeId, jobId, pool, since), jobs (it is failing, and count jobs
-still run: since). What waits in an iteration of a forEach has its path in `item`, such as each[3].';
+executionId of the child, since), agent (a job not yet dispatched: nodeId, jobId, pool, since, until), jobs (it is failing, and
+count jobs still run: since). What waits in an iteration of a forEach has its path in `item`, such as each[3].';
 comment on column read.execution.parent_node_id is 'The subworkflow node of the parent, if any.';
 comment on column read.execution.depth is 'How many executions are above it: 0 unless it is a subworkflow.';
 comment on column read.execution.from_node is 'Of a re-run from a node: that node; what was upstream of it was reused.';
@@ -209,13 +214,15 @@ select
     e.tenant_id, j.execution_id, j.job_id, j.node_id, coalesce(w.name, j.node_id) as node_name, j.action as action_type, j.pool,
     j.attempt, j.status, j.agent, j.queued_at, coalesce(j.dispatched_at, j.started_at) as dispatched_at, j.started_at, j.finished_at,
     coalesce(j.duration_ms, (extract(epoch from j.finished_at - j.started_at) * 1000)::bigint) as duration_ms,
-    j.output, j.error, i.path as item, coalesce(j.stream_id, j.execution_id) as stream_id
+    j.output, j.error, i.path as item, coalesce(j.stream_id, j.execution_id) as stream_id,
+    j.queue_expires_at
 from projections.job j
 join projections.execution e on e.execution_id = j.execution_id
 left join projections.workflow_node w on w.workflow_id = e.workflow_id and w.version = e.version and w.node_id = j.node_id
 left join projections.iteration i on i.stream_id = j.stream_id;
 
 comment on column read.job.execution_id is 'The execution that users see, also for a job of an iteration.';
+comment on column read.job.queue_expires_at is 'Until when an agent must have started it; null for no limit.';
 comment on column read.job.item is 'The iteration it belongs to, such as each[3] or outer[1].each[0]; null outside of a forEach.';
 comment on column read.job.stream_id is 'The stream of its events: the iteration''s, else the execution_id.';
 
