@@ -29,6 +29,10 @@ async def home(pool: asyncpg.Pool) -> AsyncIterator[House]:
         yield made
 
 
+PATH_IDS = ("workflowId", "executionId", "jobId", "approvalId", "channelId", "keyId")
+PATH_NAMES = {"version": "1", "userName": "alice", "token": "a-token"}
+
+
 def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The answer is an RFC 9457 document with this status and code."""
     assert answer.status_code == status, (answer.status_code, answer.text)
@@ -44,17 +48,20 @@ async def test_without_the_right_key_nothing_is_answered(home: House, header: st
     headers = {} if header is None else {"Authorization": header}
     async with httpx.AsyncClient(base_url=home.gateway.address, headers=headers, trust_env=False) as stranger:
         for operation in home.gateway.operations:
-            path = operation.path.format(workflowId=new_id(), executionId=new_id(), jobId=new_id(), version=1)
+            path = operation.path.format_map({**dict.fromkeys(PATH_IDS, new_id()), **PATH_NAMES})
             answer = await stranger.request(operation.method, path)
             if operation.public:
-                assert answer.status_code == 200
+                assert answer.status_code in (200, 404)
             else:
                 assert_problem(answer, 401, "unauthorized")
                 assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 async def test_the_key_says_who_one_is(home: House) -> None:
-    assert await home.call("GET", "/me") == {"actor": "admin", "tenantId": "default"}
+    assert await home.call("GET", "/me") == {
+        "name": "admin", "tenantId": "default", "roles": ["admin"],
+        "permissions": ["automation:admin", "automation:execute", "automation:manage", "automation:view"],
+    }  # fmt: skip
     answer = await home.http.get("/api/v1/me", headers={"Authorization": f"bearer {TOKEN}"})
     assert answer.status_code == 200
 
@@ -278,7 +285,7 @@ async def test_random_requests_never_break_the_gateway(home: House) -> None:
     operations = [operation for operation in home.gateway.operations if not operation.stream]
     for _ in range(600):
         operation = chance.choice(operations)
-        chosen = {name: chance.choice(of_kind.get(name, odd)) for name in ("workflowId", "executionId", "jobId", "version")}
+        chosen = {name: chance.choice(of_kind.get(name, odd)) for name in (*PATH_IDS, *PATH_NAMES)}
         path = operation.path.format(**{name: quote(value, safe="") or "x" for name, value in chosen.items()})
         query = httpx.QueryParams([(chance.choice(names), chance.choice(values)) for _ in range(chance.randrange(4))])
         body, media_type = chance.choice(HOSTILE_BODIES), chance.choice(types)
@@ -287,5 +294,5 @@ async def test_random_requests_never_break_the_gateway(home: House) -> None:
         )
         too_far = answer.status_code == 503 and "minPosition" in str(answer.url)
         assert answer.status_code < 500 or too_far, (operation.method, str(answer.url), media_type, body, answer.text)
-        if answer.status_code >= 400 and operation.method != "HEAD":
+        if answer.status_code >= 400 and operation.answer_types != ("text/html",):
             assert answer.headers["content-type"] == "application/problem+json"

@@ -11,6 +11,7 @@ from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, JobStatu
 
 from runyard_gateway.execution_log import LogEntry
 from runyard_gateway.graph import EdgeStatus
+from runyard_gateway.permissions import Permission
 from runyard_gateway.public_event import PublicEvent
 
 Id = Annotated[str, Meta(description="A UUIDv7", extra_json_schema={"format": "uuid"})]
@@ -280,9 +281,44 @@ class EventList(Body):
     next_cursor: Cursor
 
 
+class UserRow(Body):
+    """`permissions`: what the built-in ones among the roles give."""
+
+    name: str
+    roles: list[str]
+    permissions: list[Permission]
+    disabled: Annotated[bool, Meta(description="While it is, no key of the user is taken")]
+    created_at: Instant
+
+
+class UserList(Body):
+    items: list[UserRow]
+    next_cursor: Cursor
+
+
+class ApiKeyRow(Body):
+    key_id: Id
+    user: str
+    created_at: Instant
+    expires_at: Instant | None
+    revoked_at: Instant | None
+    last_used_at: Annotated[Instant | None, Meta(description="To the minute")]
+
+
+class ApiKeyMade(ApiKeyRow):
+    key: Annotated[str, Meta(description="Shown here and never again")]
+
+
+class ApiKeyList(Body):
+    items: list[ApiKeyRow]
+    next_cursor: Cursor
+
+
 class Me(Body):
-    actor: str
+    name: str
     tenant_id: str
+    roles: list[str]
+    permissions: list[Permission]
 
 
 class Health(Body):

@@ -17,10 +17,13 @@ from runyard_gateway.http.endpoint import create_router
 from runyard_gateway.http.identity import ApiKeys
 from runyard_gateway.http.operation import Operation
 from runyard_gateway.http.server import HttpServer
+from runyard_gateway.own_tables import OwnTables
 from runyard_gateway.queries.agents import AgentQueries
+from runyard_gateway.queries.api_keys import ApiKeyQueries
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.queries.output import OutputQueries
+from runyard_gateway.queries.users import UserQueries
 from runyard_gateway.queries.workflows import WorkflowQueries
 from runyard_gateway.read_position import ReadPosition
 from runyard_gateway.resources.agents import Agents
@@ -30,6 +33,7 @@ from runyard_gateway.resources.executions import Executions
 from runyard_gateway.resources.output import Output
 from runyard_gateway.resources.runs import Runs
 from runyard_gateway.resources.system import System
+from runyard_gateway.resources.users import Users
 from runyard_gateway.resources.workflows import Workflows
 from runyard_gateway.settings import Settings
 from runyard_gateway.streams.execution_stream import ExecutionStreams
@@ -43,6 +47,7 @@ class Service:
     def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
         self._bus = bus
         self._database = database = Database(pool)
+        self._own_tables = OwnTables(pool)
         self._requests = Requests(bus, f"gateway-{new_id()}")
         self._read_position = read_position = ReadPosition(database, settings.read_model_wait_seconds)
         events = EventQueries(database)
@@ -55,6 +60,8 @@ class Service:
         graphs = Graphs(workflows, read_position)
         streams = ExecutionStreams(live_events, events, settings.keep_alive_seconds)
         system = System(self.check_health)
+        api_keys = ApiKeyQueries(database)
+        keys = ApiKeys(settings.tenant, settings.admin_token, api_keys)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
             *Workflows(commands, workflows, read_position).operations(),
@@ -62,10 +69,10 @@ class Service:
             *Output(OutputQueries(database), reader).operations(),
             *Events(events, reader, live_events, streams, settings.keep_alive_seconds).operations(),
             *Agents(AgentQueries(database)).operations(),
+            *Users(UserQueries(database), api_keys, keys, clock).operations(),
             *system.operations(),
         )
         system.document(self.operations)
-        keys = ApiKeys(settings.tenant, settings.admin_token)
         self.app = create_router(self.operations, keys, settings.body_limit_bytes)
         self._server = HttpServer(self.app, settings.host, settings.port)
 
@@ -76,6 +83,7 @@ class Service:
 
     async def start(self) -> None:
         """Hears the bus first and listens for requests last. Raises `CannotListen`."""
+        await self._own_tables.start()
         await self._requests.open()
         await self._live_events.start()
         await self._live_output.start()
@@ -89,11 +97,12 @@ class Service:
         await self._live_events.stop()
         await self._read_position.stop()
         await self._requests.close()
+        await self._own_tables.stop()
 
     def health(self) -> dict[str, str | None]:
         return {
             "bus": self._bus.trouble,
-            "database": self._database.trouble,
+            "database": self._own_tables.trouble or self._database.trouble,
             "event streams": self._live_events.trouble,
         }
 

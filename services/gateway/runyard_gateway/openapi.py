@@ -17,6 +17,8 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 _ALWAYS = {400: "The request is malformed", 500: "An unexpected error; its reference is in the gateway's log"}
 _WITH_KEY = {401: "unauthorized: no API key, or an unknown one"}
+_NAMES = {"version": {"type": "integer", "minimum": 1}, "userName": {"type": "string"}, "token": {"type": "string"}}
+"""Path parameters that are no ids."""
 _WITH_BODY = {
     413: "body_too_large",
     415: "unsupported_media_type",
@@ -57,6 +59,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.public:
         document["security"] = []
+    if operation.permission is not None:
+        document["x-permission"] = operation.permission.value
     model = _body_model(operation)
     if model is not None:
         schema = {"$ref": REF + model.__name__}
@@ -73,7 +77,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
         success["content"] = {"application/json": {"schema": {"type": "object"}}}
     elif operation.answer is not None:
         success["content"] = {"application/json": {"schema": {"$ref": REF + operation.answer.__name__}}}
-    else:
+    elif operation.answer_types:
         success["content"] = {each: {"schema": {"type": "string"}} for each in operation.answer_types}
     if operation.answer_headers:
         success["headers"] = {
@@ -84,7 +88,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
         refusals |= _WITH_KEY | _WITH_OTHERS
     if operation.body is not None:
         refusals |= _WITH_BODY
-    refusals |= operation.refusals
+    if operation.permission is not None:
+        refusals[403] = f"forbidden: the permission {operation.permission} is needed"
+    for status, text in operation.refusals.items():
+        refusals[status] = f"{refusals[status]}; {text}" if status == 403 and status in refusals else text
     problems = {
         str(status): {"description": text, "content": {"application/problem+json": {"schema": _PROBLEM}}}
         for status, text in sorted(refusals.items())
@@ -94,7 +101,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
 
 def _path_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
     for name in _PARAMETER.findall(operation.path):
-        schema = {"type": "integer", "minimum": 1} if name == "version" else {"type": "string", "format": "uuid"}
+        schema = _NAMES.get(name, {"type": "string", "format": "uuid"})
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 

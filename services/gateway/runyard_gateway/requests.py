@@ -6,9 +6,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from runyard_shared.contracts.values import ExecutionStatus
 
-from runyard_gateway.http.query import MAX_POSITION, Query, ReadPageQuery
+from runyard_gateway.http.query import MAX_POSITION, PageQuery, Query, ReadPageQuery
 
 UUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+NAME = r"^[^\s:/\x00-\x1f\x7f]{1,200}$"
+"""Of a user or a role, so that a workflow can name it as an approver and a path can hold it."""
+Name = Annotated[str, Field(pattern=NAME)]
 TIME = Field(ge="1970-01-01T00:00:00Z", lt="9000-01-01T00:00:00Z")
 Version = Annotated[int, Field(ge=1, lt=2**31)]
 
@@ -34,6 +37,34 @@ class CancelExecution(RequestBody):
 
 class RollBack(RequestBody):
     version: Version
+
+
+# --- users
+
+
+class CreateUser(RequestBody):
+    """`roles`: viewer, operator, manager and admin give permissions; any other name is a label for approvers."""
+
+    name: str = Field(pattern=NAME)
+    roles: list[Name] = Field(default_factory=list, max_length=100)
+    disabled: bool = False
+
+
+class ChangeUser(RequestBody):
+    roles: list[Name] = Field(max_length=100)
+    disabled: bool = False
+
+
+class CreateApiKey(RequestBody):
+    user: str = Field(pattern=NAME)
+    expires_at: Annotated[AwareDatetime, TIME] | None = Field(default=None, description="Without it the key never expires")
+
+
+class ApiKeysQuery(PageQuery):
+    user: str | None = Field(default=None, pattern=NAME, description="Only this user's")
+
+
+# --- executions
 
 
 class ExecutionsQuery(ReadPageQuery):

@@ -34,6 +34,11 @@ def json_answer(
     return bytes_answer(_encode(value), status, content_type=content_type, headers=headers)
 
 
+def nothing_answer() -> Answer:
+    """204."""
+    return Answer(204, [(b"cache-control", b"no-store")], b"")
+
+
 def bytes_answer(body: bytes, status: int = 200, *, content_type: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
     fixed = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
     return Answer(status, [*fixed, *headers], body)

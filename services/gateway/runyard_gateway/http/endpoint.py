@@ -51,7 +51,9 @@ class Endpoint:
         if operation is None:
             raise MethodNotAllowed(scope["method"], self._by_method)
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        identity = NOBODY if operation.public else self._keys.identify(headers.get(b"authorization"))
+        identity = NOBODY if operation.public else await self._keys.identify(headers.get(b"authorization"))
+        if operation.permission is not None:
+            identity.require(operation.permission)
         query = parse_query(operation.query, scope["query_string"])
         body: object = None
         if operation.body is not None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from runyard_gateway.http.identity import Identity
+from runyard_gateway.permissions import Permission
 
 
 @dataclass(slots=True)
@@ -45,7 +46,10 @@ Handler = Callable[[Call], Awaitable[ASGIApp]]
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """`answer` is a msgspec type or None for no JSON; `body` a pydantic model, or `RawBody` with `body_schema`."""
+    """`answer` is a msgspec type or None for no JSON; `body` a pydantic model, or `RawBody` with `body_schema`.
+
+    `permission`: without it the answer is 403; None for what anybody with a key may ask. `public`: without any key.
+    """
 
     method: str
     path: str
@@ -64,5 +68,6 @@ class Operation:
     body_required: bool = False
     request_headers: Mapping[str, str] = field(default_factory=dict)
     refusals: Mapping[int, str] = field(default_factory=dict)
+    permission: Permission | None
     public: bool = False
     stream: bool = False

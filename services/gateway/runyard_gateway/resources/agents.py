@@ -11,6 +11,7 @@ from runyard_gateway.cursor import decode_cursor, encode_cursor
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import PageQuery
+from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.agents import AgentQueries
 
 
@@ -28,6 +29,7 @@ class Agents:
         return (
             Operation(
                 method="GET", path="/api/v1/agents", handle=self.list, name="listAgents", tag="agents",
+                permission=Permission.VIEW,
                 summary="Every agent that ever registered, by name", answer=answers.AgentList, query=PageQuery,
             ),
         )  # fmt: skip

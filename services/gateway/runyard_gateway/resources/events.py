@@ -11,6 +11,7 @@ from runyard_gateway.cursor import decode_cursor, encode_cursor
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import MAX_POSITION
+from runyard_gateway.permissions import Permission
 from runyard_gateway.public_event import public_event
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.resources.execution_reader import ExecutionReader
@@ -45,16 +46,19 @@ class Events:
             Operation(
                 method="GET", path="/api/v1/executions/{executionId}/events", handle=self.of_execution,
                 name="streamExecutionEvents", tag="events", answer_types=_SSE, query=requests.StreamQuery, stream=True,
+                permission=Permission.VIEW,
                 request_headers=_LAST_EVENT_ID, refusals={404: "execution_not_found"},
                 summary="Server-Sent Events of an execution: `snapshot`, then its events and live `output`, then `end`",
             ),
             Operation(
                 method="GET", path="/api/v1/events", handle=self.of_tenant, name="streamEvents", tag="events",
+                permission=Permission.VIEW,
                 answer_types=_SSE, query=requests.EventsQuery, stream=True, request_headers=_LAST_EVENT_ID,
                 summary="Server-Sent Events of everything that happens to workflows and executions",
             ),
             Operation(
                 method="GET", path="/api/v1/events.json", handle=self.page, name="listEvents", tag="events",
+                permission=Permission.VIEW,
                 answer=answers.EventList, query=requests.EventPageQuery, summary="The same events, page by page",
             ),
         )  # fmt: skip

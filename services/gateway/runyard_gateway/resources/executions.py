@@ -19,6 +19,7 @@ from runyard_gateway.graphs import Graphs
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import MAX_POSITION, ReadQuery
+from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.queries.executions import ExecutionQueries, Filter, NodeState, PageKey
 from runyard_gateway.read_position import EXECUTIONS, ReadPosition
@@ -57,17 +58,22 @@ class Executions:
         one = f"{PATH}/{{executionId}}"
         return (
             Operation(method="GET", path=PATH, handle=self.list, name="listExecutions", tag="executions",
+                      permission=Permission.VIEW,
                       summary="Executions, newest first", answer=answers.ExecutionList, query=requests.ExecutionsQuery),
             Operation(method="GET", path=one, handle=self.detail, name="getExecution", tag="executions",
+                      permission=Permission.VIEW,
                       summary="An execution with its nodes, jobs and variables", answer=answers.ExecutionDetail,
                       query=ReadQuery, refusals=_NOT_FOUND),
             Operation(method="GET", path=f"{one}/log", handle=self.log, name="getExecutionLog", tag="executions",
+                      permission=Permission.VIEW,
                       summary="Every decision in words, in order", answer=answers.ExecutionLog, query=requests.LogQuery,
                       refusals=_NOT_FOUND),
             Operation(method="GET", path=f"{one}/graph", handle=self.graph, name="getExecutionGraph", tag="executions",
+                      permission=Permission.VIEW,
                       summary="The graph that runs, with the state of every node and edge", answer=answers.ExecutionGraph,
                       query=ReadQuery, refusals=_NOT_FOUND),
             Operation(method="GET", path=f"{one}/jobs/{{jobId}}", handle=self.job, name="getJob", tag="executions",
+                      permission=Permission.VIEW,
                       summary="A job", answer=answers.JobRow, query=ReadQuery,
                       refusals={404: "execution_not_found, job_not_found"}),
         )  # fmt: skip

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 from runyard_gateway import requests
 from runyard_gateway.http.answer import bytes_answer
 from runyard_gateway.http.operation import Call, Operation
+from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.output import OutputQueries, OutputStream
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.path_ids import execution_id_of, job_id_of, no_job
@@ -34,6 +35,7 @@ class Output:
                 handle=self.output,
                 name="getJobOutput",
                 tag="executions",
+                permission=Permission.VIEW,
                 summary="Output of a job, also while it runs",
                 answer_types=("application/octet-stream",),
                 answer_headers=_HEADERS,

@@ -23,6 +23,18 @@ def job_id_of(call: Call) -> str:
     return _id(call, "jobId", "job")
 
 
+def approval_id_of(call: Call) -> str:
+    return _id(call, "approvalId", "approval")
+
+
+def channel_id_of(call: Call) -> str:
+    return _id(call, "channelId", "channel")
+
+
+def key_id_of(call: Call) -> str:
+    return _id(call, "keyId", "api_key")
+
+
 def version_of(call: Call) -> int:
     text = call.path["version"]
     if not _is_version(text):
@@ -38,6 +50,10 @@ def no_execution(execution_id: str) -> NotFound:
     return NotFound("execution_not_found", f"There is no execution {execution_id}.")
 
 
+def no_approval(approval_id: str) -> NotFound:
+    return NotFound("approval_not_found", f"There is no approval {approval_id}.")
+
+
 def no_job(job_id: str) -> NotFound:
     return NotFound("job_not_found", f"There is no job {job_id} in this execution.")
 
@@ -45,5 +61,5 @@ def no_job(job_id: str) -> NotFound:
 def _id(call: Call, name: str, noun: str) -> str:
     text = call.path[name]
     if not _is_uuid(text):
-        raise NotFound(f"{noun}_not_found", f"There is no {noun} {text[:50]!r}; an id is a UUID.")
+        raise NotFound(f"{noun}_not_found", f"There is no {noun.replace('_', ' ')} {text[:50]!r}; an id is a UUID.")
     return text.lower()

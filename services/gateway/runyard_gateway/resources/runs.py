@@ -12,6 +12,7 @@ from runyard_gateway import answers, requests
 from runyard_gateway.commands import Commands
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
+from runyard_gateway.permissions import Permission
 from runyard_gateway.resources.path_ids import execution_id_of, workflow_id_of
 
 MAX_KEY = 255
@@ -30,6 +31,7 @@ class Runs:
                 name="runWorkflow",
                 summary="Start an execution of the published version",
                 tag="executions",
+                permission=Permission.EXECUTE,
                 status=202,
                 answer=answers.RunStarted,
                 body=requests.RunWorkflow,
@@ -47,6 +49,7 @@ class Runs:
                 name="cancelExecution",
                 summary="Cancel: nothing new starts, running jobs run to their end or, with force, are stopped",
                 tag="executions",
+                permission=Permission.EXECUTE,
                 status=202,
                 answer=answers.Cancelled,
                 body=requests.CancelExecution,

@@ -21,14 +21,17 @@ class System:
     def operations(self) -> Sequence[Operation]:
         return (
             Operation(method="GET", path="/api/v1/me", handle=self.me, name="getMe", tag="system",
-                      summary="Who this API key is", answer=answers.Me),
+                      summary="Who this API key is, and what it may do", answer=answers.Me, permission=None),
             Operation(method="GET", path="/healthz", handle=self.alive, name="getHealth", tag="system", public=True,
+                      permission=None,
                       summary="The process answers", answer=answers.Health),
             Operation(method="GET", path="/readyz", handle=self.ready, name="getReadiness", tag="system", public=True,
+                      permission=None,
                       summary="The gateway has what it needs; else 503 and what is the matter", answer=answers.Health),
             Operation(method="GET", path="/openapi.json", handle=self.openapi, name="getOpenapi", tag="system", public=True,
+                      permission=None,
                       summary="This document", answer=dict),
-            Operation(method="GET", path="/docs", handle=self.docs, name="getDocs", tag="system", public=True,
+            Operation(method="GET", path="/docs", handle=self.docs, name="getDocs", tag="system", public=True, permission=None,
                       summary="This document as a page", answer_types=("text/html",)),
         )  # fmt: skip
 
@@ -37,7 +40,14 @@ class System:
         self._openapi = json_answer(openapi_document(operations)).body
 
     async def me(self, call: Call) -> ASGIApp:
-        return json_answer(answers.Me(actor=call.identity.actor, tenant_id=call.tenant_id))
+        identity = call.identity
+        me = answers.Me(
+            name=identity.actor,
+            tenant_id=identity.tenant_id,
+            roles=list(identity.roles),
+            permissions=sorted(identity.permissions),
+        )
+        return json_answer(me)
 
     async def alive(self, call: Call) -> ASGIApp:
         return json_answer(answers.Health(status="ok", parts={}))

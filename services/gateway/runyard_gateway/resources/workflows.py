@@ -19,6 +19,7 @@ from runyard_gateway.documents import JSON_TYPES, YAML_TYPES, Document, parse_do
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation, RawBody
 from runyard_gateway.http.query import ReadPageQuery, ReadQuery
+from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.workflows import PageKey, VersionKey, WorkflowQueries
 from runyard_gateway.read_position import WORKFLOWS, ReadPosition
 from runyard_gateway.resources.path_ids import no_workflow, version_of, workflow_id_of
@@ -196,8 +197,9 @@ class Workflows:
 
 def _operation(method: str, path: str, handle: Any, name: str, summary: str, answer: Any, **options: Any) -> Operation:
     return Operation(
-        method=method, path=path, handle=handle, name=name, summary=summary, tag="workflows", answer=answer, **options
-    )
+        method=method, path=path, handle=handle, name=name, summary=summary, tag="workflows", answer=answer,
+        permission=Permission.VIEW if method == "GET" else Permission.MANAGE, **options,
+    )  # fmt: skip
 
 
 def _document(call: Call) -> Document:

@@ -1,0 +1,37 @@
+"""Who may do what: the permissions, and the roles that come with the product.
+
+| role     | view | execute | manage | admin |
+|----------|------|---------|--------|-------|
+| viewer   | yes  |         |        |       |
+| operator | yes  | yes     |        |       |
+| manager  | yes  | yes     | yes    |       |
+| admin    | yes  | yes     | yes    | yes   |
+
+A role of any other name (`oncall`) gives no permission; it is a label by which a workflow names its approvers (`role:oncall`).
+Every operation of the API declares the permission it needs (`http/operation.py`).
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """`view` reads; `execute` starts, cancels, re-runs; `manage` changes workflows and channels; `admin` users and keys."""
+
+    VIEW = "automation:view"
+    EXECUTE = "automation:execute"
+    MANAGE = "automation:manage"
+    ADMIN = "automation:admin"
+
+
+ROLES: dict[str, frozenset[Permission]] = {
+    "viewer": frozenset({Permission.VIEW}),
+    "operator": frozenset({Permission.VIEW, Permission.EXECUTE}),
+    "manager": frozenset({Permission.VIEW, Permission.EXECUTE, Permission.MANAGE}),
+    "admin": frozenset(Permission),
+}
+"""The built-in roles."""
+
+
+def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
+    return frozenset(permission for role in roles for permission in ROLES.get(role, ()))

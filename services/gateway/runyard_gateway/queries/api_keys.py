@@ -1,0 +1,90 @@
+"""API keys, in the gateway's own table `gateway.api_key`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from runyard_gateway.answers import ApiKeyRow
+from runyard_gateway.database import Database, Row
+from runyard_gateway.queries.columns import instant
+
+_OWNER = (
+    "select k.key_id, k.last_used_at < now() - interval '1 minute' as stale, u.tenant_id, u.name, u.roles"
+    " from gateway.api_key k join gateway.users u on u.tenant_id = k.tenant_id and u.name = k.user_name"
+    " where k.key_sha256 = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) and not u.disabled"
+)
+_USED = "update gateway.api_key set last_used_at = now() where key_id = $1 returning key_id"
+_COLUMNS = "key_id::text as key_id, user_name, created_at, expires_at, revoked_at, last_used_at"
+_INSERT = (
+    "insert into gateway.api_key (key_id, tenant_id, user_name, key_sha256, created_at, expires_at)"  # noqa: S608
+    " select $1::uuid, u.tenant_id, u.name, $4, $5, $6 from gateway.users u where u.tenant_id = $2 and u.name = $3"
+    f" returning {_COLUMNS}"
+)
+_PAGE = (
+    f"select {_COLUMNS} from gateway.api_key where tenant_id = $1 and key_id < $2::uuid"  # noqa: S608
+    " and ($3::text is null or user_name = $3) order by key_id desc limit $4"
+)
+_REVOKE = (
+    "update gateway.api_key set revoked_at = coalesce(revoked_at, $3) where tenant_id = $1 and key_id = $2::uuid"  # noqa: S608
+    f" returning {_COLUMNS}"
+)
+
+
+class KeyKey(NamedTuple):
+    """Where a page ended."""
+
+    key_id: UUID
+
+
+NEWEST = KeyKey(UUID(int=2**128 - 1))
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose key it is."""
+
+    tenant_id: str
+    name: str
+    roles: tuple[str, ...]
+
+
+class ApiKeyQueries:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def owner(self, key_sha256: bytes) -> Owner | None:
+        """None for a key that is unknown, expired, revoked, or a disabled user's."""
+        row = await self._database.fetch_row(_OWNER, key_sha256)
+        if row is None:
+            return None
+        if row["stale"] is not False:
+            await self._database.fetch(_USED, row["key_id"])
+        return Owner(row["tenant_id"], row["name"], tuple(row["roles"]))
+
+    async def add(
+        self, tenant_id: str, key_id: str, user: str, key_sha256: bytes, at: datetime, expires_at: datetime | None
+    ) -> ApiKeyRow | None:
+        """None if there is no such user."""
+        row = await self._database.fetch_row(_INSERT, key_id, tenant_id, user, key_sha256, at, expires_at)
+        return None if row is None else _key(row)
+
+    async def page(self, tenant_id: str, user: str | None, before: KeyKey, limit: int) -> list[ApiKeyRow]:
+        """Newest first."""
+        return [_key(row) for row in await self._database.fetch(_PAGE, tenant_id, before.key_id, user, limit)]
+
+    async def revoke(self, tenant_id: str, key_id: str, at: datetime) -> ApiKeyRow | None:
+        """A key that is revoked already stays as it is. None if there is no such key."""
+        row = await self._database.fetch_row(_REVOKE, tenant_id, key_id, at)
+        return None if row is None else _key(row)
+
+
+def _key(row: Row) -> ApiKeyRow:
+    return ApiKeyRow(
+        key_id=row["key_id"],
+        user=row["user_name"],
+        created_at=instant(row["created_at"]) or "",
+        expires_at=instant(row["expires_at"]),
+        revoked_at=instant(row["revoked_at"]),
+        last_used_at=instant(row["last_used_at"]),
+    )

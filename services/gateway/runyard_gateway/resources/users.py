@@ -1,0 +1,161 @@
+"""Users and their API keys: for administrators."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from runyard_shared.clock import Clock
+from runyard_shared.errors import Conflict, FieldProblem, Invalid, NotFound
+from runyard_shared.ids import new_id
+from starlette.types import ASGIApp
+
+from runyard_gateway import answers, requests
+from runyard_gateway.cursor import decode_cursor, encode_cursor
+from runyard_gateway.http.answer import json_answer, nothing_answer
+from runyard_gateway.http.identity import ADMIN, KEY_PREFIX, ApiKeys
+from runyard_gateway.http.operation import Call, Operation
+from runyard_gateway.http.query import PageQuery
+from runyard_gateway.permissions import Permission
+from runyard_gateway.queries.api_keys import NEWEST, ApiKeyQueries, KeyKey
+from runyard_gateway.queries.users import UserQueries
+from runyard_gateway.resources.path_ids import key_id_of
+
+USERS = "/api/v1/users"
+API_KEYS = "/api/v1/api-keys"
+_is_name = re.compile(requests.NAME).match
+_NO_USER = {404: "user_not_found"}
+
+
+class PageKey(NamedTuple):
+    """The last user of a page."""
+
+    name: Annotated[str, msgspec.Meta(pattern="^[^\0]*$")]
+
+
+class Users:
+    def __init__(self, users: UserQueries, api_keys: ApiKeyQueries, keys: ApiKeys, clock: Clock) -> None:
+        self._users = users
+        self._api_keys = api_keys
+        self._keys = keys
+        self._clock = clock
+
+    def operations(self) -> Sequence[Operation]:
+        one = f"{USERS}/{{userName}}"
+        return (
+            _operation("GET", USERS, self.list, "listUsers", "Users, by name", answers.UserList, query=PageQuery),
+            _operation("POST", USERS, self.create, "createUser", "A new user, who can do nothing before an API key is made",
+                       answers.UserRow, status=201, body=requests.CreateUser, body_required=True,
+                       refusals={409: "user_exists"}),
+            _operation("GET", one, self.detail, "getUser", "A user", answers.UserRow, refusals=_NO_USER),
+            _operation("PUT", one, self.change, "changeUser", "Replace the roles of a user; disable or enable it",
+                       answers.UserRow, body=requests.ChangeUser, body_required=True, refusals=_NO_USER),
+            _operation("DELETE", one, self.delete, "deleteUser", "Delete a user with all its API keys", None, status=204,
+                       answer_types=(), refusals=_NO_USER),
+            _operation("GET", API_KEYS, self.list_keys, "listApiKeys", "API keys, newest first; never the keys themselves",
+                       answers.ApiKeyList, query=requests.ApiKeysQuery),
+            _operation("POST", API_KEYS, self.create_key, "createApiKey", "A new key; this answer shows it, and no other will",
+                       answers.ApiKeyMade, status=201, body=requests.CreateApiKey, body_required=True,
+                       refusals={404: "user_not_found"}),
+            _operation("DELETE", f"{API_KEYS}/{{keyId}}", self.revoke_key, "revokeApiKey",
+                       "Revoke a key; within about a second no gateway takes it any more", answers.ApiKeyRow,
+                       refusals={404: "api_key_not_found"}),
+        )  # fmt: skip
+
+    async def list(self, call: Call) -> ASGIApp:
+        query: PageQuery = call.query
+        after = decode_cursor(query.cursor, PageKey) or PageKey("")
+        rows = await self._users.page(call.tenant_id, after.name, query.limit + 1)
+        more = len(rows) > query.limit
+        rows = rows[: query.limit]
+        return json_answer(answers.UserList(items=rows, next_cursor=encode_cursor(PageKey(rows[-1].name)) if more else None))
+
+    async def create(self, call: Call) -> ASGIApp:
+        body: requests.CreateUser = call.body
+        made = None
+        if body.name != ADMIN:
+            made = await self._users.add(call.tenant_id, body.name, _distinct(body.roles), body.disabled, self._clock.now())
+        if made is None:
+            raise Conflict("user_exists", f"There is a user {body.name} already; PUT /users/{body.name} changes its roles.")
+        return json_answer(made, 201)
+
+    async def detail(self, call: Call) -> ASGIApp:
+        name = _name_of(call)
+        found = await self._users.user(call.tenant_id, name)
+        if found is None:
+            raise _no_user(name)
+        return json_answer(found)
+
+    async def change(self, call: Call) -> ASGIApp:
+        body: requests.ChangeUser = call.body
+        name = _name_of(call)
+        changed = await self._users.change(call.tenant_id, name, _distinct(body.roles), body.disabled)
+        if changed is None:
+            raise _no_user(name)
+        self._keys.forget()
+        return json_answer(changed)
+
+    async def delete(self, call: Call) -> ASGIApp:
+        name = _name_of(call)
+        if not await self._users.delete(call.tenant_id, name):
+            raise _no_user(name)
+        self._keys.forget()
+        return nothing_answer()
+
+    # --- API keys
+
+    async def list_keys(self, call: Call) -> ASGIApp:
+        query: requests.ApiKeysQuery = call.query
+        before = decode_cursor(query.cursor, KeyKey) or NEWEST
+        rows = await self._api_keys.page(call.tenant_id, query.user, before, query.limit + 1)
+        more = len(rows) > query.limit
+        rows = rows[: query.limit]
+        cursor = encode_cursor([rows[-1].key_id]) if more else None
+        return json_answer(answers.ApiKeyList(items=rows, next_cursor=cursor))
+
+    async def create_key(self, call: Call) -> ASGIApp:
+        body: requests.CreateApiKey = call.body
+        now = self._clock.now()
+        if body.expires_at is not None and body.expires_at <= now:
+            problem = FieldProblem("expiresAt", "is in the past")
+            raise Invalid("invalid_body", "The key would never open anything.", (problem,))
+        key = KEY_PREFIX.decode() + secrets.token_urlsafe(32)
+        made = await self._api_keys.add(
+            call.tenant_id, new_id(), body.user, sha256(key.encode()).digest(), now, body.expires_at
+        )
+        if made is None:
+            raise _no_user(body.user)
+        return json_answer(answers.ApiKeyMade(**msgspec.structs.asdict(made), key=key), 201)
+
+    async def revoke_key(self, call: Call) -> ASGIApp:
+        key_id = key_id_of(call)
+        revoked = await self._api_keys.revoke(call.tenant_id, key_id, self._clock.now())
+        if revoked is None:
+            raise NotFound("api_key_not_found", f"There is no API key {key_id}.")
+        self._keys.forget()
+        return json_answer(revoked)
+
+
+def _operation(method: str, path: str, handle: Any, name: str, summary: str, answer: Any, **options: Any) -> Operation:
+    return Operation(
+        method=method, path=path, handle=handle, name=name, summary=summary, tag="users", answer=answer,
+        permission=Permission.ADMIN, **options,
+    )  # fmt: skip
+
+
+def _name_of(call: Call) -> str:
+    name = call.path["userName"]
+    if not _is_name(name):
+        raise _no_user(name[:50])
+    return name
+
+
+def _no_user(name: str) -> NotFound:
+    what = "the administrator of the admin token, who cannot be changed" if name == ADMIN else f"no user {name!r}"
+    return NotFound("user_not_found", f"There is {what}.")
+
+
+def _distinct(roles: Sequence[str]) -> Sequence[str]:
+    return list(dict.fromkeys(roles))
