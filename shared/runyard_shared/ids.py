@@ -5,10 +5,13 @@ give the same id, and it is still a valid UUIDv7.
 """
 
 import hashlib
+import re
 from datetime import datetime
 from zlib import crc32
 
 import uuid_utils
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def new_id() -> str:
@@ -25,6 +28,11 @@ def derived_id(at: datetime, *parts: str | int) -> str:
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def is_id(text: str) -> bool:
+    """Whether it has the form of an id."""
+    return _ID.fullmatch(text) is not None
 
 
 def partition_of(stream_id: str, partitions: int) -> int:

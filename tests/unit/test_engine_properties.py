@@ -108,7 +108,7 @@ def _let_it_end(engine: Engine) -> None:
                 engine.when(reports.JobWithdrawn(**base, dispatch=job.voided))
             else:
                 engine.when(reports.JobFinished(**base, dispatch=lease, agent="a", status=JobStatus.COMPLETED, duration_ms=1))
-        for timer_id in sorted(engine.state.timers - {"execution"}):
+        for timer_id in sorted(engine.state.timers.keys() - {"execution"}):
             engine.after(5, timer_id)
     raise AssertionError(f"stuck: {engine.state}")
 

@@ -6,7 +6,7 @@ from runyard_orchestrator.workflow.expressions import (
     UnresolvedPath,
     compile_expression,
     compile_template,
-    template_problems,
+    template_expressions,
 )
 
 SCOPE = {
@@ -109,7 +109,14 @@ def test_an_unresolved_path_in_a_template_is_empty_text_and_a_warning() -> None:
     assert warnings == ["inputs.nope does not resolve: inputs has no 'nope'; it has count, flag, host, list, none"]
 
 
-def test_all_problems_of_a_document_are_found_with_their_places() -> None:
-    found = list(template_problems({"a": "{{ 1 + }}", "b": [{"c": "{{ foo }}"}, "{{ open"]}, "params"))
-    assert [path for path, _ in found] == ["params.a", "params.b[0].c", "params.b[1]"]
-    assert "never closed" in found[2][1]
+def test_every_expression_of_a_document_is_found_with_its_place() -> None:
+    found = list(template_expressions({"a": "{{ 1 + }} {{ b }}", "b": [{"c": "{{ foo }}"}, "{{ open"]}, "params"))
+    assert found[:3] == [("params.a", " 1 + "), ("params.a", " b "), ("params.b[0].c", " foo ")]
+    path, problem = found[3]
+    assert path == "params.b[1]"
+    assert "never closed" in str(problem)
+
+
+def test_a_division_by_zero_is_an_error_of_the_expression() -> None:
+    with pytest.raises(ExpressionError, match="division by zero"):
+        compile_expression("1 / inputs.n").evaluate({"inputs": {"n": 0}})

@@ -4,31 +4,31 @@
 Whatever memory does not know, or may be wrong about, goes through `handle`, which asks the log.
 """
 
-import hashlib
 import random
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from runyard_shared.clock import Clock
-from runyard_shared.contracts import commands, events, reports
+from runyard_shared.contracts import commands, reports
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.commands import Problem, Request, TimerDue
+from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus
 from runyard_shared.errors import NotFound, Refusal, VersionConflict
 from runyard_shared.eventstore.store import Claim, ClaimTaken, Commit, EventStore, TimerChange
 
 from runyard_orchestrator.answers import Answer, Outcome, answers_to, problem_of
+from runyard_orchestrator.beginnings import Beginnings, Begun, StartCommand, fingerprint
 from runyard_orchestrator.execution.decide import Circumstances, decide, start
 from runyard_orchestrator.execution.state import ExecutionState
 from runyard_orchestrator.execution.timers import timer_changes
-from runyard_orchestrator.inputs import accepted_inputs
 from runyard_orchestrator.repository import Executions, Workflows, snapshot_of
-from runyard_orchestrator.workflow import definition
 
-ExecutionItem = Request | TimerDue | reports.Report
+ExecutionItem = Request | TimerDue | reports.Report | reports.AnyApprovalReport | reports.FamilyMessage
+Tell = Callable[[reports.ChildEnded], Awaitable[None]]
+"""Sends a message to the inbox of another execution; durable when it returns."""
 _CONFLICTS_BEFORE_GIVING_UP = 10
 
 
@@ -46,17 +46,27 @@ class Decided:
     timers: list[TimerChange] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    refusals: list[reports.ChildEnded] = field(default_factory=list)
+    """Of subworkflows that cannot start: what their parents are to be told."""
 
 
 class ExecutionHandler:
     def __init__(
-        self, store: EventStore, workflows: Workflows, executions: Executions, clock: Clock, chance: random.Random
+        self,
+        store: EventStore,
+        workflows: Workflows,
+        executions: Executions,
+        clock: Clock,
+        chance: random.Random,
+        tell: Tell,
     ) -> None:
         self._store = store
         self._workflows = workflows
         self._executions = executions
+        self._beginnings = Beginnings(workflows, executions)
         self._clock = clock
         self._chance = chance
+        self._tell = tell
 
     def decide_from_memory(self, execution_id: str, items: Sequence[ExecutionItem]) -> Decided | None:
         """None if memory is not enough, or has an error to tell: then `handle` the items. No events: there is nothing to write.
@@ -69,6 +79,8 @@ class ExecutionHandler:
         try:
             decided = self._decide(execution_id, items, state)
         except Exception:  # noqa: BLE001 - memory may be older than the log; what is wrong with the items shows there again
+            return None
+        if decided.refusals:
             return None
         return decided if decided.events or not decided.outcomes else None
 
@@ -83,6 +95,7 @@ class ExecutionHandler:
             decided.events,
             tenant_id=state.tenant_id,
             at=decided.at,
+            correlation_id=None if state.iteration is None else state.root_id,
             timers=decided.timers,
             claims=decided.claims,
             snapshot=snapshot_of(decided.version, state),
@@ -99,8 +112,11 @@ class ExecutionHandler:
         for _ in range(_CONFLICTS_BEFORE_GIVING_UP):
             self._executions.forget(execution_id)
             state = await self._executions.load(execution_id)
-            await self._load_workflows(items)
+            if state is None:
+                await self._beginnings.load(items)
             decided = self._decide(execution_id, items, state)
+            for refusal in decided.refusals:
+                await self._tell(refusal)
             if not decided.events:
                 return answers_to(decided.outcomes, await self._store.head())
             try:
@@ -121,7 +137,7 @@ class ExecutionHandler:
     def _decide(self, execution_id: str, items: Sequence[ExecutionItem], state: ExecutionState | None) -> Decided:
         now = self._clock.now()
         circumstances = Circumstances(now, self._chance.random())
-        timers = frozenset(state.timers) if state is not None and state.timers else _NO_TIMERS
+        timers = state.timers if state is not None else {}
         decided = Decided(execution_id, items, state.version if state is not None else 0, now, state)
         for item in items:
             try:
@@ -131,73 +147,70 @@ class ExecutionHandler:
                     raise
                 decided.outcomes.append((item, problem_of(refusal)))
         if decided.events and decided.state is not None:
-            decided.timers = timer_changes(timers, decided.state, decided.events, now)
+            decided.timers = timer_changes(timers, decided.state)
         return decided
 
     def _apply(self, decided: Decided, item: ExecutionItem, circumstances: Circumstances) -> None:
         state = decided.state
-        if isinstance(item, Request) and isinstance(item.command, commands.StartExecution):
-            if state is None:
-                state = self._start(decided, item, item.command, circumstances)
-            _same_tenant(state, item.tenant_id)
-            decided.outcomes.append((item, {"executionId": decided.execution_id}))
+        if _begins(item):
+            self._begin(decided, item, circumstances)
             return
         if state is None:
+            if isinstance(item, reports.CancelChild):
+                return  # a subworkflow that could not be started
             raise NotFound("execution_not_found", f"there is no execution {decided.execution_id}")
         actor = ""
         stimulus: Any = item
         if isinstance(item, Request):
             stimulus, actor = item.command, item.actor
+            if state.iteration is not None:
+                raise NotFound("execution_not_found", f"there is no execution {state.execution_id}")
         if not isinstance(item, TimerDue):
             _same_tenant(state, item.tenant_id)
-        graph = self._workflows.known_graph(state.workflow_id, state.workflow_version)
-        decision = decide(state, stimulus, graph, circumstances, actor)
+        decision = decide(state, stimulus, self._workflows.known_graph_of(state), circumstances, actor)
         decided.events += decision.events
         decided.state = decision.state
         if isinstance(item, Request):
             outcome = {"executionId": decided.execution_id, "status": decision.state.status.value}
             decided.outcomes.append((item, outcome))
 
-    def _start(
-        self, decided: Decided, request: Request, command: commands.StartExecution, circumstances: Circumstances
-    ) -> ExecutionState:
-        workflow = self._workflows.known(command.workflow_id)
-        if workflow is None or workflow.tenant_id != request.tenant_id:
-            raise NotFound("workflow_not_found", f"there is no workflow {command.workflow_id}")
-        graph = self._workflows.known_graph(command.workflow_id, definition.version_to_run(workflow))
-        inputs = accepted_inputs(graph.workflow.inputs, self._workflows.input_validator(graph), command.variables)
-        started = events.ExecutionStarted(
-            workflow_id=command.workflow_id,
-            workflow_name=graph.workflow.name,
-            version=graph.version,
-            trigger=command.trigger,
-            inputs=inputs,
-            started_by=request.actor,
-            timeout_seconds=graph.workflow.timeout_seconds,
-        )
-        if command.idempotency_key is not None:
-            value = {"executionId": command.execution_id, "fingerprint": _fingerprint(command)}
-            decided.claims.append(Claim("run", command.idempotency_key, value))
-        decision = start(command.execution_id, request.tenant_id, started, graph, circumstances)
-        decided.events += decision.events
-        decided.state = decision.state
-        return decision.state
+    def _begin(self, decided: Decided, item: ExecutionItem, circumstances: Circumstances) -> None:
+        state = decided.state
+        if state is None:
+            begun = self._begun(decided, item)
+            if begun is None:
+                return
+            decision = start(decided.execution_id, begun.tenant_id, begun.started, begun.graph, circumstances, begun.reused)
+            decided.claims += begun.claims
+            decided.events += decision.events
+            decided.state = state = decision.state
+        _same_tenant(state, getattr(item, "tenant_id", ""))
+        if isinstance(item, Request):
+            decided.outcomes.append((item, {"executionId": decided.execution_id}))
 
-    async def _load_workflows(self, items: Sequence[ExecutionItem]) -> None:
-        """Bring into memory what starts among the items need; the execution's own graph came with its state."""
-        for item in items:
-            if isinstance(item, Request) and isinstance(item.command, commands.StartExecution):
-                workflow = await self._workflows.load(item.command.workflow_id)
-                if workflow is not None and workflow.running_version is not None:
-                    await self._workflows.graph(workflow.workflow_id, workflow.running_version)
+    def _begun(self, decided: Decided, item: ExecutionItem) -> Begun | None:
+        """What begins; None for a subworkflow that cannot, of which the parent is told."""
+        if isinstance(item, reports.StartIteration):
+            return self._beginnings.iteration(item)
+        if isinstance(item, reports.StartSubworkflow):
+            try:
+                return self._beginnings.subworkflow(item)
+            except Refusal as refusal:
+                decided.refusals.append(_refused(item, refusal))
+                return None
+        if isinstance(item, Request) and isinstance(item.command, commands.RerunExecution):
+            return self._beginnings.rerun(item, item.command)
+        if isinstance(item, Request) and isinstance(item.command, commands.StartExecution):
+            return self._beginnings.execution(item, item.command)
+        raise TypeError(f"{type(item).__name__} begins nothing")
 
     async def _already_started(self, items: Sequence[ExecutionItem], taken: ClaimTaken) -> list[Answer]:
         """The idempotency key was used before: the first answer again, or a refusal if it was for something else."""
         outcomes: list[Outcome] = []
         for item in items:
-            if not isinstance(item, Request) or not isinstance(item.command, commands.StartExecution):
+            if not isinstance(item, Request) or not isinstance(item.command, StartCommand):
                 raise TypeError(f"{item} came for an execution that was never started")
-            if taken.existing["fingerprint"] == _fingerprint(item.command):
+            if taken.existing["fingerprint"] == fingerprint(item.command):
                 outcomes.append((item, {"executionId": taken.existing["executionId"]}))
             else:
                 detail = f"the Idempotency-Key {taken.claim.key!r} was used for another run; use a new key"
@@ -205,11 +218,10 @@ class ExecutionHandler:
         return answers_to(outcomes, await self._store.head())
 
 
-_NO_TIMERS: frozenset[str] = frozenset()
-
-
 def _begins(item: ExecutionItem) -> bool:
-    return isinstance(item, Request) and isinstance(item.command, commands.StartExecution)
+    if isinstance(item, Request):
+        return isinstance(item.command, StartCommand)
+    return isinstance(item, reports.StartIteration | reports.StartSubworkflow)
 
 
 def _same_tenant(state: ExecutionState, tenant_id: str) -> None:
@@ -217,6 +229,14 @@ def _same_tenant(state: ExecutionState, tenant_id: str) -> None:
         raise NotFound("execution_not_found", f"there is no execution {state.execution_id}")
 
 
-def _fingerprint(command: commands.StartExecution) -> str:
-    body = msgspec.json.encode((command.workflow_id, command.variables), order="deterministic")
-    return hashlib.sha256(body).hexdigest()
+def _refused(item: reports.StartSubworkflow, refusal: Refusal) -> reports.ChildEnded:
+    details = "".join(f"; {error.path}: {error.message}" for error in refusal.errors)
+    message = f"{item.workflow} could not be started: {refusal.detail}{details}"
+    return reports.ChildEnded(
+        tenant_id=item.tenant_id,
+        execution_id=item.parent_stream_id,
+        node_id=item.node_id,
+        child_id=item.execution_id,
+        status=ExecutionStatus.FAILED,
+        error=ErrorInfo(reason="child_not_started", message=message, node_id=item.node_id),
+    )

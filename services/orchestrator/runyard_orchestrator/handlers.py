@@ -16,6 +16,7 @@ from runyard_shared.eventstore.store import ClaimTaken, Commit
 
 from runyard_orchestrator.action_types import ActionTypes
 from runyard_orchestrator.answers import Answer
+from runyard_orchestrator.beginnings import StartCommand
 from runyard_orchestrator.execution_handler import Decided, ExecutionHandler
 from runyard_orchestrator.repository import Workflows
 from runyard_orchestrator.workflow_handler import WorkflowHandler
@@ -28,6 +29,15 @@ InboxItem = (
     | reports.JobFinished
     | reports.JobLost
     | reports.JobWithdrawn
+    | reports.ApprovalVoted
+    | reports.ApprovalReminded
+    | reports.ApprovalEscalated
+    | reports.ApprovalNotified
+    | reports.ApprovalResolved
+    | reports.StartIteration
+    | reports.StartSubworkflow
+    | reports.CancelChild
+    | reports.ChildEnded
     | reports.ActionTypesAnnounced
 )
 _CONFLICTS_BEFORE_GIVING_UP = 10
@@ -114,7 +124,7 @@ class Handlers:
 
 
 def _is_for_workflow(item: InboxItem) -> bool:
-    return isinstance(item, Request) and not isinstance(item.command, commands.StartExecution | commands.CancelExecution)
+    return isinstance(item, Request) and not isinstance(item.command, StartCommand | commands.CancelExecution)
 
 
 def _stream_of(item: InboxItem) -> str:

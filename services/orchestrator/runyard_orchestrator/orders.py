@@ -1,12 +1,16 @@
-"""What follows from a committed event for the dispatcher: at most one order for each event, in log order."""
+"""What follows from a committed event for others: for the dispatcher at most one order for each event, in log order; for
+approvals; and for the executions that are its children, or its parent."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
-from runyard_shared.contracts import events, jobs
+from runyard_shared.clock import rfc3339
+from runyard_shared.contracts import approvals, events, jobs, reports
 from runyard_shared.contracts.base import Contract
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.messaging.topology import DISPATCHER_INBOX
+from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, Parent
+from runyard_shared.messaging.topology import DISPATCHER_INBOX, approvals_inbox, orchestrator_inbox
 
 
 class _JobOf(Contract, frozen=True):
@@ -15,16 +19,34 @@ class _JobOf(Contract, frozen=True):
     job_id: str
 
 
+class _End(Contract, frozen=True):
+    """What a parent is told of the end of a child."""
+
+    parent: Parent | None = None
+    output: Any = None
+    variables: dict[str, Any] = {}
+    error: ErrorInfo | None = None
+
+
+_decode_requested = msgspec.json.Decoder(events.ApprovalRequested).decode
+_decode_approval_cancel = msgspec.json.Decoder(events.ApprovalCancelRequested).decode
+_decode_iterations = msgspec.json.Decoder(events.IterationsScheduled).decode
+_decode_subworkflow = msgspec.json.Decoder(events.SubworkflowScheduled).decode
+_decode_children_cancel = msgspec.json.Decoder(events.ChildrenCancelRequested).decode
+_decode_end = msgspec.json.Decoder(_End).decode
 _decode_scheduled = msgspec.json.Decoder(events.JobScheduled).decode
 _decode_requeued = msgspec.json.Decoder(events.JobRequeued).decode
 _decode_cancel = msgspec.json.Decoder(events.JobCancelRequested).decode
 _decode_ended = msgspec.json.Decoder(_JobOf).decode
 
 
-def orders_of(recorded: Recorded) -> Iterable[tuple[str, jobs.PlacementOrder]]:
+def orders_of(recorded: Recorded) -> Iterable[tuple[str, Any]]:
     """(queue, order) pairs for one event: the relay's route."""
     order = _ORDERS.get(recorded.topic)
-    return ((DISPATCHER_INBOX, order(recorded)),) if order else ()
+    if order is not None:
+        return ((DISPATCHER_INBOX, order(recorded)),)
+    others = _OTHERS.get(recorded.topic)
+    return others(recorded) if others is not None else ()
 
 
 def _place(recorded: Recorded) -> jobs.PlaceJob:
@@ -60,6 +82,117 @@ def _release(recorded: Recorded) -> jobs.ReleaseJob:
     return jobs.ReleaseJob(position=recorded.position, job_id=_decode_ended(recorded.data).job_id)
 
 
+def _ask(recorded: Recorded) -> Iterable[tuple[str, approvals.ApprovalOrder]]:
+    event = _decode_requested(recorded.data)
+    order = approvals.RequestApproval(
+        tenant_id=recorded.tenant_id,
+        approval_id=event.approval_id,
+        execution_id=recorded.stream_id,
+        root_execution_id=recorded.correlation_id or recorded.stream_id,
+        node_id=event.node_id,
+        workflow_name=event.workflow_name,
+        started_by=event.started_by,
+        message=event.message,
+        requested_at=rfc3339(recorded.recorded_at),
+        approvers=event.approvers,
+        min_approvals=event.min_approvals,
+        prevent_self_approval=event.prevent_self_approval,
+        timeout_seconds=event.timeout_seconds,
+        remind_after_seconds=event.remind_after_seconds,
+        escalate_after_seconds=event.escalate_after_seconds,
+        escalate_to=event.escalate_to,
+        channels=event.channels,
+    )
+    yield approvals_inbox(order.approval_id), order
+
+
+def _stop_asking(recorded: Recorded) -> Iterable[tuple[str, approvals.ApprovalOrder]]:
+    event = _decode_approval_cancel(recorded.data)
+    order = approvals.CancelApproval(tenant_id=recorded.tenant_id, approval_id=event.approval_id, reason=event.reason)
+    yield approvals_inbox(order.approval_id), order
+
+
+def _start_iterations(recorded: Recorded) -> Iterable[tuple[str, reports.StartIteration]]:
+    event = _decode_iterations(recorded.data)
+    for index, stream_id in enumerate(event.stream_ids, event.first):
+        yield (
+            orchestrator_inbox(stream_id),
+            reports.StartIteration(
+                tenant_id=recorded.tenant_id,
+                execution_id=stream_id,
+                parent_stream_id=recorded.stream_id,
+                node_id=event.node_id,
+                index=index,
+            ),
+        )
+
+
+def _start_subworkflow(recorded: Recorded) -> Iterable[tuple[str, reports.StartSubworkflow]]:
+    event = _decode_subworkflow(recorded.data)
+    yield (
+        orchestrator_inbox(event.execution_id),
+        reports.StartSubworkflow(
+            tenant_id=recorded.tenant_id,
+            execution_id=event.execution_id,
+            parent_stream_id=recorded.stream_id,
+            parent_execution_id=recorded.correlation_id or recorded.stream_id,
+            node_id=event.node_id,
+            workflow=event.workflow,
+            inputs=event.inputs,
+            started_by=event.started_by,
+            depth=event.depth,
+        ),
+    )
+
+
+def _cancel_children(recorded: Recorded) -> Iterable[tuple[str, reports.CancelChild]]:
+    event = _decode_children_cancel(recorded.data)
+    for stream_id in event.stream_ids:
+        cancel = reports.CancelChild(
+            tenant_id=recorded.tenant_id, execution_id=stream_id, reason=event.reason, force=event.force
+        )
+        yield orchestrator_inbox(stream_id), cancel
+
+
+def _tell_parent(status: ExecutionStatus) -> Callable[[Recorded], Iterable[tuple[str, reports.ChildEnded]]]:
+    def tell(recorded: Recorded) -> Iterable[tuple[str, reports.ChildEnded]]:
+        end = _decode_end(recorded.data)
+        parent = end.parent
+        if parent is None:
+            return
+        output = end.output
+        if parent.index is None:
+            output = {"executionId": recorded.stream_id, "status": status.value, "variables": end.variables}
+        yield (
+            orchestrator_inbox(parent.stream_id),
+            reports.ChildEnded(
+                tenant_id=recorded.tenant_id,
+                execution_id=parent.stream_id,
+                node_id=parent.node_id,
+                child_id=recorded.stream_id,
+                index=parent.index,
+                status=status,
+                output=output,
+                error=end.error,
+            ),
+        )
+
+    return tell
+
+
+_OTHERS: dict[str, Callable[[Recorded], Iterable[tuple[str, Any]]]] = {
+    events.ApprovalRequested.topic: _ask,
+    events.ApprovalCancelRequested.topic: _stop_asking,
+    events.IterationsScheduled.topic: _start_iterations,
+    events.SubworkflowScheduled.topic: _start_subworkflow,
+    events.ChildrenCancelRequested.topic: _cancel_children,
+    events.ExecutionCompleted.topic: _tell_parent(ExecutionStatus.COMPLETED),
+    events.ExecutionFailed.topic: _tell_parent(ExecutionStatus.FAILED),
+    events.ExecutionCancelled.topic: _tell_parent(ExecutionStatus.CANCELLED),
+    events.IterationCompleted.topic: _tell_parent(ExecutionStatus.COMPLETED),
+    events.IterationFailed.topic: _tell_parent(ExecutionStatus.FAILED),
+    events.IterationCancelled.topic: _tell_parent(ExecutionStatus.CANCELLED),
+}
 _ORDERS: dict[str, Callable[[Recorded], jobs.PlacementOrder]] = {
     events.JobScheduled.topic: _place,
     events.JobRequeued.topic: _requeue,

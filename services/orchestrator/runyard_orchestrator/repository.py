@@ -9,6 +9,7 @@ from runyard_shared.contracts.workflow import Workflow
 from runyard_shared.errors import NotFound
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.store import EventStore, Snapshot
+from runyard_shared.ids import is_id
 
 from runyard_orchestrator.execution.evolve import begin, evolve
 from runyard_orchestrator.execution.state import SCHEMA, ExecutionState, decode_state, encode_state
@@ -18,6 +19,7 @@ from runyard_orchestrator.workflow.graph import Graph, compile_graph
 
 SNAPSHOT_EVERY = 200
 FINISHED_KEPT = 500
+_BEGINNINGS = (events.ExecutionStarted.topic, events.IterationStarted.topic)
 _KeyT = TypeVar("_KeyT")
 _ValueT = TypeVar("_ValueT")
 
@@ -57,6 +59,7 @@ class Workflows:
         self._states: Recent[str, WorkflowState] = Recent(capacity)
         self._graphs: Recent[tuple[str, int], Graph] = Recent(capacity)
         self._validators: Recent[tuple[str, int], jsonschema_rs.Validator] = Recent(capacity)
+        self._ids: Recent[tuple[str, str], str] = Recent(capacity)
 
     async def load(self, workflow_id: str) -> WorkflowState | None:
         """None if there is no such stream, or it is not a workflow's."""
@@ -99,6 +102,28 @@ class Workflows:
         if graph is None:
             raise LookupError(f"version {version} of workflow {workflow_id} is not in memory")
         return graph
+
+    def known_graph_of(self, state: ExecutionState) -> Graph:
+        """What the execution walks: its workflow, or the body of its forEach. Raises `LookupError`."""
+        graph = self.known_graph(state.workflow_id, state.workflow_version)
+        return graph if state.iteration is None else graph.body(state.iteration.body)
+
+    async def id_of(self, tenant_id: str, name_or_id: str) -> str | None:
+        """A workflow keeps its name, so what was found once stays true."""
+        found = self._ids.get((tenant_id, name_or_id))
+        if found is None:
+            claimed = await self._store.claimed(tenant_id, "workflow-name", name_or_id)
+            if claimed is not None:
+                found = str(claimed["workflowId"])
+            elif is_id(name_or_id) and (state := await self.load(name_or_id)) is not None and state.tenant_id == tenant_id:
+                found = name_or_id
+            if found is not None:
+                self._ids.put((tenant_id, name_or_id), found)
+        return found
+
+    def known_id(self, tenant_id: str, name_or_id: str) -> str | None:
+        """The same as far as it is in memory."""
+        return self._ids.get((tenant_id, name_or_id))
 
     async def graph(self, workflow_id: str, version: int) -> Graph:
         """The compiled graph of a published version. Raises `NotFound`."""
@@ -170,14 +195,18 @@ class Executions:
         snapshot = await self._snapshot(execution_id)
         if snapshot is not None:
             state = snapshot
-            graph = await self._workflows.graph(state.workflow_id, state.workflow_version)
+            await self._workflows.graph(state.workflow_id, state.workflow_version)
+            graph = self._workflows.known_graph_of(state)
         history = await self._store.load(execution_id, after_version=snapshot.version if snapshot else 0)
-        if state is None and (not history or history[0].topic != events.ExecutionStarted.topic):
+        if state is None and (not history or history[0].topic not in _BEGINNINGS):
             return None
         for recorded in history:
             event = self._mapper.decode(recorded)
             if isinstance(event, events.ExecutionStarted):
                 graph = await self._workflows.graph(event.workflow_id, event.version)
+                state = begin(execution_id, recorded.tenant_id, event, recorded.recorded_at, graph)
+            elif isinstance(event, events.IterationStarted):
+                graph = (await self._workflows.graph(event.workflow_id, event.version)).body(event.body)
                 state = begin(execution_id, recorded.tenant_id, event, recorded.recorded_at, graph)
             elif state is None or graph is None:
                 raise TypeError(f"execution {execution_id} begins with {event.topic}, not with execution.started")

@@ -1,5 +1,6 @@
 """What expressions of an execution can see: the roots of the workflow language, built as far as an expression reads them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from runyard_shared.clock import rfc3339
@@ -9,26 +10,27 @@ from runyard_orchestrator.execution.state import ExecutionState, NodeState
 from runyard_orchestrator.workflow.expressions import Expression
 
 
-def scope_for(state: ExecutionState, expressions: tuple[Expression, ...]) -> dict[str, Any]:
+def scope_for(state: ExecutionState, expressions: Iterable[Expression]) -> dict[str, Any]:
     """The scope for a template or expression of this execution. `error` is there once an error edge was followed."""
-    roots = {expression.path[0] for expression in expressions if expression.path}
-    roots.update(root for expression in expressions for root in expression.roots)
-    scope: dict[str, Any] = {}
+    roots = {root for expression in expressions for root in (*expression.roots, *map(str, (expression.path or ())[:1]))}
+    scope: dict[str, Any] = {} if state.iteration is None else _outside(state, roots)
     payload = state.trigger.payload or {}
+    if "nodes" in roots:
+        scope["nodes"] = scope.get("nodes", {}) | {node_id: _node(node) for node_id, node in state.nodes.items()}
+    if "vars" in roots:
+        scope["vars"] = scope.get("vars", {}) | state.vars
+    if "error" in roots and state.handled_error is not None:
+        scope["error"] = error_value(state.handled_error)
+    if state.iteration is not None:
+        return scope
     if "inputs" in roots:
         scope["inputs"] = state.inputs
-    if "nodes" in roots:
-        scope["nodes"] = {node_id: _node(node) for node_id, node in state.nodes.items()}
-    if "vars" in roots:
-        scope["vars"] = state.vars
     if "trigger" in roots:
         scope["trigger"] = _trigger(state)
     if "incident" in roots and state.trigger.type == "incident":
         scope["incident"] = payload
     if "webhook" in roots and state.trigger.type == "webhook":
         scope["webhook"] = payload
-    if "error" in roots and state.handled_error is not None:
-        scope["error"] = error_value(state.handled_error)
     if "execution" in roots:
         scope["execution"] = {
             "id": state.execution_id,
@@ -36,6 +38,17 @@ def scope_for(state: ExecutionState, expressions: tuple[Expression, ...]) -> dic
             "workflowName": state.workflow_name,
             "startedBy": state.started_by,
         }
+    return scope
+
+
+def scope_of_body(state: ExecutionState, expressions: Iterable[Expression], body_nodes: Iterable[str]) -> dict[str, Any]:
+    """What the expressions of a forEach's body read of its surroundings as they are now: the nodes they name, not all."""
+    expressions = tuple(expressions)
+    scope = scope_for(state, expressions)
+    readers = [expression for expression in expressions if "nodes" in expression.roots]
+    if "nodes" in scope and all(expression.nodes for expression in readers):
+        named = {node_id for expression in readers for node_id in expression.nodes}.difference(body_nodes)
+        scope["nodes"] = {node_id: value for node_id, value in scope["nodes"].items() if node_id in named}
     return scope
 
 
@@ -49,6 +62,14 @@ def error_value(error: ErrorInfo) -> dict[str, Any]:
         "statusCode": error.status_code,
         "reason": error.reason,
     }
+
+
+def _outside(state: ExecutionState, roots: set[str]) -> dict[str, Any]:
+    iteration = state.iteration
+    if iteration is None:
+        return {}
+    whole = iteration.scope | {"item": iteration.item, "index": iteration.index}
+    return {root: value for root, value in whole.items() if root in roots}
 
 
 def _node(node: NodeState) -> dict[str, Any]:

@@ -1,12 +1,24 @@
-"""What an execution knows of itself: plain data, made by `evolve` alone, small enough to be kept as a snapshot."""
+"""What an execution knows of itself: plain data, made by `evolve` alone, small enough to be kept as a snapshot.
+
+An iteration of a forEach is an execution of the forEach's body: the same state, in a stream of its own.
+"""
 
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from runyard_shared.contracts.values import FINISHED_EXECUTIONS, ErrorInfo, ExecutionStatus, JobStatus, NodeStatus, Trigger
+from runyard_shared.contracts.values import (
+    FINISHED_EXECUTIONS,
+    ApprovalStatus,
+    ErrorInfo,
+    ExecutionStatus,
+    JobStatus,
+    NodeStatus,
+    Parent,
+    Trigger,
+)
 
-SCHEMA = "1"
+SCHEMA = "2"
 """Changes when the shape below does; older snapshots are then ignored."""
 
 UNSETTLED, TAKEN, SKIPPED = 0, 1, 2
@@ -21,6 +33,8 @@ class NodeState(msgspec.Struct, frozen=True, gc=False):
     """The live job, if there is one."""
     output: Any = None
     error: ErrorInfo | None = None
+    port: str | None = None
+    """By which it was left."""
 
 
 class JobState(msgspec.Struct, frozen=True, gc=False):
@@ -33,15 +47,52 @@ class JobState(msgspec.Struct, frozen=True, gc=False):
     lease: int = 0
     voided: int = 0
     cancel_requested: bool = False
+    queue_timeout_seconds: float = 0
+    """Set when it is being withdrawn because it waited longer than that for an agent."""
     ended_by_report: bool = False
     ignored: tuple[tuple[str, int], ...] = ()
     """Late reports already written down, so that their redelivery is not written again."""
 
 
+class LoopState(msgspec.Struct, frozen=True, gc=False):
+    """A forEach node that was entered. `live`: the streams of iterations under way, by index; `next`: the first not begun."""
+
+    items: list[Any]
+    scope: dict[str, Any]
+    results: list[Any]
+    live: dict[int, str] = {}
+    next: int = 0
+    error: ErrorInfo | None = None
+    """Of the first iteration that failed."""
+
+
+class ApprovalState(msgspec.Struct, frozen=True, gc=False):
+    """An approval that was asked for, and which of its reports were written down."""
+
+    node_id: str
+    min_approvals: int
+    status: ApprovalStatus = ApprovalStatus.PENDING
+    votes: int = 0
+    reminded: bool = False
+    escalated: bool = False
+    notified: tuple[tuple[str, str], ...] = ()
+
+
+class Iteration(msgspec.Struct, frozen=True, gc=False):
+    """Of an iteration's state: which it is, and what it sees of its surroundings."""
+
+    path: str
+    body: str
+    index: int
+    item: Any
+    scope: dict[str, Any]
+
+
 class ExecutionState(msgspec.Struct, gc=False):
-    """Changed only by `evolve`, on a copy of one's own."""
+    """Changed only by `evolve`, on a copy of one's own. `root_id`: the execution that users see, itself mostly."""
 
     execution_id: str
+    root_id: str
     tenant_id: str
     workflow_id: str
     workflow_name: str
@@ -56,10 +107,18 @@ class ExecutionState(msgspec.Struct, gc=False):
     failing: ErrorInfo | None = None
     nodes: dict[str, NodeState] = {}
     jobs: dict[str, JobState] = {}
+    loops: dict[str, LoopState] = {}
+    approvals: dict[str, ApprovalState] = {}
+    subworkflows: dict[str, str] = {}
+    """The live child execution, by node."""
     vars: dict[str, Any] = {}
     handled_error: ErrorInfo | None = None
     """The error whose edge was followed last: `error` in templates."""
-    timers: set[str] = set()
+    timers: dict[str, datetime] = {}
+    """When each timer that is set falls due."""
+    parent: Parent | None = None
+    depth: int = 0
+    iteration: Iteration | None = None
 
     def copy(self) -> "ExecutionState":
         """A copy that can evolve without touching this one (values inside are never changed in place)."""
@@ -68,6 +127,9 @@ class ExecutionState(msgspec.Struct, gc=False):
             edges=self.edges.copy(),
             nodes=self.nodes.copy(),
             jobs=self.jobs.copy(),
+            loops=self.loops.copy(),
+            approvals=self.approvals.copy(),
+            subworkflows=self.subworkflows.copy(),
             vars=self.vars.copy(),
             timers=self.timers.copy(),
         )

@@ -67,7 +67,7 @@ class Expression:
             if missing or not isinstance(error, RuntimeError):
                 raise UnresolvedPath(missing or f"{self.source!r}: there is no {error}") from error
             raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError) as error:
             raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
 
     def _first_missing(self, scope: Scope) -> str | None:
@@ -114,27 +114,25 @@ class Template:
 
 
 def compile_template(value: Any) -> Template:
-    """Compile every text inside a JSON value. Raises `ExpressionError` at the first bad one; `template_problems` names all."""
+    """Compile every text inside a JSON value. Raises `ExpressionError` at the first bad one."""
     expressions: list[Expression] = []
     render = _compile_value(value, expressions)
     return Template(render, tuple(expressions))
 
 
-def template_problems(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Every (path, message) that is wrong with the templates inside a JSON value."""
+def template_expressions(value: Any, path: str) -> Iterator[tuple[str, str | ExpressionError]]:
+    """(path, source) of every expression inside a JSON value; an error in place of the source where a text is malformed."""
     if isinstance(value, str):
         try:
-            for part in _split(value):
-                if isinstance(part, _Hole):
-                    compile_expression(part.source)
+            yield from [(path, part.source) for part in _split(value) if isinstance(part, _Hole)]
         except ExpressionError as error:
-            yield path, str(error)
+            yield path, error
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from template_problems(item, f"{path}.{key}")
+            yield from template_expressions(item, f"{path}.{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from template_problems(item, f"{path}[{index}]")
+            yield from template_expressions(item, f"{path}[{index}]")
 
 
 def as_text(value: Any) -> str:

@@ -1,41 +1,15 @@
 """A published workflow, compiled: nodes with their edges by index, templates and expressions ready to evaluate.
 
-Immutable and shared by all executions of a version. Which ports a node type has is decided here, in `ports_of`.
+Immutable and shared by all executions of a version. The body of a forEach is a graph of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from runyard_shared.contracts.workflow import (
-    TRIGGER_NODE,
-    ActionNode,
-    AnyNode,
-    ConditionNode,
-    DelayNode,
-    Edge,
-    SetVariablesNode,
-    SwitchNode,
-    Workflow,
-)
+from runyard_shared.contracts.workflow import ITEM_NODE, TRIGGER_NODE, AnyNode, Edge, ForEachNode, Workflow
 
-from runyard_orchestrator.workflow.expressions import Expression, Template, as_text, compile_expression, compile_template
-
-_PORTS: dict[str, tuple[str, ...]] = {
-    "action": ("success", "error"),
-    "condition": ("true", "false"),
-    "delay": ("out",),
-    "join": ("out",),
-    "setVariables": ("out",),
-    "errorHandler": ("out",),
-}
-
-
-def ports_of(node: AnyNode) -> tuple[str, ...] | None:
-    """The ports a node may be left by, its default first; None when any name will do (parallel)."""
-    if isinstance(node, SwitchNode):
-        return (*(as_text(case) for case in node.cases), "default")
-    return _PORTS.get(node.type)
+from runyard_orchestrator.nodes import type_of
+from runyard_orchestrator.workflow.expressions import Expression, Template, compile_expression, compile_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +27,9 @@ class GraphNode:
     incoming: tuple[GraphEdge, ...]
     outgoing: tuple[GraphEdge, ...]
     template: Template | None
-    """Of an action its `params`, of setVariables its `values`."""
     expression: Expression | None
-    """Of a condition or switch; of a delay its `until`."""
+    body: "Graph | None" = None
+    """Of a forEach."""
 
     def has_port(self, port: str) -> bool:
         return any(edge.port == port for edge in self.outgoing)
@@ -70,25 +44,54 @@ class Graph:
     entry: tuple[GraphEdge, ...]
     """The edges out of the trigger."""
     edge_count: int
+    expressions: tuple[Expression, ...]
+    """All of its nodes, and of their bodies."""
+
+    def body(self, path: str) -> "Graph":
+        """The body of a forEach, by its node ids from the outermost: `outer.each`. Raises `LookupError`."""
+        graph: Graph = self
+        for node_id in path.split("."):
+            node = graph.nodes.get(node_id)
+            if node is None or node.body is None:
+                raise LookupError(f"version {self.version} of workflow {self.workflow_id} has no forEach {path}")
+            graph = node.body
+        return graph
 
 
 def compile_graph(workflow_id: str, version: int, workflow: Workflow) -> Graph:
     """Compile a document that `validate` found no problem in."""
-    ports = {spec.id: ports_of(spec) for spec in workflow.nodes}
-    edges = [_edge(index, edge, ports.get(edge.from_node)) for index, edge in enumerate(workflow.edges)]
+    return _compile(workflow_id, version, workflow, workflow.nodes, workflow.edges, TRIGGER_NODE)
+
+
+def _compile(
+    workflow_id: str, version: int, workflow: Workflow, specs: Sequence[AnyNode], links: Sequence[Edge], source: str
+) -> Graph:
+    ports = {spec.id: type_of(spec).ports_of(spec) for spec in specs}
+    edges = [_edge(index, edge, ports.get(edge.from_node)) for index, edge in enumerate(links)]
     incoming = _group((edge.target, edge) for edge in edges)
     outgoing = _group((edge.source, edge) for edge in edges)
-    nodes = {
-        spec.id: GraphNode(
+    nodes: dict[str, GraphNode] = {}
+    expressions: list[Expression] = []
+    for spec in specs:
+        meaning = type_of(spec)
+        values = meaning.template_of(spec)
+        template = None if values is None else compile_template(values)
+        own = [compile_expression(text) for _, text in meaning.expressions_of(spec)]
+        body = None
+        if isinstance(spec, ForEachNode):
+            body = _compile(workflow_id, version, workflow, spec.body.nodes, spec.body.edges, ITEM_NODE)
+            expressions += body.expressions
+        expressions += [*own, *(template.expressions if template is not None else ())]
+        nodes[spec.id] = GraphNode(
             spec,
             tuple(incoming.get(spec.id, ())),
             tuple(outgoing.get(spec.id, ())),
-            _template_of(spec),
-            _expression_of(spec),
+            template,
+            own[0] if own else None,
+            body,
         )
-        for spec in workflow.nodes
-    }
-    return Graph(workflow_id, version, workflow, nodes, tuple(outgoing.get(TRIGGER_NODE, ())), len(edges))
+    entry = tuple(outgoing.get(source, ()))
+    return Graph(workflow_id, version, workflow, nodes, entry, len(edges), tuple(dict.fromkeys(expressions)))
 
 
 def _edge(index: int, edge: Edge, ports: tuple[str, ...] | None) -> GraphEdge:
@@ -100,20 +103,3 @@ def _group(pairs: Iterable[tuple[str, GraphEdge]]) -> dict[str, list[GraphEdge]]
     for key, edge in pairs:
         groups.setdefault(key, []).append(edge)
     return groups
-
-
-def _template_of(spec: AnyNode) -> Template | None:
-    values: Any = None
-    if isinstance(spec, ActionNode):
-        values = spec.params
-    elif isinstance(spec, SetVariablesNode):
-        values = spec.values
-    return None if values is None else compile_template(values)
-
-
-def _expression_of(spec: AnyNode) -> Expression | None:
-    if isinstance(spec, ConditionNode | SwitchNode):
-        return compile_expression(spec.expression)
-    if isinstance(spec, DelayNode) and spec.until is not None:
-        return compile_expression(spec.until)
-    return None

@@ -1,6 +1,6 @@
 """Says everything that is wrong with a workflow document, at once, each with the path of its field (R47)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -8,45 +8,48 @@ from typing import Any, TypeVar
 
 import jsonschema_rs
 import pydantic
-from runyard_shared.contracts.actions import BUILT_IN_ACTIONS
 from runyard_shared.contracts.workflow import (
+    ITEM_NODE,
     TRIGGER_NODE,
-    ActionNode,
     AnyNode,
     AnyTrigger,
-    ConditionNode,
-    DelayNode,
     Edge,
     IncidentTrigger,
     JoinNode,
-    SetVariablesNode,
-    SwitchNode,
     Workflow,
 )
 from runyard_shared.errors import FieldProblem
 
-from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression, template_problems
-from runyard_orchestrator.workflow.graph import ports_of
+from runyard_orchestrator.nodes import type_of
+from runyard_orchestrator.nodes.base import KnownAction
+from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression, template_expressions
+from runyard_orchestrator.workflow.typecheck import Samples, type_problem
+
+__all__ = ["KnownAction", "problems"]
 
 PartT = TypeVar("PartT")
 _TRIGGER: pydantic.TypeAdapter[AnyTrigger] = pydantic.TypeAdapter(AnyTrigger)
 _NODE: pydantic.TypeAdapter[AnyNode] = pydantic.TypeAdapter(AnyNode)
 _EDGE: pydantic.TypeAdapter[Edge] = pydantic.TypeAdapter(Edge)
-
-KnownAction = Callable[[str], bool]
-"""Whether an action type that does not come with Runyard was announced by an agent."""
+_IN_ITERATIONS = frozenset({"item", "index"})
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """What of a document fits its model, by place: a part that does not fit must not hide what is wrong with the others."""
+class _Level:
+    """The graph of the workflow, or of a body: what of it fits its model, by place. A part that does not fit must not hide what
+    is wrong with the others.
 
-    inputs: Any
-    triggers: dict[int, AnyTrigger]
+    `ids`: the place of each node id, those of misshapen nodes included. `outside`: the ids of the graphs around it.
+    """
+
+    prefix: str
+    source: str
+    raw_nodes: list[Any]
     nodes: dict[int, AnyNode]
     edges: dict[int, Edge]
     ids: dict[str, int]
-    """The place of each node id, those of misshapen nodes included."""
+    outside: Mapping[str, str]
+    samples: Samples
 
 
 def problems(document: dict[str, Any], is_known_action: KnownAction) -> tuple[FieldProblem, ...]:
@@ -58,32 +61,41 @@ def problems(document: dict[str, Any], is_known_action: KnownAction) -> tuple[Fi
         malformed = tuple(
             FieldProblem(_path(document, problem["loc"]), _words(problem["type"], problem["msg"])) for problem in error.errors()
         )
-    parts = _parts(document)
+    samples = Samples(document.get("inputs"))
+    level = _level(document.get("nodes"), document.get("edges"), "", TRIGGER_NODE, {}, samples)
     return malformed + tuple(
         FieldProblem(path, message)
         for path, message in (
-            *_input_problems(parts),
-            *_trigger_problems(parts),
-            *_node_problems(parts, is_known_action),
-            *_edge_problems(parts),
-            *_graph_problems(parts),
+            *_input_problems(document.get("inputs")),
+            *_trigger_problems(_fitting(_TRIGGER, document.get("triggers"))),
+            *_level_problems(level, is_known_action),
         )
     )
 
 
-def _parts(document: dict[str, Any]) -> _Parts:
-    nodes = document.get("nodes")
+def _level(nodes: Any, edges: Any, prefix: str, source: str, outside: Mapping[str, str], samples: Samples) -> _Level:
+    raw_nodes = nodes if isinstance(nodes, list) else []
     ids: dict[str, int] = {}
-    for index, node in enumerate(nodes if isinstance(nodes, list) else ()):
+    for index, node in enumerate(raw_nodes):
         if isinstance(node, dict) and isinstance(node.get("id"), str):
             ids.setdefault(node["id"], index)
-    return _Parts(
-        inputs=document.get("inputs"),
-        triggers=_fitting(_TRIGGER, document.get("triggers")),
-        nodes=_fitting(_NODE, nodes),
-        edges=_fitting(_EDGE, document.get("edges")),
+    fitting = _fitting(_NODE, raw_nodes)
+    return _Level(
+        prefix=prefix,
+        source=source,
+        raw_nodes=raw_nodes,
+        nodes=fitting,
+        edges=_fitting(_EDGE, edges),
         ids=ids,
+        outside=outside,
+        samples=samples.with_nodes(fitting.values(), in_iteration=source == ITEM_NODE),
     )
+
+
+def _level_problems(level: _Level, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
+    yield from _node_problems(level, is_known_action)
+    yield from _edge_problems(level)
+    yield from _graph_problems(level)
 
 
 def _fitting(adapter: "pydantic.TypeAdapter[PartT]", values: Any) -> dict[int, PartT]:
@@ -94,132 +106,123 @@ def _fitting(adapter: "pydantic.TypeAdapter[PartT]", values: Any) -> dict[int, P
     return fitting
 
 
-def _input_problems(parts: _Parts) -> Iterator[tuple[str, str]]:
-    if not isinstance(parts.inputs, dict):
+def _input_problems(inputs: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(inputs, dict):
         return
     try:
-        jsonschema_rs.validator_for(parts.inputs)
+        jsonschema_rs.validator_for(inputs)
     except (jsonschema_rs.ValidationError, ValueError) as error:
         yield "inputs", f"is not a valid JSON Schema: {getattr(error, 'message', error)}"
-    if parts.inputs.get("type", "object") != "object":
+    if inputs.get("type", "object") != "object":
         yield "inputs.type", "must be object: a run passes named variables"
 
 
-def _trigger_problems(parts: _Parts) -> Iterator[tuple[str, str]]:
-    for index, trigger in parts.triggers.items():
+def _trigger_problems(triggers: Mapping[int, AnyTrigger]) -> Iterator[tuple[str, str]]:
+    for index, trigger in triggers.items():
         if isinstance(trigger, IncidentTrigger) and trigger.condition is not None:
-            yield from _expression_problems(trigger.condition, f"triggers[{index}].condition")
+            try:
+                compile_expression(trigger.condition)
+            except ExpressionError as error:
+                yield f"triggers[{index}].condition", str(error)
 
 
-def _node_problems(parts: _Parts, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
-    for index, node in parts.nodes.items():
-        path = f"nodes[{index}]"
-        first = parts.ids[node.id]
-        if node.id == TRIGGER_NODE:
-            yield f"{path}.id", f"{TRIGGER_NODE!r} is the implicit source of the graph; choose another id"
-        elif first != index:
-            yield f"{path}.id", f"{node.id!r} is also the id of nodes[{first}]; every node needs its own"
-        yield from _one_node(node, path, is_known_action)
+def _node_problems(level: _Level, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
+    for index, raw in enumerate(level.raw_nodes):
+        path = f"{level.prefix}nodes[{index}]"
+        node = level.nodes.get(index)
+        node_id = raw.get("id") if isinstance(raw, dict) else None
+        if isinstance(node_id, str):
+            first = level.ids[node_id]
+            if node_id == level.source:
+                yield f"{path}.id", f"{level.source!r} is the implicit source of the graph; choose another id"
+            elif first != index:
+                yield f"{path}.id", f"{node_id!r} is also the id of {level.prefix}nodes[{first}]; every node needs its own"
+            elif node_id in level.outside:
+                yield f"{path}.id", f"{node_id!r} is also the id of {level.outside[node_id]}; every node needs its own"
+        if node is not None:
+            yield from type_of(node).problems(node, path, is_known_action)
+            yield from _text_problems(node, path, level)
+        body = raw.get("body") if isinstance(raw, dict) and raw.get("type") == "forEach" else None
+        if isinstance(body, dict):
+            around = {**level.outside} | {name: f"{level.prefix}nodes[{place}]" for name, place in level.ids.items()}
+            inner = _level(body.get("nodes"), body.get("edges"), f"{path}.body.", ITEM_NODE, around, level.samples)
+            yield from _level_problems(inner, is_known_action)
 
 
-def _one_node(node: AnyNode, path: str, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
-    match node:
-        case ActionNode():
-            yield from _action_problems(node, path, is_known_action)
-        case ConditionNode() | SwitchNode():
-            yield from _expression_problems(node.expression, f"{path}.expression")
-        case DelayNode(seconds=None, until=None):
-            yield path, "a delay needs seconds or until"
-        case DelayNode(seconds=float(), until=str()):
-            yield path, "a delay takes seconds or until, not both"
-        case DelayNode(until=str(until)):
-            yield from _expression_problems(until, f"{path}.until")
-        case SetVariablesNode():
-            yield from template_problems(node.values, f"{path}.values")
-        case JoinNode(mode="count", count=None):
-            yield f"{path}.count", "mode count needs count: how many incoming edges must be taken"
-        case JoinNode(mode="all" | "any", count=int()):
-            yield f"{path}.count", f"is only for mode count, not {node.mode}"
-        case _:
-            return
+def _text_problems(node: AnyNode, path: str, level: _Level) -> Iterator[tuple[str, str]]:
+    """What is wrong with the expressions and templates of a node: of each only the first thing."""
+    meaning = type_of(node)
+    sources = [(f"{path}.{field}", source, True) for field, source in meaning.expressions_of(node)]
+    value = meaning.template_of(node)
+    if value is not None:
+        for place, source in template_expressions(value, f"{path}.{meaning.template_field()}"):
+            if isinstance(source, ExpressionError):
+                yield place, str(source)
+            else:
+                sources.append((place, source, False))
+    for place, source, whole in sources:
+        try:
+            expression = compile_expression(source)
+        except ExpressionError as error:
+            yield place, str(error)
+            continue
+        unknown = [name for name in expression.nodes if name not in level.ids and name not in level.outside]
+        if unknown:
+            yield place, f"reads nodes.{unknown[0]}, but there is no node {unknown[0]!r} here"
+        elif level.source != ITEM_NODE and (loose := _IN_ITERATIONS.intersection(expression.roots)):
+            yield place, f"reads {', '.join(sorted(loose))}, which is only there in the body of a forEach"
+        elif message := type_problem(expression, level.samples, node.type if whole else None):
+            yield place, message
 
 
-def _action_problems(node: ActionNode, path: str, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
-    yield from template_problems(node.params, f"{path}.params")
-    model = BUILT_IN_ACTIONS.get(node.action)
-    if model is None:
-        if not is_known_action(node.action):
-            known = ", ".join(sorted(BUILT_IN_ACTIONS))
-            yield f"{path}.action", f"no agent offers the action type {node.action!r}; built in are {known}"
-        return
-    fields = {field.alias or name for name, field in model.model_fields.items()}
-    for name in sorted(set(node.params) - fields):
-        yield f"{path}.params.{name}", f"{node.action} has no parameter {name!r}; it has {', '.join(sorted(fields))}"
-    for name, field in model.model_fields.items():
-        if field.is_required() and (field.alias or name) not in node.params:
-            yield f"{path}.params.{field.alias or name}", f"is required by {node.action}"
-    if not any("{{" in str(value) for value in node.params.values()):
-        yield from _parameter_problems(node, model, path)
-
-
-def _parameter_problems(node: ActionNode, model: type[pydantic.BaseModel], path: str) -> Iterator[tuple[str, str]]:
-    try:
-        model.model_validate(node.params)
-    except pydantic.ValidationError as error:
-        for problem in error.errors():
-            if problem["type"] not in ("missing", "extra_forbidden"):
-                yield f"{path}.params.{'.'.join(map(str, problem['loc']))}", problem["msg"]
-
-
-def _expression_problems(source: str, path: str) -> Iterator[tuple[str, str]]:
-    try:
-        compile_expression(source)
-    except ExpressionError as error:
-        yield path, str(error)
-
-
-def _edge_problems(parts: _Parts) -> Iterator[tuple[str, str]]:
-    nodes = {node.id: node for node in parts.nodes.values()}
-    for index, edge in parts.edges.items():
-        path = f"edges[{index}]"
-        if edge.to == TRIGGER_NODE:
-            yield f"{path}.to", "nothing leads to the trigger; it is the source"
-        elif edge.to not in parts.ids:
+def _edge_problems(level: _Level) -> Iterator[tuple[str, str]]:
+    nodes = {node.id: node for node in level.nodes.values()}
+    for index, edge in level.edges.items():
+        path = f"{level.prefix}edges[{index}]"
+        if edge.to == level.source:
+            yield f"{path}.to", f"nothing leads to {level.source!r}; it is the source"
+        elif edge.to not in level.ids:
             yield f"{path}.to", f"there is no node {edge.to!r}"
         source = nodes.get(edge.from_node)
         if source is not None:
-            ports = ports_of(source)
+            ports = type_of(source).ports_of(source)
             if ports is not None and edge.port is not None and edge.port not in ports:
                 yield f"{path}.port", f"{edge.from_node!r} ({source.type}) has no port {edge.port!r}; it has {', '.join(ports)}"
-        elif edge.from_node == TRIGGER_NODE:
+        elif edge.from_node == level.source:
             if edge.port not in (None, "out"):
-                yield f"{path}.port", "the trigger's only port is out"
-        elif edge.from_node not in parts.ids:
+                yield f"{path}.port", f"the only port of {level.source!r} is out"
+        elif edge.from_node not in level.ids:
             yield f"{path}.from", f"there is no node {edge.from_node!r}"
 
 
-def _graph_problems(parts: _Parts) -> Iterator[tuple[str, str]]:
-    targets: dict[str, set[str]] = {name: set() for name in (TRIGGER_NODE, *parts.ids)}
-    for edge in parts.edges.values():
-        if edge.from_node in targets and edge.to in parts.ids:
+def _graph_problems(level: _Level) -> Iterator[tuple[str, str]]:
+    targets: dict[str, set[str]] = {name: set() for name in (level.source, *level.ids)}
+    for edge in level.edges.values():
+        if edge.from_node in targets and edge.to in level.ids:
             targets[edge.from_node].add(edge.to)
     try:
         TopologicalSorter(targets).prepare()
     except CycleError as error:
-        yield "edges", f"the graph must not have cycles: {' -> '.join(reversed(error.args[1]))}"
-    reached, todo = {TRIGGER_NODE}, [TRIGGER_NODE]
+        yield f"{level.prefix}edges", f"the graph must not have cycles: {' -> '.join(reversed(error.args[1]))}"
+    reached, todo = {level.source}, [level.source]
     while todo:
         new = targets[todo.pop()] - reached
         reached |= new
         todo.extend(new)
-    for name, index in parts.ids.items():
+    for name, index in level.ids.items():
         if name not in reached:
-            yield f"nodes[{index}]", f"{name!r} can never be reached from the trigger; add an edge to it or remove it"
-    for index, node in parts.nodes.items():
+            path = f"{level.prefix}nodes[{index}]"
+            yield path, f"{name!r} can never be reached from {_the_source(level)}; add an edge to it or remove it"
+    for index, node in level.nodes.items():
         if isinstance(node, JoinNode) and node.count is not None:
-            incoming = sum(edge.to == node.id for edge in parts.edges.values())
+            incoming = sum(edge.to == node.id for edge in level.edges.values())
             if node.count > incoming:
-                yield f"nodes[{index}].count", f"asks for {node.count} taken edges, but only {incoming} lead here"
+                path = f"{level.prefix}nodes[{index}].count"
+                yield path, f"asks for {node.count} taken edges, but only {incoming} lead here"
+
+
+def _the_source(level: _Level) -> str:
+    return "the trigger" if level.source == TRIGGER_NODE else f"{level.source!r}"
 
 
 def _path(document: dict[str, Any], location: tuple[int | str, ...]) -> str:

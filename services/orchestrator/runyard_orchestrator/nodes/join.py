@@ -1,0 +1,22 @@
+"""join: goes on when all, any, or a number of the edges into it are taken (`Walk` counts them)."""
+
+from typing import TYPE_CHECKING
+
+from runyard_shared.contracts.workflow import JoinNode
+
+from runyard_orchestrator.nodes.base import KnownAction, NodeType, Problems
+
+if TYPE_CHECKING:
+    from runyard_orchestrator.execution.walk import Walk
+    from runyard_orchestrator.workflow.graph import GraphNode
+
+
+class Join(NodeType[JoinNode]):
+    def problems(self, spec: JoinNode, path: str, is_known_action: KnownAction) -> Problems:
+        if spec.mode == "count" and spec.count is None:
+            yield f"{path}.count", "mode count needs count: how many incoming edges must be taken"
+        elif spec.mode != "count" and spec.count is not None:
+            yield f"{path}.count", f"is only for mode count, not {spec.mode}"
+
+    def enter(self, walk: "Walk", node_id: str, node: "GraphNode") -> None:
+        walk.complete(node_id, "out")

@@ -1,0 +1,96 @@
+"""Type errors that can be told before a workflow runs: an expression is evaluated once with a sample of each value whose type
+is known (inputs by their JSON Schema, outputs by their action). What is not known is left out, and an expression that reads it
+is not judged."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from runyard_shared.contracts.workflow import ActionNode, AnyNode, ApprovalNode
+
+from runyard_orchestrator.workflow.expressions import Expression
+
+_PROCESS_OUTPUT: Final = {"stdout": "1", "stderr": "1", "exitCode": 0, "truncated": False}
+_OUTPUTS: Final[dict[str, dict[str, Any]]] = {
+    "script.bash": _PROCESS_OUTPUT,
+    "ssh.executeCommand": _PROCESS_OUTPUT,
+    "http.request": {"statusCode": 200, "body": "1", "truncated": False},
+}
+_ANSWER: Final = dict.fromkeys(("decision", "respondedBy", "responseNote", "respondedVia", "respondedAt"), "1")
+_SCALARS: Final[dict[str, Any]] = {"string": "1", "integer": 1, "boolean": True}
+_UNKNOWN: Final = object()
+_NO_FUNCTION = re.compile(r"Undefined variable or function: '(\w+)'")
+_MUST_GIVE: Final[dict[str, tuple[type, str]]] = {
+    "condition": (bool, "a condition must be true or false"),
+    "forEach": (list, "items must be a list"),
+}
+
+
+class Samples:
+    """A scope of sample values."""
+
+    def __init__(self, schema: Any, scope: dict[str, Any] | None = None) -> None:
+        inputs = _sample(schema) if isinstance(schema, dict) else _UNKNOWN
+        self.scope: dict[str, Any] = scope if scope is not None else {}
+        if scope is None:
+            self.scope["execution"] = {"id": "1", "startedAt": "1", "workflowName": "1", "startedBy": "1"}
+            self.scope["nodes"] = {}
+            self.scope["inputs"] = inputs if isinstance(inputs, dict) else {}
+
+    def with_nodes(self, nodes: Iterable[AnyNode], *, in_iteration: bool) -> "Samples":
+        """The samples for a graph inside this one."""
+        known = dict(self.scope["nodes"])
+        for node in nodes:
+            output = _OUTPUTS.get(node.action) if isinstance(node, ActionNode) else None
+            if isinstance(node, ApprovalNode):
+                output = _ANSWER
+            if output is not None:
+                known[node.id] = {"status": "completed", "output": output}
+        scope = self.scope | {"nodes": known}
+        if in_iteration:
+            scope["index"] = 0
+        return Samples(None, scope)
+
+
+def type_problem(expression: Expression, samples: Samples, node_type: str | None) -> str | None:
+    """What is wrong with the types, in words. `node_type`: of the node whose whole expression it is."""
+    context = {root: samples.scope[root] for root in expression.roots if root in samples.scope}
+    if len(context) < len(set(expression.roots)):
+        return None
+    try:
+        value = expression.program.execute(context)
+    except TypeError:
+        return f"{expression.source!r} puts values together whose types do not fit; convert them, as with int() or string()"
+    except RuntimeError as error:
+        return _unknown_function(expression, str(error))
+    except (KeyError, IndexError, ValueError, ArithmeticError):
+        return None  # depends on the values
+    wanted = _MUST_GIVE.get(node_type or "")
+    if wanted is not None and not isinstance(value, wanted[0]):
+        return f"{expression.source!r} gives {_kind(value)}; {wanted[1]}"
+    return None
+
+
+def _unknown_function(expression: Expression, error: str) -> str | None:
+    name = _NO_FUNCTION.search(error)
+    if name is None or name[1] in expression.roots:
+        return None
+    return f"{expression.source!r} calls {name[1]}(), which does not exist, or not for values of these types"
+
+
+def _sample(schema: dict[str, Any]) -> Any:
+    kind = schema.get("type")
+    if kind == "object" or (kind is None and "properties" in schema):
+        properties = schema.get("properties")
+        pairs = properties.items() if isinstance(properties, dict) else ()
+        samples = {name: _sample(field) for name, field in pairs if isinstance(field, dict)}
+        return {name: value for name, value in samples.items() if value is not _UNKNOWN}
+    if kind == "array":
+        items = _sample(schema["items"]) if isinstance(schema.get("items"), dict) else _UNKNOWN
+        return _UNKNOWN if items is _UNKNOWN else [items]
+    return _SCALARS.get(kind, _UNKNOWN) if isinstance(kind, str) else _UNKNOWN
+
+
+def _kind(value: Any) -> str:
+    names = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a map"}
+    return names.get(type(value), "null" if value is None else f"a {type(value).__name__}")
