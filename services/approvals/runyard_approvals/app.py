@@ -1,0 +1,114 @@
+"""Composition root of the approvals service: the only place that builds its adapters and connects them."""
+
+from collections.abc import Sequence
+
+import asyncpg
+from runyard_shared.clock import Clock
+from runyard_shared.contracts.commands import TimerDue
+from runyard_shared.eventstore.checkpoint import Checkpoint
+from runyard_shared.eventstore.migrate import migrate
+from runyard_shared.eventstore.postgres import PostgresEventStore
+from runyard_shared.eventstore.relay import Relay
+from runyard_shared.messaging.answers import Answer
+from runyard_shared.messaging.bus import Bus, Subscription
+from runyard_shared.messaging.requests import post_replies
+from runyard_shared.messaging.topology import APPROVALS_PARTITIONS, approvals_inbox, approvals_inbox_partition
+from runyard_shared.timers import DueTimer, Timers
+
+from runyard_approvals.approval.decide import Retries
+from runyard_approvals.approval_handler import ApprovalHandler
+from runyard_approvals.channel_handler import ChannelHandler
+from runyard_approvals.handlers import Handlers, InboxItem
+from runyard_approvals.links import Links
+from runyard_approvals.notifications.channels import Channels
+from runyard_approvals.notifications.notifier import Notifier
+from runyard_approvals.notifications.sender import Sender
+from runyard_approvals.reports import MAPPER, reports_of
+from runyard_approvals.repository import Approvals
+from runyard_approvals.secret import Secret, load_secret
+from runyard_approvals.settings import Settings
+
+SCHEMA = "approvals"
+
+
+class Service:
+    """The running approvals service: inbox partitions, relay, timers and notifier around one event store."""
+
+    def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._pool = pool
+        self._clock = clock
+        self._store = PostgresEventStore(pool, SCHEMA, MAPPER)
+        self._relay = Relay(SCHEMA, self._store, bus, reports_of, Checkpoint(pool, SCHEMA))
+        self._timers = Timers(pool, SCHEMA, clock, self._deliver_timers)
+        self._store.on_commit = self._relay.committed
+        self._store.on_timer = self._timers.hint
+        self._subscriptions: list[Subscription] = []
+        self._notifier: Notifier | None = None
+        self._channel_handler: ChannelHandler | None = None
+
+    async def start(self) -> None:
+        """Migrate, repair what an earlier process left unsent, then take work."""
+        await migrate(self._pool, SCHEMA, "runyard_approvals", with_log=True)
+        given = self._settings.approvals_secret
+        handlers = self._build(await load_secret(self._pool, given.get_secret_value() if given else None))
+
+        async def handle(items: Sequence[InboxItem]) -> None:
+            await self._post(await handlers.handle(items))
+
+        await self._store.open()
+        await self._relay.start()
+        for partition in range(APPROVALS_PARTITIONS):
+            queue = approvals_inbox_partition(partition)
+            self._subscriptions.append(await self._bus.consume(queue, InboxItem, handle))
+        await self._timers.start()
+
+    async def stop(self) -> None:
+        """Finish what is under way; the rest stays in the queues, and in the timers."""
+        await self._timers.stop()
+        for subscription in self._subscriptions:
+            await subscription.cancel()
+        self._subscriptions.clear()
+        if self._notifier is not None and self._channel_handler is not None:
+            await self._channel_handler.stop()
+            await self._notifier.stop()
+        await self._store.close()
+        await self._relay.stop()
+
+    def health(self) -> dict[str, str | None]:
+        return {
+            "event store": self._store.trouble,
+            "relay": self._relay.trouble,
+            "timers": self._timers.trouble,
+            "bus": self._bus.trouble,
+        }
+
+    def _build(self, secret: Secret) -> Handlers:
+        settings, clock = self._settings, self._clock
+        approvals = Approvals(self._store, MAPPER)
+        channels = Channels(self._pool, secret)
+        links = Links(secret, settings.public_url)
+        sender = Sender(allow_private=settings.allow_private_notifications)
+        retries = Retries(settings.notification_attempts, settings.notification_retry_seconds)
+        notifier = Notifier(approvals, channels, sender, links, clock, settings.public_url)
+        handler = ApprovalHandler(self._store, approvals, channels, links, clock, notifier.offer, retries)
+        notifier.record = handler.attempted
+        self._notifier = notifier
+        self._channel_handler = ChannelHandler(channels, sender, clock, self._post)
+        return Handlers(handler, self._channel_handler)
+
+    async def _post(self, answers: Sequence[Answer]) -> None:
+        await post_replies(self._bus, answers)
+
+    async def _deliver_timers(self, due: list[DueTimer]) -> None:
+        by_queue: dict[str, list[TimerDue]] = {}
+        for timer in due:
+            item = TimerDue(stream_id=timer.stream_id, timer_id=timer.timer_id, payload=timer.payload)
+            by_queue.setdefault(approvals_inbox(timer.stream_id), []).append(item)
+        for queue, items in by_queue.items():
+            await self._bus.send(queue, items)
+
+
+async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> Service:
+    return Service(settings, bus=bus, pool=pool, clock=clock)

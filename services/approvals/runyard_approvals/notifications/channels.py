@@ -1,0 +1,108 @@
+"""The notification channels of the tenants. A channel's URL is a secret: encrypted here, decrypted only to send."""
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from runyard_shared.errors import Conflict, NotFound, Refusal
+from runyard_shared.eventstore.outage import outages_as_unavailable
+
+from runyard_approvals.secret import Secret
+
+
+@dataclass(frozen=True)
+class Channel:
+    """`kind`: the scheme of its URL."""
+
+    channel_id: str
+    name: str
+    kind: str
+    enabled: bool
+    created_at: datetime
+
+
+class Channels:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", secret: Secret) -> None:
+        self._pool = pool
+        self._fernet = MultiFernet([Fernet(urlsafe_b64encode(key)) for key in secret.keys("channel urls")])
+
+    async def save(self, tenant_id: str, channel: Channel, url: str) -> None:
+        """Make or replace. Raises `Conflict` if another channel has the name."""
+        with outages_as_unavailable():
+            try:
+                await self._pool.execute(
+                    "insert into approvals.channel (tenant_id, channel_id, name, kind, url, enabled, created_at)"
+                    " values ($1, $2, $3, $4, $5, $6, $7) on conflict (tenant_id, channel_id) do update"
+                    " set name = excluded.name, kind = excluded.kind, url = excluded.url, enabled = excluded.enabled",
+                    tenant_id,
+                    channel.channel_id,
+                    channel.name,
+                    channel.kind,
+                    self._fernet.encrypt(url.encode()),
+                    channel.enabled,
+                    channel.created_at,
+                )
+            except asyncpg.UniqueViolationError:
+                detail = f"there is a channel {channel.name!r} already; choose another name, or change that one"
+                raise Conflict("channel_name_taken", detail) from None
+
+    async def delete(self, tenant_id: str, channel_id: str) -> None:
+        """Raises `NotFound`."""
+        with outages_as_unavailable():
+            done = await self._pool.execute(
+                "delete from approvals.channel where tenant_id = $1 and channel_id = $2", tenant_id, channel_id
+            )
+        if done == "DELETE 0":
+            raise _not_found(channel_id)
+
+    async def all(self, tenant_id: str) -> list[Channel]:
+        """By name."""
+        with outages_as_unavailable():
+            rows = await self._pool.fetch(
+                "select channel_id, name, kind, enabled, created_at from approvals.channel where tenant_id = $1 order by name",
+                tenant_id,
+            )
+        return [Channel(**row) for row in rows]
+
+    async def enabled_by_name(self, tenant_id: str) -> dict[str, bool]:
+        """Every channel of the tenant, and whether it is enabled."""
+        return {channel.name: channel.enabled for channel in await self.all(tenant_id)}
+
+    async def get(self, tenant_id: str, channel_id: str) -> tuple[Channel, str]:
+        """With its URL, to send to and not to show. Raises `NotFound`, or `channel_unreadable`."""
+        with outages_as_unavailable():
+            row = await self._pool.fetchrow(
+                "select channel_id, name, kind, enabled, created_at, url from approvals.channel"
+                " where tenant_id = $1 and channel_id = $2",
+                tenant_id,
+                channel_id,
+            )
+        if row is None:
+            raise _not_found(channel_id)
+        *fields, sealed = row
+        return Channel(*fields), self._opened(sealed)
+
+    async def url_by_name(self, tenant_id: str, name: str) -> str:
+        """The URL of an enabled channel. Raises `NotFound`, or `channel_unreadable`."""
+        with outages_as_unavailable():
+            sealed = await self._pool.fetchval(
+                "select url from approvals.channel where tenant_id = $1 and name = $2 and enabled", tenant_id, name
+            )
+        if sealed is None:
+            raise NotFound("channel_not_found", f"the channel {name!r} was deleted or disabled meanwhile")
+        return self._opened(sealed)
+
+    def _opened(self, sealed: bytes) -> str:
+        try:
+            return self._fernet.decrypt(sealed).decode()
+        except InvalidToken:
+            detail = (
+                "the channel was saved under another RUNYARD_APPROVALS_SECRET; set that one again, or save the channel again"
+            )
+            raise Refusal("channel_unreadable", detail, 409) from None
+
+
+def _not_found(channel_id: str) -> NotFound:
+    return NotFound("channel_not_found", f"there is no channel {channel_id}")
