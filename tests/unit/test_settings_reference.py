@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import runyard_agent.settings
+import runyard_approvals.settings
 import runyard_dispatcher.settings
 import runyard_gateway.settings
 import runyard_orchestrator.settings
@@ -13,6 +14,7 @@ import runyard_standalone.settings
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 SETTINGS = (
     runyard_agent.settings.Settings,
+    runyard_approvals.settings.Settings,
     runyard_dispatcher.settings.Settings,
     runyard_gateway.settings.Settings,
     runyard_orchestrator.settings.Settings,

@@ -12,6 +12,8 @@ from types import TracebackType
 import asyncpg
 import runyard_agent.app
 import runyard_agent.settings
+import runyard_approvals.app
+import runyard_approvals.settings
 import runyard_dispatcher.app
 import runyard_dispatcher.settings
 import runyard_gateway.app
@@ -117,6 +119,9 @@ class Standalone:
         )
         await self._run(gateway)
         self.address = gateway.address
+        await self._run(
+            await runyard_approvals.app.create(_approvals_settings(database, self.address), bus=bus, pool=pool, clock=clock)
+        )
         self._announce()
 
     async def _run(self, service: Service) -> None:
@@ -142,6 +147,13 @@ class Standalone:
 
     def _log_to_file(self) -> None:
         configure_logs("standalone", "human", stream=self._parts.enter_context(self.log_path.open("a", buffering=1)))
+
+
+def _approvals_settings(database: str, address: str) -> runyard_approvals.settings.Settings:
+    """What is not said otherwise: links lead here, and the one user there is may notify the own machine and network."""
+    settings = runyard_approvals.settings.Settings(database_url=database)
+    usual = {"public_url": address, "allow_private_notifications": True}
+    return settings.model_copy(update={name: value for name, value in usual.items() if name not in settings.model_fields_set})
 
 
 def _logged(stop: Callable[[], Awaitable[None]], name: str) -> Callable[[], Awaitable[None]]:

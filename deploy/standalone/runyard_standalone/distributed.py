@@ -23,7 +23,7 @@ from runyard_standalone.processes import Processes
 from runyard_standalone.rabbitmq import RabbitNode
 from runyard_standalone.token import admin_token
 
-SERVICES = ("orchestrator", "dispatcher", "projections", "gateway")
+SERVICES = ("orchestrator", "dispatcher", "approvals", "projections", "gateway")
 READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
 
@@ -122,7 +122,7 @@ class Deployment:
         """Ends everything in good order: first nothing new comes in, at last the servers are stopped."""
         self.stop_processes(["gateway"])
         self.stop_processes([name for name in self.names if name not in SERVICES])
-        self.stop_processes(["orchestrator", "dispatcher", "projections"])
+        self.stop_processes(["orchestrator", "dispatcher", "approvals", "projections"])
         if self.rabbit:
             self.rabbit.stop()
         if self.postgres:
@@ -173,6 +173,8 @@ class Deployment:
             "RUNYARD_PORT": str(self._state["port"]),
             "RUNYARD_ADMIN_TOKEN": self.token,
             "RUNYARD_AGENT_NAME": name,
+            "RUNYARD_PUBLIC_URL": self.url,
+            "RUNYARD_ALLOW_PRIVATE_NOTIFICATIONS": "true",
         }
         if name not in SERVICES:
             # an agent has no business with the database

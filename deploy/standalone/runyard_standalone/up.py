@@ -1,6 +1,7 @@
 """`make up` and `make down`: the distributed form, detached, in `.runyard/up`."""
 
 import argparse
+import os
 import sys
 
 from runyard_standalone.distributed import Deployment, NotReady
@@ -8,15 +9,26 @@ from runyard_standalone.postgres import PostgresError
 from runyard_standalone.rabbitmq_install import NoRabbitMQ
 from runyard_standalone.settings import Settings
 
+PASSED_ON = (
+    "RUNYARD_PUBLIC_URL",
+    "RUNYARD_APPROVALS_SECRET",
+    "RUNYARD_ALLOW_PRIVATE_NOTIFICATIONS",
+    "RUNYARD_NOTIFICATION_ATTEMPTS",
+    "RUNYARD_NOTIFICATION_RETRY_SECONDS",
+)
+"""Settings of the approvals service that may be chosen for `make up`."""
+
 
 def main() -> int:
-    """Environment: RUNYARD_DATA_DIR (default .runyard), RUNYARD_PORT (8080 or a free one), RUNYARD_ADMIN_TOKEN."""
+    """Environment: RUNYARD_DATA_DIR (default .runyard), RUNYARD_PORT (8080 or a free one), RUNYARD_ADMIN_TOKEN, and those of
+    the approvals service."""
     parser = argparse.ArgumentParser(prog="runyard_standalone.up", description=main.__doc__)
     parser.add_argument("command", choices=["up", "down"])
     arguments = parser.parse_args()
     settings = Settings()
     token = settings.admin_token.get_secret_value() if settings.admin_token else None
-    deployment = Deployment(settings.data_dir / "up", port=settings.port, token=token)
+    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    deployment = Deployment(settings.data_dir / "up", port=settings.port, token=token, environment=environment)
     if arguments.command == "down":
         deployment.stop()
         print("Runyard is down; its data stays in", deployment.directory)
