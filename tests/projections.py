@@ -24,6 +24,9 @@ VIEWS = {
     "execution": "execution_id",
     "job": "job_id",
     "node": "execution_id, node_id",
+    "iteration": "stream_id",
+    "iteration_node": "stream_id, node_id",
+    "approval": "approval_id",
     "workflow": "workflow_id",
     "workflow_version": "workflow_id, version",
 }
@@ -47,14 +50,21 @@ async def write(store: PostgresEventStore, history: Iterable[Recorded]) -> None:
     """Append the events in their order, each at its time."""
     for row in history:
         event = MAPPER.decode(row)
-        await store.append(row.stream_id, row.version - 1, [event], tenant_id=row.tenant_id, at=row.recorded_at)
+        await store.append(
+            row.stream_id,
+            row.version - 1,
+            [event],
+            tenant_id=row.tenant_id,
+            at=row.recorded_at,
+            correlation_id=row.correlation_id,
+        )
 
 
 def mixed(seed: int) -> list[Recorded]:
     """Every kind of execution, their events shuffled into each other as in a busy log; each stream keeps its order."""
     chance = random.Random(seed)
     streams = [history() for history in histories.ALL]
-    together = histories.workflow()
+    together = [*histories.workflow(), *histories.fleet()]
     while streams := [stream for stream in streams if stream]:
         together.append(chance.choice(streams).pop(0))
     return histories.record(together)
@@ -106,10 +116,8 @@ async def reached(pool: "asyncpg.Pool[asyncpg.Record]", wanted: int) -> None:
 
 async def emptied(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
     """As before the first event."""
-    await pool.execute(
-        "truncate projections.execution, projections.job, projections.node, projections.workflow,"
-        " projections.workflow_version, projections.workflow_node; update projections.position set position = 0"
-    )
+    tables = ", ".join(f"{LIVE}.{table}" for projection in projections() for table in projection.tables)
+    await pool.execute(f"truncate {tables}; update {LIVE}.position set position = 0")
 
 
 def cut(events: list[Recorded], chance: random.Random) -> list[list[Recorded]]:

@@ -222,11 +222,11 @@ async def test_an_event_nobody_knows_stops_the_read_models_and_says_so(pool: Poo
         await write(store, record(histories.completed()))
         await pool.execute(
             "insert into orchestrator.event (position, stream_id, version, tenant_id, topic, recorded_at, data)"
-            " values (12, $1, 12, 'default', 'approval.requested', now(), '{}')",
+            " values (12, $1, 12, 'default', 'memory.lost', now(), '{}')",
             execution_id("completed"),
         )
         await pool.execute("update orchestrator.log_head set position = 12")
-        await until(lambda: projector.trouble is not None and "approval.requested" in projector.trouble)
+        await until(lambda: projector.trouble is not None and "memory.lost" in projector.trouble)
         assert await position(pool) < 12
 
 

@@ -17,6 +17,8 @@ from runyard_shared.eventstore.mapper import UnknownTopic
 from tests import histories
 from tests.histories import MAPPER, at, execution_id, job_id, record
 
+FIRST = histories.iteration_id("iterated", "each[0]")
+
 
 def folded(history: histories.History) -> Changes:
     return fold(record(history), MAPPER)
@@ -142,6 +144,91 @@ def test_a_delay_says_until_when() -> None:
     assert json.loads(delay.waiting or "")["until"] == "2026-03-01T13:00:00.000Z"
 
 
+def test_what_happens_in_iterations_counts_for_the_execution_and_not_for_its_nodes() -> None:
+    changes = folded(histories.iterated())
+    assert set(changes.executions) == {execution_id("iterated")}
+    execution = changes.executions[execution_id("iterated")]
+    assert (execution.status, execution.jobs_completed, execution.jobs_total, execution.jobs_live) == ("completed", 2, 5, 0)
+    assert {node_id for _, node_id in changes.nodes} == {"each", "last"}
+    of_first = {node_id: each for (stream, node_id), each in changes.iteration_nodes.items() if stream == FIRST}
+    assert {node_id: each.status for node_id, each in of_first.items()} == {"check": "completed", "restart": "skipped"}
+    retried = job(changes, "i0b")
+    assert retried.new is not None
+    assert (retried.execution_id, retried.new.stream_id) == (execution_id("iterated"), FIRST)
+    own_job = job(changes, "after").new
+    assert own_job is not None
+    assert own_job.stream_id is None
+
+
+def test_iterations_end_as_their_streams_say_and_their_for_each_counts_them() -> None:
+    changes = folded(histories.iterated())
+    by_index = sorted(changes.iterations.values(), key=lambda each: each.new.index if each.new else -1)
+    assert [(each.new and each.new.path, each.status) for each in by_index] == [
+        ("each[0]", "completed"),
+        ("each[1]", "failed"),
+        ("each[2]", "cancelled"),
+    ]
+    assert by_index[0].output == '{"exitCode":0}'
+    assert json.loads(by_index[1].error or "")["reason"] == "exit_code"
+    foreach = changes.foreachs[execution_id("iterated"), "each"]
+    assert (foreach.total, foreach.scheduled) == (3, 3)
+    assert (foreach.completed, foreach.failed, foreach.cancelled) == (1, 1, 1)
+
+
+def test_an_iteration_inside_an_iteration_has_it_as_its_parent_and_the_same_execution() -> None:
+    changes = folded(histories.nested())
+    inner = changes.iterations[histories.iteration_id("nested", "outer[1].inner[0]")]
+    assert inner.new is not None
+    assert (inner.execution_id, inner.new.node_id) == (execution_id("nested"), "inner")
+    assert inner.new.parent_stream_id == histories.iteration_id("nested", "outer[1]")
+    assert changes.foreachs[inner.new.parent_stream_id, "inner"].completed == 1
+    assert (changes.executions[execution_id("nested")].jobs_completed, len(changes.iteration_nodes)) == (2, 4)
+
+
+def test_an_approval_keeps_votes_and_notifications_in_their_order() -> None:
+    changes = folded(histories.approved())
+    approval = changes.approvals[histories.approval_id("approved")]
+    assert (approval.status, approval.responded_by, approval.response_note) == ("approved", "bob", "go")
+    assert json.loads(approval.votes) == [{"by": "ann", "note": "fine\0", "via": "web", "at": "2026-03-01T12:00:05.000Z"}]
+    assert [(sent["channel"], sent["error"]) for sent in json.loads(approval.notifications)] == [
+        ("mail", None),
+        ("chat", "it answered 500"),
+    ]
+    assert (approval.reminded_at, approval.escalated_at, approval.escalated_to) == (at(6), at(7), '["bob"]')
+    assert approval.new is not None
+    assert approval.new.message == "Go?\ufffd"
+    assert changes.executions[execution_id("approved")].pending_approvals == 0
+
+
+def test_a_node_that_waits_for_people_says_until_when() -> None:
+    waiting = node(folded(histories.approved()[:2]), "approved", "gate")
+    assert (waiting.status, waiting.waiting_since) == ("waiting", at(2))
+    assert json.loads(waiting.waiting or "") == {
+        "for": "approval",
+        "since": "2026-03-01T12:00:02.000Z",
+        "until": "2026-03-01T13:00:00.000Z",
+        "approvalId": histories.approval_id("approved"),
+    }
+
+
+def test_a_node_that_waits_for_a_subworkflow_runs_and_names_it() -> None:
+    waiting = node(folded(histories.parent()[:2]), "parent", "sub")
+    assert waiting.status == "running"
+    assert json.loads(waiting.waiting or "") == {
+        "for": "subworkflow",
+        "since": "2026-03-01T12:00:02.000Z",
+        "executionId": execution_id("child"),
+    }
+
+
+def test_a_reused_node_ended_without_having_begun() -> None:
+    changes = folded(histories.rerun())
+    each, gate, outer = (node(changes, "rerun", node_id) for node_id in ("each", "gate", "outer"))
+    assert (each.status, each.port, json.loads(each.error or "")["reason"]) == ("failed", "success", "exit_code")
+    assert (gate.status, gate.port, gate.output) == ("completed", "approved", '{"decision":"approved"}')
+    assert (outer.status, outer.started_at, outer.finished_at) == ("skipped", None, at(4))
+
+
 def test_a_second_end_changes_nothing() -> None:
     stream = execution_id("completed")
     changes = folded([*histories.completed(), (stream, events.ExecutionCancelled(by="bob"))])
@@ -169,11 +256,11 @@ def test_an_event_nobody_knows_is_never_skipped(projection: object) -> None:
         stream_id=execution_id("x"),
         version=1,
         tenant_id="default",
-        topic="approval.requested",
+        topic="memory.lost",
         recorded_at=datetime(2026, 1, 1, tzinfo=UTC),
         data=msgspec.Raw(b"{}"),
     )
-    with pytest.raises(UnknownTopic, match=r"approval\.requested"):
+    with pytest.raises(UnknownTopic, match=r"memory\.lost"):
         projection.fold([row])  # type: ignore[attr-defined]
 
 
