@@ -81,6 +81,17 @@ def test_a_condition_that_gives_no_boolean_fails() -> None:
     assert "must be true or false" in engine.of(events.ExecutionFailed)[0].error.message
 
 
+def test_a_condition_says_which_values_it_read() -> None:
+    document = chain(
+        action("check"),
+        {"id": "c", "type": "condition", "expression": 'int(nodes.check.output.stdout) > inputs.limit && "a.b" != "nodes.x"'},
+    )
+    engine = Engine(document, {"limit": 90})
+    engine.finished("check", output={"stdout": "91"})
+    completed = next(event for event in engine.of(events.NodeCompleted) if event.node_id == "c")
+    assert completed.reads == {"nodes.check.output.stdout": "91", "inputs.limit": 90}
+
+
 def test_a_switch_takes_the_case_that_equals_its_value_else_default() -> None:
     document = {
         "name": "Switch",

@@ -71,7 +71,7 @@ def _node(draw: st.DrawFn, kind: str, node_id: str, incoming: int, depth: int) -
             fields = {"values": {node_id: "{{ inputs.n }}"}}
         case "forEach":
             fields = {
-                "items": draw(st.sampled_from(["[]", "[1]", "[1, 2, 3]", "inputs.nope"])),
+                "items": draw(st.sampled_from(["[]", "[1]", "[1, 2, 3]", "[1, 2, 3, 4, 5]", "inputs.nope"])),
                 "concurrency": draw(st.integers(1, 3)),
                 "onItemError": draw(st.sampled_from(["stop", "continue"])),
                 "critical": draw(st.booleans()),

@@ -80,8 +80,16 @@ class Walk:
 
     # --- how a node ends
 
-    def complete(self, node_id: str, port: str | None, output: Any = None, warnings: list[str] | None = None) -> None:
-        self.emit(events.NodeCompleted(node_id=node_id, port=port, output=output, warnings=warnings or []))
+    def complete(
+        self,
+        node_id: str,
+        port: str | None,
+        output: Any = None,
+        *,
+        reads: dict[str, Any] | None = None,
+        warnings: list[str] | None = None,
+    ) -> None:
+        self.emit(events.NodeCompleted(node_id=node_id, port=port, output=output, reads=reads or {}, warnings=warnings or []))
         self.arrive([edge.target for edge in self.graph.nodes[node_id].outgoing])
 
     def fail(self, node_id: str, error: ErrorInfo) -> None:
@@ -158,6 +166,10 @@ class Walk:
             return expression.evaluate(scope_for(self.state, (expression,)))
         except ExpressionError as error:
             return ErrorInfo(reason="expression", message=str(error), node_id=node_id)
+
+    def reads(self, expression: Expression | None) -> dict[str, Any]:
+        """What the expression read, for the log."""
+        return expression.reads(scope_for(self.state, (expression,))) if expression is not None else {}
 
     def render(self, node_id: str, template: Template | None, warnings: list[str]) -> Any:
         """The value, or the error the node fails with. Paths that do not resolve are added to `warnings`."""

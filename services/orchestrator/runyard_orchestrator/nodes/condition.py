@@ -29,4 +29,4 @@ class Condition(NodeType[ConditionNode]):
             message = f"a condition must be true or false; {source!r} gave {as_text(value)[:80]!r}"
             walk.fail(node_id, ErrorInfo(reason="expression", message=message, node_id=node_id))
         else:
-            walk.complete(node_id, "true" if value else "false", output=value)
+            walk.complete(node_id, "true" if value else "false", output=value, reads=walk.reads(node.expression))

@@ -28,4 +28,5 @@ class Switch(NodeType[SwitchNode]):
             return
         cases = node.spec.cases if isinstance(node.spec, SwitchNode) else ()
         chosen = next((case for case in cases if case == value and isinstance(case, bool) == isinstance(value, bool)), None)
-        walk.complete(node_id, "default" if chosen is None else as_text(chosen), output=value)
+        port = "default" if chosen is None else as_text(chosen)
+        walk.complete(node_id, port, output=value, reads=walk.reads(node.expression))

@@ -7,6 +7,7 @@ choose a branch.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -19,6 +20,8 @@ from runyard_shared.errors import RunyardError
 
 ROOTS = frozenset({"inputs", "trigger", "incident", "webhook", "execution", "nodes", "vars", "item", "index", "error"})
 MAX_SOURCE = 4096
+MAX_SHOWN = 200
+"""Characters of a value that is shown beside the expression that read it."""
 MAX_STEPS = 1_000_000
 """The most elements that the nested macros of one evaluation may visit."""
 
@@ -69,6 +72,15 @@ class Expression:
             raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
         except (TypeError, ValueError, ArithmeticError) as error:
             raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
+
+    def reads(self, scope: Scope) -> dict[str, Any]:
+        """The paths it names, as far as they resolve, with their values; long ones are cut to be shown to a person."""
+        found: dict[str, Any] = {}
+        for path in dict.fromkeys(_paths(_TEXT.sub('""', self.source))):
+            if len(path) > 1 and path[0] in ROOTS:
+                with suppress(UnresolvedPath):
+                    found[_path_text(path)] = _shown(_walk(path, scope))
+        return found
 
     def _first_missing(self, scope: Scope) -> str | None:
         for path in _paths(self.source):
@@ -281,6 +293,11 @@ def _path_text(path: tuple[str | int, ...]) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
+
+
+def _shown(value: Any) -> Any:
+    text = as_text(value)
+    return value if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
 def _kind(value: Any) -> str:
