@@ -1,6 +1,7 @@
 """Everything wrong with a workflow is said at once, with the place of each problem (R47)."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -87,3 +88,61 @@ def test_the_examples_are_valid(path: Path) -> None:
 
 def test_there_are_examples() -> None:
     assert EXAMPLES
+
+
+def in_body(*nodes: Json, **fields: Any) -> Json:
+    body = {"nodes": list(nodes), "edges": [{"from": "item", "to": nodes[0]["id"]}]}
+    return chain(action("first"), {"id": "each", "type": "forEach", "items": "[1]", "body": body} | fields)
+
+
+def test_problems_in_a_body_have_their_path_and_do_not_hide_each_other() -> None:
+    named = found(
+        in_body(
+            action("first", params={"script": "{{ nodes.nope.output }}"}),
+            action("alone", action="no.such"),
+            {"id": "bad", "type": "delay"},
+            {"id": "worse", "type": "delay", "secnods": 5},
+        )
+    )
+    assert named["nodes[1].body.nodes[0].id"] == "'first' is also the id of nodes[0]; every node needs its own"
+    assert "there is no node 'nope' here" in named["nodes[1].body.nodes[0].params.script"]
+    assert "no agent offers" in named["nodes[1].body.nodes[1].action"]
+    assert "can never be reached from 'item'" in named["nodes[1].body.nodes[1]"]
+    assert named["nodes[1].body.nodes[2]"] != ""
+    assert "nodes[1].body.nodes[3].secnods" in named
+
+
+def test_item_is_known_in_a_body_and_nowhere_else() -> None:
+    assert found(in_body(action("a", params={"script": "{{ item }} {{ index }} {{ nodes.first.output.stdout }}"}))) == {}
+    outside = found(chain(action("a", params={"script": "{{ item }}"})))
+    assert outside == {"nodes[0].params.script": "reads item, which is only there in the body of a forEach"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("nodes.first.output.stdout > 90", "types do not fit"),
+        ('inputs.threshold + "x" == "y"', "types do not fit"),
+        ("inputs.threshold", "gives a number; a condition must be true or false"),
+        ('nodes.first.output.stdout.beginsWith("x")', "beginsWith()"),
+        ("int(nodes.first.output.stdout) > inputs.threshold", None),
+        ("nodes.first.output.anything > 3", None),
+        ("inputs.untyped > 3", None),
+        ('inputs.list[0] == "a"', None),
+    ],
+)
+def test_type_errors_are_found_as_far_as_types_are_known(expression: str, words: str | None) -> None:
+    fields: Json = {"threshold": {"type": "integer"}, "untyped": {}, "list": {"type": "array"}}
+    document = chain(action("first"), {"id": "c", "type": "condition", "expression": expression})
+    named = found(document | {"inputs": {"type": "object", "properties": fields}})
+    if words is None:
+        assert named == {}
+    else:
+        assert words in named["nodes[1].expression"]
+
+
+def test_an_approval_that_can_never_be_given_is_refused() -> None:
+    gate: Json = {"id": "gate", "type": "approval", "message": "Go?", "approvers": ["alice"], "minApprovals": 2}
+    named = found(chain(gate | {"timeoutSeconds": 60, "remindAfterSeconds": 60, "escalateTo": ["bob"]}))
+    assert set(named) == {"nodes[0].remindAfterSeconds", "nodes[0].escalateAfterSeconds"}
+    assert "only 1 may answer" in found(chain(gate))["nodes[0].minApprovals"]

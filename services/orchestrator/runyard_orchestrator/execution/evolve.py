@@ -9,11 +9,11 @@ from typing import Any
 
 from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
-from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, NodeStatus, Trigger
+from runyard_shared.contracts.values import ExecutionStatus, NodeStatus, Trigger
 
 from runyard_orchestrator.execution.state import TAKEN, ExecutionState, Iteration, NodeState
 from runyard_orchestrator.execution.transitions import node_ended, settle, skip_all
-from runyard_orchestrator.nodes import NODE_TYPES
+from runyard_orchestrator.nodes import NODE_TYPES, type_of
 from runyard_orchestrator.workflow.graph import Graph
 
 EXECUTION_TIMEOUT = "execution"
@@ -96,15 +96,7 @@ def replay(execution_id: str, tenant_id: str, history: Iterable[tuple[Event, dat
 def _node_completed(state: ExecutionState, event: events.NodeCompleted, graph: Graph) -> None:
     node_ended(state, event.node_id, NodeStatus.COMPLETED, port=event.port, output=event.output)
     settle(state, event.node_id, event.port, graph)
-    _after_completion(state, event.node_id, event.output, graph)
-
-
-def _after_completion(state: ExecutionState, node_id: str, output: Any, graph: Graph) -> None:
-    match graph.nodes[node_id].spec.type:
-        case "setVariables":
-            state.vars |= output
-        case "errorHandler":
-            state.handled_error = _failed_source(state, node_id, graph) or state.handled_error
+    type_of(graph.nodes[event.node_id].spec).completed(state, event.node_id, event.output, graph)
 
 
 def _node_failed(state: ExecutionState, event: events.NodeFailed, graph: Graph) -> None:
@@ -131,7 +123,7 @@ def _node_reused(state: ExecutionState, event: events.NodeReused, graph: Graph) 
         return
     settle(state, event.node_id, event.port, graph)
     if event.status == NodeStatus.COMPLETED:
-        _after_completion(state, event.node_id, event.output, graph)
+        type_of(graph.nodes[event.node_id].spec).completed(state, event.node_id, event.output, graph)
     elif event.port == "error":
         state.handled_error = event.error
 
@@ -169,11 +161,3 @@ _APPLY: dict[type[Event], Callable[[ExecutionState, Any, Graph], None]] = {
 }
 for _node_type in NODE_TYPES.values():
     _APPLY.update(_node_type.applies)
-
-
-def _failed_source(state: ExecutionState, node_id: str, graph: Graph) -> ErrorInfo | None:
-    for edge in graph.nodes[node_id].incoming:
-        source = state.nodes.get(edge.source)
-        if state.edges[edge.index] == TAKEN and source is not None and source.error is not None:
-            return source.error
-    return None

@@ -11,7 +11,6 @@ from typing import Any
 from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.values import ErrorInfo, NodeStatus
-from runyard_shared.contracts.workflow import JoinNode
 
 from runyard_orchestrator.execution.evolve import evolve
 from runyard_orchestrator.execution.scope import scope_for
@@ -69,9 +68,7 @@ class Walk:
         """True: enter; False: skip; None: some edge must settle first."""
         settled = [self.state.edges[edge.index] for edge in node.incoming]
         taken = settled.count(TAKEN)
-        needed = None
-        if isinstance(node.spec, JoinNode) and node.spec.mode != "all":
-            needed = node.spec.count if node.spec.mode == "count" else 1
+        needed = type_of(node.spec).needs(node.spec)
         if needed is not None and taken >= needed:
             return True
         if UNSETTLED in settled:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pydantic
 from runyard_shared.clock import rfc3339
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from runyard_orchestrator.workflow.graph import GraphNode
 
 AGENT_LOST = "agent_lost"
+
+_PROCESS_OUTPUT: Final = {"stdout": "1", "stderr": "1", "exitCode": 0, "truncated": False}
+_SAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "script.bash": _PROCESS_OUTPUT,
+    "ssh.executeCommand": _PROCESS_OUTPUT,
+    "http.request": {"statusCode": 200, "body": "1", "truncated": False},
+}
 
 JobEnd = events.JobCompleted | events.JobFailed | events.JobTimedOut | events.JobCancelled
 
@@ -111,6 +118,9 @@ class Action(NodeType[ActionNode]):
 
     def template_field(self) -> str:
         return "params"
+
+    def sample_output(self, spec: ActionNode) -> dict[str, Any] | None:
+        return _SAMPLES.get(spec.action)
 
     def problems(self, spec: ActionNode, path: str, is_known_action: KnownAction) -> Problems:
         model = BUILT_IN_ACTIONS.get(spec.action)

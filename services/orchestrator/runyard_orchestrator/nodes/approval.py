@@ -72,6 +72,9 @@ class Approval(NodeType[ApprovalNode]):
     def template_field(self) -> str:
         return "message"
 
+    def sample_output(self, spec: ApprovalNode) -> dict[str, Any]:
+        return dict.fromkeys(("decision", "respondedBy", "responseNote", "respondedVia", "respondedAt"), "1")
+
     def problems(self, spec: ApprovalNode, path: str, is_known_action: KnownAction) -> Problems:
         named = [approver for approver in spec.approvers if not approver.startswith("role:")]
         if spec.approvers and len(named) == len(spec.approvers) and spec.min_approvals > len({*named, *spec.escalate_to}):

@@ -48,9 +48,17 @@ class NodeType(ABC, Generic[SpecT]):
         """(field, CEL source) pairs; the first is the compiled node's `expression`."""
         return iter(())
 
+    def sample_output(self, spec: SpecT) -> dict[str, Any] | None:
+        """A value of each type that its output may have, as far as it is known, for the check of types on publish."""
+        return None
+
     def problems(self, spec: SpecT, path: str, is_known_action: KnownAction) -> Problems:
         """What is wrong with a node beyond its model, its expressions and its templates."""
         return iter(())
+
+    def needs(self, spec: SpecT) -> int | None:
+        """How many edges into the node must be taken for its turn to come; None: one, once all of them are settled."""
+        return None
 
     @abstractmethod
     def enter(self, walk: "Walk", node_id: str, node: "GraphNode") -> None:
@@ -61,6 +69,9 @@ class NodeType(ABC, Generic[SpecT]):
 
     def child_ended(self, walk: "Walk", node_id: str, report: ChildEnded) -> None:
         raise TypeError(f"a node of type {type(self).__name__} has no children")
+
+    def completed(self, state: "ExecutionState", node_id: str, output: Any, graph: "Graph") -> None:
+        """What the state learns from its completion, beside its output and its edges. Called by `evolve`."""
 
     def give_up(self, walk: "Walk", node_id: str, reason: str, *, force: bool) -> None:
         """The execution was cancelled, or fails: the node, which is running or waiting, begins nothing more. What runs goes on

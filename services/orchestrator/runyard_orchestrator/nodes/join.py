@@ -1,4 +1,4 @@
-"""join: goes on when all, any, or a number of the edges into it are taken (`Walk` counts them)."""
+"""join: goes on when all, any, or a number of the edges into it are taken."""
 
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,15 @@ class Join(NodeType[JoinNode]):
             yield f"{path}.count", "mode count needs count: how many incoming edges must be taken"
         elif spec.mode != "count" and spec.count is not None:
             yield f"{path}.count", f"is only for mode count, not {spec.mode}"
+
+    def needs(self, spec: JoinNode) -> int | None:
+        match spec.mode:
+            case "count":
+                return spec.count
+            case "any":
+                return 1
+            case _:
+                return None
 
     def enter(self, walk: "Walk", node_id: str, node: "GraphNode") -> None:
         walk.complete(node_id, "out")

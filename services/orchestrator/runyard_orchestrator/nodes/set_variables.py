@@ -8,8 +8,9 @@ from runyard_shared.contracts.workflow import SetVariablesNode
 from runyard_orchestrator.nodes.base import NodeType
 
 if TYPE_CHECKING:
+    from runyard_orchestrator.execution.state import ExecutionState
     from runyard_orchestrator.execution.walk import Walk
-    from runyard_orchestrator.workflow.graph import GraphNode
+    from runyard_orchestrator.workflow.graph import Graph, GraphNode
 
 
 class SetVariables(NodeType[SetVariablesNode]):
@@ -18,6 +19,9 @@ class SetVariables(NodeType[SetVariablesNode]):
 
     def template_field(self) -> str:
         return "values"
+
+    def completed(self, state: "ExecutionState", node_id: str, output: Any, graph: "Graph") -> None:
+        state.vars |= output
 
     def enter(self, walk: "Walk", node_id: str, node: "GraphNode") -> None:
         warnings: list[str] = []

@@ -1,22 +1,16 @@
 """Type errors that can be told before a workflow runs: an expression is evaluated once with a sample of each value whose type
-is known (inputs by their JSON Schema, outputs by their action). What is not known is left out, and an expression that reads it
+is known (inputs by their JSON Schema, outputs by their node). What is not known is left out, and an expression that reads it
 is not judged."""
 
 import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from runyard_shared.contracts.workflow import ActionNode, AnyNode, ApprovalNode
+from runyard_shared.contracts.workflow import AnyNode
 
+from runyard_orchestrator.nodes import type_of
 from runyard_orchestrator.workflow.expressions import Expression
 
-_PROCESS_OUTPUT: Final = {"stdout": "1", "stderr": "1", "exitCode": 0, "truncated": False}
-_OUTPUTS: Final[dict[str, dict[str, Any]]] = {
-    "script.bash": _PROCESS_OUTPUT,
-    "ssh.executeCommand": _PROCESS_OUTPUT,
-    "http.request": {"statusCode": 200, "body": "1", "truncated": False},
-}
-_ANSWER: Final = dict.fromkeys(("decision", "respondedBy", "responseNote", "respondedVia", "respondedAt"), "1")
 _SCALARS: Final[dict[str, Any]] = {"string": "1", "integer": 1, "boolean": True}
 _UNKNOWN: Final = object()
 _NO_FUNCTION = re.compile(r"Undefined variable or function: '(\w+)'")
@@ -41,9 +35,7 @@ class Samples:
         """The samples for a graph inside this one."""
         known = dict(self.scope["nodes"])
         for node in nodes:
-            output = _OUTPUTS.get(node.action) if isinstance(node, ActionNode) else None
-            if isinstance(node, ApprovalNode):
-                output = _ANSWER
+            output = type_of(node).sample_output(node)
             if output is not None:
                 known[node.id] = {"status": "completed", "output": output}
         scope = self.scope | {"nodes": known}

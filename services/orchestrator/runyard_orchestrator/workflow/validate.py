@@ -15,7 +15,6 @@ from runyard_shared.contracts.workflow import (
     AnyTrigger,
     Edge,
     IncidentTrigger,
-    JoinNode,
     Workflow,
 )
 from runyard_shared.errors import FieldProblem
@@ -214,11 +213,10 @@ def _graph_problems(level: _Level) -> Iterator[tuple[str, str]]:
             path = f"{level.prefix}nodes[{index}]"
             yield path, f"{name!r} can never be reached from {_the_source(level)}; add an edge to it or remove it"
     for index, node in level.nodes.items():
-        if isinstance(node, JoinNode) and node.count is not None:
-            incoming = sum(edge.to == node.id for edge in level.edges.values())
-            if node.count > incoming:
-                path = f"{level.prefix}nodes[{index}].count"
-                yield path, f"asks for {node.count} taken edges, but only {incoming} lead here"
+        needed = type_of(node).needs(node) or 0
+        incoming = sum(edge.to == node.id for edge in level.edges.values())
+        if needed > max(1, incoming):
+            yield f"{level.prefix}nodes[{index}].count", f"asks for {needed} taken edges, but only {incoming} lead here"
 
 
 def _the_source(level: _Level) -> str:
