@@ -1,8 +1,8 @@
 """Output of jobs and parked messages: kept once, however often they come, and what is missing is shown as missing."""
 
+import asyncio
 import hashlib
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -93,19 +93,25 @@ async def test_a_stream_of_which_nothing_came_is_all_hole(pool: Pool, keeper: Ou
     assert await range_of(pool, 0, 1000) == [(0, len(WHOLE), None)]
 
 
-async def test_while_the_database_is_away_output_stays_in_the_queue(postgres_url: str) -> None:
-    server = await asyncpg.connect(urlsplit(postgres_url)._replace(path="/postgres").geturl())
-    database = urlsplit(postgres_url).path.removeprefix("/")
-    async with asyncpg.create_pool(postgres_url, min_size=1, max_size=1) as pool:
-        await migrate(pool, LIVE, "runyard_projections")
-        await server.execute(f"alter database {database} with allow_connections false")
-        await server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", database)
-        with pytest.raises(Unavailable):
-            await OutputKeeper(pool).keep([chunk(0)])
-        await server.execute(f"alter database {database} with allow_connections true")
+async def test_while_the_database_is_away_output_stays_in_the_queue(pool: Pool) -> None:
+    """Its connection is cut while the rows are being written."""
+    await migrate(pool, LIVE, "runyard_projections")
+    async with pool.acquire() as other:
+        async with other.transaction():
+            await other.execute("lock table projections.output_chunk in exclusive mode")
+            keeping = asyncio.create_task(OutputKeeper(pool).keep([chunk(0)]))
+            victim = None
+            async with asyncio.timeout(10):
+                while victim is None:
+                    await other.execute("select pg_stat_clear_snapshot()")
+                    victim = await other.fetchval(
+                        "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+                    )
+            await other.execute("select pg_terminate_backend($1)", victim)
+            with pytest.raises(Unavailable):
+                await keeping
         await OutputKeeper(pool).keep([chunk(0)])
-        assert await pool.fetchval("select count(*) from read.job_output_chunk") == 1
-    await server.close()
+    assert await pool.fetchval("select count(*) from read.job_output_chunk") == 1
 
 
 async def test_a_parked_message_is_kept_once_with_its_reason(pool: Pool) -> None:
