@@ -85,7 +85,8 @@ class Approval:
         raise AssertionError(f"{by} was not refused")
 
     def cancelled(self, reason: str = "the execution was cancelled") -> list[Event]:
-        return self._keep(decide.cancel(self.state, CancelApproval(tenant_id="default", approval_id=APPROVAL, reason=reason)))
+        order = CancelApproval(tenant_id="default", approval_id=APPROVAL, reason=reason)
+        return self._keep(decide.cancel(self.state, order, self.now))
 
     def due(self, deadline: Deadline) -> list[Event]:
         """Its timer fires, now."""

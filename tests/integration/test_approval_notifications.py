@@ -297,8 +297,8 @@ async def test_channels_are_changed_and_deleted_by_their_own_tenant_alone(told: 
 
 
 async def test_a_bad_channel_is_refused_with_all_that_is_wrong_and_without_its_url(told: Desk) -> None:
-    for url in ("geheim", "nonsense://geheim", "slack://geheim", "syslog://", "mailto://"):
-        reply = await told.ask(commands.SaveChannel(channel_id=new_id(), name=" ", url=url))
+    for url in ("geheim", "nonsense://geheim", "slack://geheim", "syslog://", "mailto://", "json://[geheim/"):
+        reply = await told.ask(commands.SaveChannel(channel_id=new_id(), name="\0", url=url))
         assert reply.problem is not None
         assert (reply.problem.status, reply.problem.code) == (422, "invalid_channel")
         assert [error["path"] for error in reply.problem.errors] == ["name", "url"]

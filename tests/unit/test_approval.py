@@ -134,6 +134,13 @@ def test_an_answer_after_the_expiry_is_too_late_even_if_the_timer_is_slower() ->
     assert decided(approval).status == ApprovalStatus.EXPIRED
 
 
+def test_a_cancellation_after_the_expiry_finds_it_expired() -> None:
+    approval = Approval(timeout_seconds=60)
+    approval.now += timedelta(seconds=60)
+    approval.cancelled()
+    assert decided(approval).status == ApprovalStatus.EXPIRED
+
+
 def test_without_a_timeout_it_waits_for_ever() -> None:
     approval = Approval()
     assert approval.timers == {}

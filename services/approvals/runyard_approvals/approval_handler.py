@@ -147,7 +147,7 @@ class ApprovalHandler:
             raise _not_found(approval_id)
         match item:
             case CancelApproval():
-                decided.add(decide.cancel(state, item))
+                decided.add(decide.cancel(state, item, decided.circumstances.now))
             case Attempt():
                 decided.add(decide.attempted(state, item, decided.circumstances))
             case TimerDue(timer_id=timer_id) if timer_id in DEADLINES:

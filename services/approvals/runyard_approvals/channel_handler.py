@@ -67,8 +67,8 @@ class ChannelHandler:
         name = command.name.strip()
         problems: list[FieldProblem] = []
         kind = ""
-        if not name or len(name) > _LONGEST_NAME:
-            problems.append(FieldProblem("name", f"must have 1 to {_LONGEST_NAME} characters"))
+        if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+            problems.append(FieldProblem("name", f"must have 1 to {_LONGEST_NAME} printable characters"))
         try:
             kind = await self._sender.kind_of(command.url)
         except Invalid as invalid:

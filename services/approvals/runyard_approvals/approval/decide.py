@@ -137,11 +137,11 @@ def check_pending(state: ApprovalState, link: str | None = None) -> None:
     raise Conflict("already_resolved", detail, respondedBy=resolved.by, respondedAt=rfc3339(at), decision=resolved.status.value)
 
 
-def cancel(state: ApprovalState, order: CancelApproval) -> list[Event]:
+def cancel(state: ApprovalState, order: CancelApproval, now: datetime) -> list[Event]:
     """Nothing if it is resolved: the report of that is on its way, or has arrived."""
     if state.resolved is not None:
         return []
-    return [_resolved(state, ApprovalStatus.CANCELLED, order.reason)]
+    return expire(state, now) or [_resolved(state, ApprovalStatus.CANCELLED, order.reason)]
 
 
 def expire(state: ApprovalState, now: datetime) -> list[Event]:

@@ -74,7 +74,10 @@ class Sender:
         return Sent(_without_secrets("; ".join(reasons) or "the channel did not take the message", url)[:_KEPT_OF_ERROR])
 
     def _channel(self, url: str) -> apprise.NotifyBase | None:
-        return apprise.Apprise.instantiate(url, asset=self._asset)
+        try:
+            return apprise.Apprise.instantiate(url, asset=self._asset)
+        except Exception:  # noqa: BLE001 - a parser that chokes on what people type says no, and must not quote it
+            return None
 
 
 def _without_secrets(text: str, url: str) -> str:
