@@ -146,7 +146,7 @@ def _standalone(directory: Path) -> Iterator[System]:
 
 
 def _inseparable(part: str) -> AbstractContextManager[None]:
-    raise NotImplementedError(f"standalone is one process: {part} cannot be stopped by itself")
+    raise ValueError(f"standalone is one process: {part} cannot be stopped by itself")
 
 
 def _wait_for_address(path: Path, process: "subprocess.Popen[bytes]", output: Path) -> str:
