@@ -11,6 +11,8 @@ from typing import Any
 
 import asyncpg
 import httpx
+import runyard_approvals.app
+import runyard_approvals.settings
 import runyard_dispatcher.app
 import runyard_dispatcher.settings
 import runyard_gateway.app
@@ -141,6 +143,9 @@ async def house(pool: "asyncpg.Pool[asyncpg.Record]", **settings: Any) -> AsyncI
         for service in (
             await runyard_projections.app.create(runyard_projections.settings.Settings(), bus=bus, pool=pool, clock=clock),
             await runyard_dispatcher.app.create(runyard_dispatcher.settings.Settings(), bus=bus, pool=pool, clock=clock),
+            await runyard_approvals.app.create(
+                runyard_approvals.settings.Settings(allow_private_notifications=True), bus=bus, pool=pool, clock=clock
+            ),
             await runyard_orchestrator.app.create(runyard_orchestrator.settings.Settings(), bus=bus, pool=pool, clock=clock),
         ):
             await service.start()

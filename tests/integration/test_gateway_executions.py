@@ -110,7 +110,7 @@ async def test_the_banner_and_the_log_say_what_is_waited_for_and_why(home: House
     assert detail["variables"] == {"size": 1, "result": 1, "lost": ""}
     log = (await home.call("GET", f"/executions/{small}/log"))["items"]
     told = [(entry["level"], entry["message"]) for entry in log]
-    assert ("info", "Is it big? is false") in told
+    assert ("info", "Is it big? is false: inputs.size > 10, with inputs.size = 1") in told
     assert ("info", "Is it big? went on by false to ok") in told
     assert ("info", "Is it big? did not go on by true to act") in told
     assert any(level == "warning" and "nothing" in message for level, message in told)

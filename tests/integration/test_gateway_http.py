@@ -51,7 +51,7 @@ async def test_without_the_right_key_nothing_is_answered(home: House, header: st
             path = operation.path.format_map({**dict.fromkeys(PATH_IDS, new_id()), **PATH_NAMES})
             answer = await stranger.request(operation.method, path)
             if operation.public:
-                assert answer.status_code in (200, 404)
+                assert answer.status_code != 401 and answer.status_code < 500
             else:
                 assert_problem(answer, 401, "unauthorized")
                 assert answer.headers["www-authenticate"].startswith("Bearer")

@@ -10,7 +10,7 @@ from runyard_gateway.streams.execution_stream import Outstanding
 from runyard_gateway.streams.live_events import MAX_GAP, LiveEvents
 from runyard_gateway.streams.subscription import LiveFrame, Subscription
 from runyard_shared.contracts.feed import FeedBatch, Recorded
-from runyard_shared.contracts.values import ExecutionStatus, JobStatus
+from runyard_shared.contracts.values import ExecutionStatus
 from runyard_shared.errors import Unavailable
 
 AT = datetime(2026, 11, 22, 17, 5, 0, 123000, tzinfo=UTC)
@@ -70,7 +70,7 @@ async def offered(subscription: Subscription) -> list[int]:
 async def test_a_gap_is_filled_before_anything_newer_and_repetitions_are_dropped() -> None:
     log = Log(10)
     feed, live = await tail(log)
-    subscription = await live.subscribe_to_stream("e1")
+    subscription = await live.subscribe_to_execution("e1")
     log.length = 18
     await feed.tell(14, 15)
     await feed.tell(15, 16)
@@ -98,11 +98,11 @@ async def test_while_the_store_is_away_nothing_newer_overtakes_what_is_missing()
 async def test_after_a_very_long_gap_readers_resume_by_themselves() -> None:
     log = Log(10)
     feed, live = await tail(log)
-    subscription = await live.subscribe_to_stream("e1")
+    subscription = await live.subscribe_to_execution("e1")
     log.length = 12 + MAX_GAP
     await feed.tell(log.length)
     assert subscription.closed
-    again = await live.subscribe_to_stream("e1")
+    again = await live.subscribe_to_execution("e1")
     log.length += 1
     await feed.tell(log.length)
     assert await offered(again) == [log.length]
@@ -112,8 +112,8 @@ async def test_after_a_very_long_gap_readers_resume_by_themselves() -> None:
 async def test_only_those_who_watch_a_stream_are_offered_its_events() -> None:
     feed, live = await tail(Log(0))
     watcher, other, tenant = (
-        await live.subscribe_to_stream("e1"),
-        await live.subscribe_to_stream("e2"),
+        await live.subscribe_to_execution("e1"),
+        await live.subscribe_to_execution("e2"),
         await live.subscribe_to_tenant("default"),
     )
     await feed.tell(1, 2)
@@ -133,12 +133,13 @@ async def test_a_reader_that_lets_too_much_wait_is_cut_off_and_keeps_nothing() -
     assert await subscription.take(0.01) == []
 
 
-def test_an_execution_is_over_when_its_status_is_final_and_no_job_is_left() -> None:
-    outstanding = Outstanding(ExecutionStatus.RUNNING, {"j1": JobStatus.RUNNING, "j0": JobStatus.COMPLETED}, as_of=10)
+def test_an_execution_is_over_when_its_status_is_final_and_nothing_is_left() -> None:
+    outstanding = Outstanding(ExecutionStatus.RUNNING, ["j1", "a1"], as_of=10)
     steps = [
         (9, "execution.completed", b"{}", False),  # is in the snapshot already
         (11, "job.scheduled", b'{"jobId":"j2"}', False),
         (12, "execution.cancelled", b"{}", False),
+        (12, "approval.resolved", b'{"approvalId":"a1"}', False),
         (13, "job.cancelled", b'{"jobId":"j2"}', False),
         (14, "job.failed", b'{"jobId":"j1"}', True),
     ]
@@ -158,3 +159,14 @@ def test_an_event_is_a_cloud_event_in_one_frame() -> None:
     }  # fmt: skip
     revised = event_frame(event(8, topic="job.completed", data=b'{"jobId":"j1","revision":2}'))
     assert b'"type":"runyard.job.completed.v2"' in revised
+
+
+def test_an_execution_is_not_over_before_its_iterations_are() -> None:
+    outstanding = Outstanding(ExecutionStatus.RUNNING, [], as_of=0)
+    for position, stream_id, topic, over in (
+        (1, "i1", "iteration.started", False),
+        (2, "e1", "execution.cancelled", False),
+        (3, "i1", "iteration.cancelled", True),
+    ):
+        outstanding.apply(event(position, stream_id, topic))
+        assert outstanding.nothing == over

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
-from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, JobStatus, NodeStatus, Trigger
+from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, ExecutionStatus, JobStatus, NodeStatus, Trigger
 
 from runyard_gateway.execution_log import LogEntry
 from runyard_gateway.graph import EdgeStatus
@@ -18,6 +18,7 @@ Id = Annotated[str, Meta(description="A UUIDv7", extra_json_schema={"format": "u
 Instant = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"})]
 Position = Annotated[int, Meta(description="A position in the log")]
 Json = Annotated[Any, Meta(description="Any JSON value")]
+Item = Annotated[str | None, Meta(description="The iteration of a forEach, such as each[3]; null outside of one")]
 Cursor = Annotated[str | None, Meta(description="Give it as `cursor` for the next page; null on the last one")]
 
 
@@ -35,8 +36,26 @@ class JobCounts(Body):
     total: int
 
 
+class WaitingRow(Body):
+    """One thing an active execution waits for. `detail` says it in words."""
+
+    reason: Literal["agent", "retry", "delay", "approval", "subworkflow", "jobs"]
+    node_id: str | None
+    node_name: str | None
+    item: Item
+    since: Instant | None
+    until: Annotated[Instant | None, Meta(description="Null: nobody knows, or never")]
+    detail: str
+    job_id: Id | None
+    approval_id: Id | None
+    child_execution_id: Id | None
+
+
 class Execution(Body):
-    """`durationMs` runs until now while the execution is active."""
+    """`durationMs` runs until now while the execution is active; `pausedMs`, a part of it, while it is paused.
+
+    `waiting` has at most 20 of `waitingTotal`, oldest first; none once the execution has finished.
+    """
 
     execution_id: Id
     workflow_id: Id
@@ -47,7 +66,12 @@ class Execution(Body):
     started_at: Instant
     finished_at: Instant | None
     duration_ms: int
+    paused_ms: int
     pending_approvals: int
+    parent_execution_id: Annotated[Id | None, Meta(description="Of a subworkflow: the execution that waits for it")]
+    rerun_of: Annotated[Id | None, Meta(description="Of a re-run: the execution that it repeats")]
+    waiting: list[WaitingRow]
+    waiting_total: int
 
 
 class ExecutionRow(Execution):
@@ -58,6 +82,7 @@ class JobRow(Body):
     job_id: Id
     node_id: str
     node_name: str
+    item: Item
     action_type: str
     attempt: Annotated[int, Meta(description="From 1")]
     status: JobStatus
@@ -71,6 +96,16 @@ class JobRow(Body):
     error: ErrorInfo | None
 
 
+class Progress(Body):
+    """Of the items of a forEach."""
+
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+    running: int
+
+
 class NodeRow(Body):
     node_id: str
     name: str
@@ -79,6 +114,111 @@ class NodeRow(Body):
     started_at: Instant | None
     finished_at: Instant | None
     output: Json
+    progress: Annotated[Progress | None, Meta(description="Of a forEach that was entered")]
+
+
+class Rerun(Body):
+    execution_id: Id
+    status: ExecutionStatus
+    started_at: Instant
+
+
+class Child(Body):
+    """The execution of a subworkflow node."""
+
+    execution_id: Id
+    node_id: str | None
+    workflow_name: str
+    status: ExecutionStatus
+
+
+class ApprovalVote(Body):
+    """An approval before the deciding answer."""
+
+    by: str
+    at: Instant
+    note: str = ""
+    via: str = ""
+
+
+class ApprovalNotification(Body):
+    """A channel was told, or could not be told: `error`."""
+
+    channel: str
+    purpose: Annotated[str, Meta(description="requested, reminder or escalation")]
+    error: str | None = None
+    attempts: int = 1
+    at: Instant | None = None
+
+
+class ApprovalRow(Body):
+    """`approvers` and `escalatedTo`: names and `role:` names; empty `approvers`: anyone with automation:execute."""
+
+    approval_id: Id
+    execution_id: Id
+    item: Item
+    workflow_id: Id
+    workflow_name: str
+    node_id: str
+    node_name: str
+    message: str
+    status: ApprovalStatus
+    approvers: list[str]
+    min_approvals: int
+    prevent_self_approval: bool
+    votes: Annotated[list[ApprovalVote], Meta(description="Approvals before the deciding answer")]
+    requested_at: Instant
+    expires_at: Annotated[Instant | None, Meta(description="Null: never")]
+    escalated_to: list[str]
+    escalated_at: Instant | None
+    reminded_at: Instant | None
+    responded_by: str | None
+    response_note: str | None
+    responded_via: Annotated[str | None, Meta(description="web, mobile, api or link")]
+    responded_at: Instant | None
+    notifications: list[ApprovalNotification]
+    started_by: str
+
+
+class ApprovalList(Body):
+    items: list[ApprovalRow]
+    next_cursor: Cursor
+
+
+class ApprovalAnswered(Body):
+    """`status` is pending while more people have to approve."""
+
+    approval_id: Id
+    status: ApprovalStatus
+    responded_by: str | None
+    response_note: str | None
+    responded_via: str | None
+    responded_at: Instant | None
+    approvals: Annotated[int, Meta(description="People who have approved so far")]
+    min_approvals: int
+
+
+class Channel(Body):
+    """`kind`: what it reaches, such as mailto, slack or json."""
+
+    channel_id: Id
+    name: str
+    kind: str
+    enabled: bool
+
+
+class ChannelRow(Channel):
+    created_at: Instant
+
+
+class ChannelList(Body):
+    items: list[ChannelRow]
+    next_cursor: Cursor
+
+
+class ChannelTested(Body):
+    delivered: bool
+    error: str | None
 
 
 class ExecutionDetail(Execution):
@@ -89,11 +229,12 @@ class ExecutionDetail(Execution):
     nodes: list[NodeRow]
     jobs: Annotated[list[JobRow], Meta(description="In the order in which they were queued")]
     job_counts: JobCounts
-    approvals: list[Json]
+    approvals: Annotated[list[ApprovalRow], Meta(description="In the order in which they were asked")]
     error: ErrorInfo | None
     started_by: str
-    parent_execution_id: Id | None
-    rerun_of: Id | None
+    from_node: Annotated[str | None, Meta(description="Of a re-run from a node: what is not downstream of it was reused")]
+    reruns: Annotated[list[Rerun], Meta(description="The newest 100 re-runs of this, oldest first")]
+    children: Annotated[list[Child], Meta(description="The newest 100 executions of its subworkflow nodes, oldest first")]
     as_of: Position
 
 
@@ -105,20 +246,32 @@ class ExecutionList(Body):
 class ExecutionLog(Body):
     items: list[LogEntry]
     next_cursor: Cursor
-
-
-class GraphNodeState(Body):
-    node_id: str
-    name: str
-    type: str
-    status: NodeStatus
+    first_error: Annotated[LogEntry | None, Meta(description="The first line that is an error; only on the first page")]
 
 
 class GraphEdgeState(Body):
     from_node: Annotated[str, Meta(description="The node it leaves")] = msgspec.field(name="from")
     port: Annotated[str | None, Meta(description="Null: taken whenever its node completes")]
     to: str
-    status: EdgeStatus
+    status: EdgeStatus | None
+
+
+class GraphNodeState(Body):
+    """A node of a forEach's `body` has no one state, and its edges have none, unless the graph was asked for one `item`."""
+
+    node_id: str
+    name: str
+    type: str
+    status: NodeStatus | None
+    progress: Progress | None
+    body: "GraphBody | None"
+
+
+class GraphBody(Body):
+    """The nodes and edges of a forEach; its source is called `item`."""
+
+    nodes: list[GraphNodeState]
+    edges: list[GraphEdgeState]
 
 
 class ExecutionGraph(Body):
@@ -134,6 +287,40 @@ class ExecutionGraph(Body):
 class RunStarted(Body):
     execution_id: Id
     position: Position
+
+
+class BulkProblem(Body):
+    code: str
+    detail: str
+
+
+class BulkCancelResult(Body):
+    execution_id: Id
+    outcome: Annotated[Literal["cancelled"] | None, Meta(description="Null: see `problem`")]
+    problem: BulkProblem | None
+
+
+class BulkRerunResult(Body):
+    execution_id: Id
+    new_execution_id: Annotated[Id | None, Meta(description="Null: see `problem`")]
+    problem: BulkProblem | None
+
+
+class Bulk(Body):
+    """`more`: the filter finds executions beyond the limit; the same call again takes them."""
+
+    matched: int
+    accepted: int
+    more: bool
+    position: Position
+
+
+class BulkCancelled(Bulk):
+    results: list[BulkCancelResult]
+
+
+class BulkRerun(Bulk):
+    results: list[BulkRerunResult]
 
 
 class Cancelled(Body):

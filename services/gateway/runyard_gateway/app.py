@@ -20,20 +20,30 @@ from runyard_gateway.http.server import HttpServer
 from runyard_gateway.own_tables import OwnTables
 from runyard_gateway.queries.agents import AgentQueries
 from runyard_gateway.queries.api_keys import ApiKeyQueries
+from runyard_gateway.queries.approvals import ApprovalQueries
+from runyard_gateway.queries.bulk_requests import BulkRequestQueries
 from runyard_gateway.queries.events import EventQueries
+from runyard_gateway.queries.execution_list import ExecutionListQueries
 from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.queries.output import OutputQueries
 from runyard_gateway.queries.users import UserQueries
+from runyard_gateway.queries.waiting import WaitingQueries
 from runyard_gateway.queries.workflows import WorkflowQueries
 from runyard_gateway.read_position import ReadPosition
 from runyard_gateway.resources.agents import Agents
+from runyard_gateway.resources.approval_links import ApprovalLinks
+from runyard_gateway.resources.approvals import Approvals
+from runyard_gateway.resources.bulk import Bulk
+from runyard_gateway.resources.channels import Channels
 from runyard_gateway.resources.events import Events
+from runyard_gateway.resources.execution_logs import ExecutionLogs
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.executions import Executions
 from runyard_gateway.resources.output import Output
 from runyard_gateway.resources.runs import Runs
 from runyard_gateway.resources.system import System
 from runyard_gateway.resources.users import Users
+from runyard_gateway.resources.waiting_reader import WaitingReader
 from runyard_gateway.resources.workflows import Workflows
 from runyard_gateway.settings import Settings
 from runyard_gateway.streams.execution_stream import ExecutionStreams
@@ -51,23 +61,33 @@ class Service:
         self._requests = Requests(bus, f"gateway-{new_id()}")
         self._read_position = read_position = ReadPosition(database, settings.read_model_wait_seconds)
         events = EventQueries(database)
-        executions = ExecutionQueries(database)
+        approval_queries = ApprovalQueries(database)
+        executions = ExecutionQueries(database, approval_queries)
+        lists = ExecutionListQueries(database)
         workflows = WorkflowQueries(database)
         self._live_events = live_events = LiveEvents(bus, events, settings.stream_buffer_bytes)
-        self._live_output = LiveOutput(bus, live_events)
+        self._live_output = LiveOutput(bus, live_events, events)
         commands = Commands(self._requests, settings.command_timeout_seconds)
-        reader = ExecutionReader(executions, events, read_position, clock)
         graphs = Graphs(workflows, read_position)
+        waiting = WaitingReader(WaitingQueries(database), graphs)
+        reader = ExecutionReader(executions, events, waiting, read_position, clock)
         streams = ExecutionStreams(live_events, events, settings.keep_alive_seconds)
         system = System(self.check_health)
         api_keys = ApiKeyQueries(database)
         keys = ApiKeys(settings.tenant, settings.admin_token, api_keys)
+        approvals = Approvals(commands, approval_queries, read_position)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
             *Workflows(commands, workflows, read_position).operations(),
-            *Executions(executions, events, reader, graphs, read_position, clock).operations(),
-            *Output(OutputQueries(database), reader).operations(),
+            # before what has an id in the same place of its path
+            *Bulk(commands, lists, BulkRequestQueries(database), clock).operations(),
+            *Executions(executions, lists, reader, waiting, graphs, read_position, clock).operations(),
+            *ExecutionLogs(executions, events, reader, graphs, read_position).operations(),
+            *Output(OutputQueries(database), executions, reader).operations(),
             *Events(events, reader, live_events, streams, settings.keep_alive_seconds).operations(),
+            *approvals.operations(),
+            *Channels(commands).operations(),
+            *ApprovalLinks(commands, approvals, settings.tenant).operations(),
             *Agents(AgentQueries(database)).operations(),
             *Users(UserQueries(database), api_keys, keys, clock).operations(),
             *system.operations(),

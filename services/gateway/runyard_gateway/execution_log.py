@@ -1,7 +1,10 @@
-"""The execution log: every decision of the engine in words, derived from the events, one function for each topic (R17)."""
+"""The execution log: every decision of the engine in words, derived from the events, one function for each topic (R17).
+
+What happens in an iteration of a forEach has the iteration's path in front (`each[3]: `), and the names of that body.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -9,9 +12,9 @@ from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.contracts.values import NodeStatus, Trigger
-from runyard_shared.contracts.workflow import TRIGGER_NODE
+from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus, NodeStatus, Trigger
 
+from runyard_gateway.approvers import approver_words
 from runyard_gateway.graph import EdgeStatus, Graph, GraphEdge
 
 Level = Literal["info", "warning", "error"]
@@ -29,6 +32,7 @@ class LogEntry(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     position: int
     node_id: str | None = None
     job_id: str | None = None
+    item: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """An iteration: its path (`each[3]`), and the graph of the body that it runs."""
+
+    path: str
+    graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
-    """Names for what events only identify: the graph that runs, and the jobs so far by id."""
+    """Names for what events only identify: the graph that runs, the jobs so far by id, the iterations by their stream."""
 
     graph: Graph
     jobs: Mapping[str, Job]
+    items: Mapping[str, Item] = field(default_factory=dict)
 
     def title(self, node_id: str) -> str:
         return self.graph.title(node_id)
@@ -60,11 +73,23 @@ def entries(recorded: Recorded, event: Event, scene: Scene) -> Iterator[LogEntry
     """The lines of one event."""
     job_id = getattr(event, "job_id", None)
     node_id = getattr(event, "node_id", None)
+    item = scene.items.get(recorded.stream_id)
+    path, prefix = (None, "") if item is None else (item.path, f"{item.path}: ")
+    if item is not None:
+        scene = Scene(item.graph, scene.jobs, scene.items)
     if node_id is None and job_id is not None and job_id in scene.jobs:
         node_id = scene.jobs[job_id].node_id
     at = rfc3339(recorded.recorded_at)
     for level, message in _lines(event, scene):
-        yield LogEntry(level=level, message=message, at=at, position=recorded.position, node_id=node_id, job_id=job_id)
+        yield LogEntry(
+            level=level,
+            message=f"{prefix}{message}",
+            at=at,
+            position=recorded.position,
+            node_id=node_id,
+            job_id=job_id,
+            item=path,
+        )
 
 
 def _lines(event: Event, scene: Scene) -> Iterator[Line]:
@@ -83,8 +108,10 @@ def _lines(event: Event, scene: Scene) -> Iterator[Line]:
 
 def _settled_edges(event: Event, graph: Graph) -> list[tuple[GraphEdge, EdgeStatus]]:
     match event:
-        case events.ExecutionStarted():
-            return graph.edges_after(TRIGGER_NODE, NodeStatus.COMPLETED, None)
+        case events.ExecutionStarted() | events.IterationStarted():
+            return graph.edges_after(graph.source.node_id, NodeStatus.COMPLETED, None)
+        case events.NodeReused():
+            return graph.edges_after(event.node_id, event.status, event.port)
         case events.NodeCompleted():
             return graph.edges_after(event.node_id, NodeStatus.COMPLETED, event.port)
         case events.NodeFailed():
@@ -108,7 +135,14 @@ def _tells(event_type: type[E]) -> Callable[[Callable[[E, Scene], Iterator[Line]
 
 @_tells(events.ExecutionStarted)
 def _execution_started(event: events.ExecutionStarted, scene: Scene) -> Iterator[Line]:
-    yield "info", f"{event.workflow_name}, version {event.version}, was started {trigger_words(event.trigger)}"
+    manner = trigger_words(event.trigger)
+    if event.parent_execution_id is not None:
+        node = f", by its node {event.parent.node_id}" if event.parent is not None else ""
+        manner = f"as a subworkflow of execution {event.parent_execution_id}{node}"
+    yield "info", f"{event.workflow_name}, version {event.version}, was started {manner}"
+    if event.rerun_of is not None:
+        whole = f" from node {scene.title(event.from_node)} on" if event.from_node else ""
+        yield "info", f"This is a re-run of execution {event.rerun_of}{whole}"
     for name, value in event.inputs.items():
         yield "info", f"Input {name} is {_value(value)}"
 
@@ -123,7 +157,9 @@ def _node_completed(event: events.NodeCompleted, scene: Scene) -> Iterator[Line]
     node = scene.graph.nodes.get(event.node_id)
     title = scene.title(event.node_id)
     if node is not None and node.type in ("condition", "switch"):
-        yield "info", f"{title} is {_value(event.output)}"
+        because = f": {_short(node.expression)}" if node.expression else ""
+        read = ", ".join(f"{path} = {_value(value)}" for path, value in event.reads.items())
+        yield "info", f"{title} is {_value(event.output)}{because}{f', with {read}' if read else ''}"
     elif node is not None and node.type == "setVariables":
         for name, value in (event.output or {}).items():
             yield "info", f"{title} set {name} to {_value(value)}"
@@ -212,6 +248,130 @@ def _job_report_ignored(event: events.JobReportIgnored, scene: Scene) -> Iterato
     yield "warning", f"{scene.job(event.job_id)}: a late report changes nothing: {event.detail}"
 
 
+@_tells(events.NodeReused)
+def _node_reused(event: events.NodeReused, scene: Scene) -> Iterator[Line]:
+    result = f": {event.error.message}" if event.error is not None else ""
+    yield "info", f"{scene.title(event.node_id)} {event.status} in the execution that is repeated, and is not run again{result}"
+
+
+@_tells(events.ForEachEntered)
+def _foreach_entered(event: events.ForEachEntered, scene: Scene) -> Iterator[Line]:
+    items = "1 item" if len(event.items) == 1 else f"{len(event.items)} items"
+    yield "info", f"{scene.title(event.node_id)} has {items}: {_value(event.items)}"
+
+
+@_tells(events.IterationsScheduled)
+def _iterations_scheduled(event: events.IterationsScheduled, scene: Scene) -> Iterator[Line]:
+    last = event.first + len(event.stream_ids) - 1
+    which = f"item {event.first} begins" if last == event.first else f"items {event.first} to {last} begin"
+    yield "info", f"{scene.title(event.node_id)}: {which}"
+
+
+@_tells(events.IterationEnded)
+def _iteration_ended(event: events.IterationEnded, scene: Scene) -> Iterator[Line]:
+    level: Level = "error" if event.status == ExecutionStatus.FAILED else "info"
+    why = f": {event.error.message}" if event.error is not None else ""
+    yield level, f"{scene.title(event.node_id)}: item {event.index} {_ended(event.status)}{why}"
+
+
+@_tells(events.IterationStarted)
+def _iteration_started(event: events.IterationStarted, scene: Scene) -> Iterator[Line]:
+    yield "info", f"The item is {_value(event.item)}"
+
+
+@_tells(events.IterationCompleted)
+def _iteration_completed(event: events.IterationCompleted, scene: Scene) -> Iterator[Line]:
+    yield "info", f"The iteration completed with {_value(event.output)}"
+
+
+@_tells(events.IterationFailed)
+def _iteration_failed(event: events.IterationFailed, scene: Scene) -> Iterator[Line]:
+    yield "error", f"The iteration failed: {event.error.message}"
+
+
+@_tells(events.IterationCancelled)
+def _iteration_cancelled(event: events.IterationCancelled, scene: Scene) -> Iterator[Line]:
+    by = f" by {event.by}" if event.by else ""
+    reason = f": {event.reason}" if event.reason else ""
+    yield "warning", f"The iteration was cancelled{by}{reason}"
+
+
+@_tells(events.SubworkflowScheduled)
+def _subworkflow_scheduled(event: events.SubworkflowScheduled, scene: Scene) -> Iterator[Line]:
+    inputs = f" with {_value(event.inputs)}" if event.inputs else ""
+    yield "info", f"{scene.title(event.node_id)} starts execution {event.execution_id} of {event.workflow}{inputs}"
+
+
+@_tells(events.SubworkflowEnded)
+def _subworkflow_ended(event: events.SubworkflowEnded, scene: Scene) -> Iterator[Line]:
+    level: Level = "info" if event.status == ExecutionStatus.COMPLETED else "error"
+    why = f": {event.error.message}" if event.error is not None else ""
+    yield level, f"{scene.title(event.node_id)}: execution {event.execution_id} {_ended(event.status)}{why}"
+
+
+@_tells(events.ChildrenCancelRequested)
+def _children_cancel_requested(event: events.ChildrenCancelRequested, scene: Scene) -> Iterator[Line]:
+    number = len(event.stream_ids)
+    what = "1 iteration or subworkflow is" if number == 1 else f"{number} iterations or subworkflows are"
+    force = ", with their running jobs" if event.force else ""
+    yield "info", f"{what} to be cancelled{force}: {event.reason}"
+
+
+@_tells(events.ApprovalRequested)
+def _approval_requested(event: events.ApprovalRequested, scene: Scene) -> Iterator[Line]:
+    people = f"{event.min_approvals} of " if event.min_approvals > 1 else ""
+    expires = f", until {event.expires_at}" if event.expires_at else ""
+    who = f"{people}{approver_words(event.approvers)}{expires}"
+    yield "info", f"{scene.title(event.node_id)} waits for approval by {who}: {event.message}"
+    if event.prevent_self_approval:
+        yield "info", f"{event.started_by}, who started the execution, may not answer"
+
+
+@_tells(events.ApprovalVoted)
+def _approval_voted(event: events.ApprovalVoted, scene: Scene) -> Iterator[Line]:
+    counted = f"{event.approvals} of {event.min_approvals}"
+    yield "info", f"{scene.title(event.node_id)}: {event.by} approved, {counted}{_answer(event.via, event.note)}"
+
+
+@_tells(events.ApprovalReminded)
+def _approval_reminded(event: events.ApprovalReminded, scene: Scene) -> Iterator[Line]:
+    yield "info", f"{scene.title(event.node_id)}: the approvers were reminded"
+
+
+@_tells(events.ApprovalEscalated)
+def _approval_escalated(event: events.ApprovalEscalated, scene: Scene) -> Iterator[Line]:
+    yield "warning", f"{scene.title(event.node_id)}: nobody answered in time; {approver_words(event.to)} may answer as well"
+
+
+@_tells(events.ApprovalNotified)
+def _approval_notified(event: events.ApprovalNotified, scene: Scene) -> Iterator[Line]:
+    title = scene.title(event.node_id)
+    if event.error is None:
+        yield "info", f"{title}: {event.channel} was told ({event.purpose})"
+    else:
+        times = "once" if event.attempts == 1 else f"{event.attempts} times"
+        yield "warning", f"{title}: {event.channel} could not be told ({event.purpose}), tried {times}: {event.error}"
+
+
+@_tells(events.ApprovalCancelRequested)
+def _approval_cancel_requested(event: events.ApprovalCancelRequested, scene: Scene) -> Iterator[Line]:
+    yield "info", f"{scene.title(event.node_id)} needs no answer any more: {event.reason}"
+
+
+@_tells(events.ApprovalResolved)
+def _approval_resolved(event: events.ApprovalResolved, scene: Scene) -> Iterator[Line]:
+    title = scene.title(event.node_id)
+    match event.status:
+        case ApprovalStatus.EXPIRED:
+            note = f": {event.note}" if event.note else ""
+            yield "warning", f"{title}: nobody answered before the timeout, which rejects it{note}"
+        case ApprovalStatus.CANCELLED:
+            yield "warning", f"{title}: the approval was cancelled{f': {event.note}' if event.note else ''}"
+        case _:
+            level: Level = "info" if event.status == ApprovalStatus.APPROVED else "warning"
+            yield level, f"{title} was {event.status} by {event.responded_by}{_answer(event.via, event.note)}"
+
+
 @_tells(events.ExecutionFailing)
 def _execution_failing(event: events.ExecutionFailing, scene: Scene) -> Iterator[Line]:
     yield "error", f"Nothing new starts: {event.error.message}"
@@ -255,10 +415,36 @@ def _outcome(output: Mapping[str, Any]) -> str:
     return ""
 
 
+def _answer(via: str | None, note: str) -> str:
+    return (f" via {via}" if via else "") + (f": {note}" if note else "")
+
+
+def _ended(status: ExecutionStatus) -> str:
+    return "was cancelled" if status == ExecutionStatus.CANCELLED else str(status)
+
+
 def _seconds(milliseconds: int) -> str:
     return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def _value(value: Any) -> str:
-    text = msgspec.json.encode(value).decode()
+    return _short(msgspec.json.encode(value).decode())
+
+
+def _short(text: str) -> str:
     return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 1] + "…"
+
+
+ERROR_TOPICS = frozenset(
+    {
+        events.JobFailed.topic,
+        events.JobTimedOut.topic,
+        events.NodeFailed.topic,
+        events.IterationEnded.topic,
+        events.IterationFailed.topic,
+        events.SubworkflowEnded.topic,
+        events.ExecutionFailing.topic,
+        events.ExecutionFailed.topic,
+    }
+)
+"""The topics whose lines can be errors."""

@@ -8,7 +8,9 @@ SOURCE = "/runyard/orchestrator"
 
 
 class PublicEvent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """`subject` is the stream: an execution's id, or a workflow's. `sequence` and `id` are the position in the log.
+    """`subject` is the execution that users see, also of what happens in an iteration; or a workflow.
+
+    `sequence` and `id` are the position in the log.
 
     `time` RFC 3339 in UTC with milliseconds; `data` as the event defines it (camelCase, fields at their default left out).
     """
@@ -33,12 +35,17 @@ _encode = msgspec.json.Encoder().encode
 _decode_revision = msgspec.json.Decoder(_Revision).decode
 
 
+def execution_of(recorded: Recorded) -> str:
+    """Iterations are streams of their own, whose events name the execution they belong to."""
+    return recorded.correlation_id or recorded.stream_id
+
+
 def public_event(recorded: Recorded) -> PublicEvent:
     position = str(recorded.position)
     return PublicEvent(
         id=position,
         type=f"runyard.{recorded.topic}.v{_revision(recorded.data)}",
-        subject=recorded.stream_id,
+        subject=execution_of(recorded),
         time=rfc3339(recorded.recorded_at),
         sequence=position,
         tenant=recorded.tenant_id,

@@ -4,15 +4,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from runyard_shared.contracts.values import ExecutionStatus
+from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus
+from runyard_shared.contracts.workflow import NodeId
 
-from runyard_gateway.http.query import MAX_POSITION, PageQuery, Query, ReadPageQuery
+from runyard_gateway.http.query import MAX_POSITION, PageQuery, Query, ReadPageQuery, ReadQuery
 
 UUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 NAME = r"^[^\s:/\x00-\x1f\x7f]{1,200}$"
 """Of a user or a role, so that a workflow can name it as an approver and a path can hold it."""
 Name = Annotated[str, Field(pattern=NAME)]
 TIME = Field(ge="1970-01-01T00:00:00Z", lt="9000-01-01T00:00:00Z")
+MAX_BULK = 1000
+MAX_NOTE = 10_000
+TriggerType = Literal["manual", "webhook", "cron", "incident"]
 Version = Annotated[int, Field(ge=1, lt=2**31)]
 
 
@@ -33,6 +37,82 @@ class CancelExecution(RequestBody):
 
     reason: str = Field(default="", max_length=2000)
     force: bool = False
+
+
+class RerunExecution(RequestBody):
+    """With `fromNode` the version that ran, reusing what is not downstream of that node; else the version published now.
+
+    `variables` replace inputs of the same name.
+    """
+
+    from_node: NodeId | None = None
+    variables: dict[str, Any] = Field(default_factory=dict)
+
+
+class ExecutionFilter(RequestBody):
+    """As the filters of the list."""
+
+    workflow_id: str | None = Field(default=None, pattern=UUID)
+    status: list[ExecutionStatus] = Field(default_factory=list, max_length=20)
+    trigger: TriggerType | None = None
+    from_: Annotated[AwareDatetime, TIME] | None = Field(
+        default=None, alias="from", description="Started at this time or later"
+    )
+    to: Annotated[AwareDatetime, TIME] | None = Field(default=None, description="Started before this time")
+    q: str | None = Field(default=None, min_length=1, max_length=200, description="As in the list")
+
+
+class BulkRequest(RequestBody):
+    """What to choose: newest first, at most `limit`. Without any filter only with `all: true`."""
+
+    filter_: ExecutionFilter = Field(default_factory=ExecutionFilter, alias="filter")
+    all_: bool = Field(default=False, alias="all")
+    limit: int = Field(default=MAX_BULK, ge=1, le=MAX_BULK)
+
+
+class BulkCancel(BulkRequest):
+    """Of what the filter finds, whatever is active."""
+
+    reason: str = Field(default="", max_length=2000)
+    force: bool = False
+
+
+class BulkRerun(BulkRequest):
+    """Of what the filter finds, whatever has finished. `variables` replace inputs of the same name, in all of them."""
+
+    variables: dict[str, Any] = Field(default_factory=dict)
+
+
+# --- approvals
+
+
+class AnswerApproval(RequestBody):
+    note: str = Field(default="", max_length=MAX_NOTE)
+    via: Literal["web", "mobile", "api"] | None = Field(
+        default=None, description="Where the answer is given; the header Runyard-Via says it too, else it is api"
+    )
+
+
+class AnswerLink(RequestBody):
+    """The form on the page of a signed link."""
+
+    decision: Literal["approved", "rejected"]
+    note: str = Field(default="", max_length=MAX_NOTE)
+
+
+class SaveChannel(RequestBody):
+    """`url` is a secret: it is stored encrypted, and no answer shows it."""
+
+    name: str = Field(pattern=NAME)
+    url: str = Field(min_length=1, max_length=4000)
+    enabled: bool = True
+
+
+class ApprovalsQuery(ReadPageQuery):
+    """`status` may be repeated."""
+
+    status: list[ApprovalStatus] = Field(default_factory=list, max_length=10)
+    mine: bool = Field(default=False, description="Only what waits for me: pending, mine to answer, and not answered by me yet")
 
 
 class RollBack(RequestBody):
@@ -72,7 +152,7 @@ class ExecutionsQuery(ReadPageQuery):
 
     workflow_id: str | None = Field(default=None, pattern=UUID)
     status: list[ExecutionStatus] = Field(default_factory=list, max_length=20)
-    trigger: Literal["manual", "webhook", "cron", "incident"] | None = None
+    trigger: TriggerType | None = None
     from_: Annotated[AwareDatetime, TIME] | None = Field(
         default=None, alias="from", description="Started at this time or later"
     )
@@ -82,6 +162,15 @@ class ExecutionsQuery(ReadPageQuery):
         min_length=1,
         max_length=200,
         description="Part of the workflow's name, or the beginning of an execution id",
+    )
+
+
+class GraphQuery(ReadQuery):
+    item: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_]{1,64}\[[0-9]{1,9}\](\.[A-Za-z0-9_]{1,64}\[[0-9]{1,9}\])*$",
+        max_length=1000,
+        description="An iteration, such as each[3]: its nodes have their states in the forEach's `body`",
     )
 
 

@@ -7,6 +7,9 @@ import msgspec
 from runyard_shared.clock import rfc3339
 from runyard_shared.contracts.values import ErrorInfo, Trigger
 
+MAX_TIME_MS = 250_000_000_000_000
+"""Milliseconds since 1970 of the latest instant that a cursor may hold."""
+
 _error = msgspec.json.Decoder(ErrorInfo).decode
 _trigger = msgspec.json.Decoder(Trigger).decode
 

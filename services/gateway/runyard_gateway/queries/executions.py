@@ -1,99 +1,71 @@
-"""Executions with their nodes and jobs, from `read.execution`, `read.node`, `read.job` and `read.waiting_job`.
+"""One execution with its nodes, jobs, approvals and relatives, from the views of the schema `read`."""
 
-A list asks one index for each combination of workflow and status, newest first, and merges: so a page costs the same however
-many executions are stored.
-"""
-
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import product
-from typing import Annotated, Any, NamedTuple
-from uuid import UUID
+from datetime import datetime
+from typing import Any
 
 import msgspec
 from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, JobStatus, NodeStatus
 
-from runyard_gateway.answers import ExecutionRow, JobCounts, JobRow, NodeRow
+from runyard_gateway.answers import ApprovalRow, Child, JobRow, NodeRow, Progress, Rerun
 from runyard_gateway.database import Database, Reader, Row
-from runyard_gateway.queries.columns import error_info, instant, milliseconds_since, raw_json, trigger
+from runyard_gateway.queries.approvals import ApprovalQueries
+from runyard_gateway.queries.columns import error_info, instant, milliseconds_since, raw_json
+from runyard_gateway.queries.execution_rows import ROW_COLUMNS, FoundExecution, found_execution
 
-MAX_BRANCHES = 24
-MAX_TIME_MS = 250_000_000_000_000
+MAX_RELATIVES = 100
 
-_ROW_COLUMNS = (
-    "execution_id::text as execution_id, workflow_id::text as workflow_id, workflow_name, version, status,"
-    " trigger::text as trigger, started_at, finished_at, duration_ms, jobs_completed, jobs_total, pending_approvals"
-)
 _ONE = (
-    f"select {_ROW_COLUMNS}, inputs::text as inputs, vars::text as vars, waiting::text as waiting, error::text as error,"  # noqa: S608
-    " cancellation::text as cancellation, started_by, parent_execution_id::text as parent_execution_id,"
-    " rerun_of::text as rerun_of from read.execution where execution_id = $1::uuid and tenant_id = $2"
+    f"select {ROW_COLUMNS}, inputs::text as inputs, vars::text as vars, error::text as error,"  # noqa: S608
+    " cancellation::text as cancellation, started_by, from_node"
+    " from read.execution where execution_id = $1::uuid and tenant_id = $2"
 )
 _STATE = (
     "select workflow_id::text as workflow_id, version, status from read.execution"
     " where execution_id = $1::uuid and tenant_id = $2"
 )
 _NODES = (
-    "select node_id, name, type, status, started_at, finished_at, output::text as output from read.node"
-    " where execution_id = $1::uuid and tenant_id = $2 order by ordinal"
+    "select node_id, name, type, status, started_at, finished_at, output::text as output, progress::text as progress"
+    " from read.node where execution_id = $1::uuid and tenant_id = $2 order by ordinal"
 )
-_NODE_STATES = "select node_id, status, port from read.node where execution_id = $1::uuid and tenant_id = $2"
+_NODE_STATES = (
+    "select node_id, status, port, progress::text as progress from read.node where execution_id = $1::uuid and tenant_id = $2"
+)
+_ITEM_NODE_STATES = (
+    "select node_id, status, port, progress::text as progress from read.iteration_node"
+    " where execution_id = $1::uuid and tenant_id = $2 and stream_id = any($3::uuid[])"
+)
+_ITERATIONS = (
+    "select stream_id::text as stream_id, path from read.iteration"
+    " where execution_id = $1::uuid and tenant_id = $2 and path = any($3)"
+)
 _JOB_COLUMNS = (
-    "job_id::text as job_id, node_id, node_name, action_type, attempt, status, agent, queued_at, dispatched_at, started_at,"
-    " finished_at, duration_ms, output::text as output, error::text as error"
+    "job_id::text as job_id, node_id, node_name, item, action_type, attempt, status, agent, queued_at, dispatched_at,"
+    " started_at, finished_at, duration_ms, output::text as output, error::text as error"
 )
 _JOBS = f"select {_JOB_COLUMNS} from read.job where execution_id = $1::uuid and tenant_id = $2 order by queued_at, job_id"  # noqa: S608
 _JOB = f"select {_JOB_COLUMNS} from read.job where execution_id = $1::uuid and tenant_id = $2 and job_id = $3::uuid"  # noqa: S608
-_JOB_STATES = (
-    "select job_id::text as job_id, node_id, attempt, status from read.job where execution_id = $1::uuid and tenant_id = $2"
+_NAMED_JOBS = (
+    "select job_id::text as job_id, node_id, attempt from read.job"
+    " where execution_id = $1::uuid and tenant_id = $2 and job_id = any($3::uuid[])"
 )
-_WAITING_JOBS = "select job_id::text as job_id, reason from read.waiting_job where execution_id = $1::uuid and tenant_id = $2"
+_OUTSTANDING = (
+    "select job_id::text as id from read.job where execution_id = $1::uuid and tenant_id = $2 and finished_at is null"
+    " union all select stream_id::text from read.iteration"
+    " where execution_id = $1::uuid and tenant_id = $2 and finished_at is null"
+    " union all select approval_id::text from read.approval"
+    " where execution_id = $1::uuid and tenant_id = $2 and status = 'pending'"
+)
+_RERUNS = (
+    "select execution_id::text as execution_id, status, started_at from read.execution"  # noqa: S608
+    f" where rerun_of = $1::uuid and tenant_id = $2 order by started_at desc limit {MAX_RELATIVES}"
+)
+_CHILDREN = (
+    "select execution_id::text as execution_id, parent_node_id, workflow_name, status from read.execution"  # noqa: S608
+    f" where parent_execution_id = $1::uuid and tenant_id = $2 order by started_at desc limit {MAX_RELATIVES}"
+)
 _POSITION = "select position from read.projection where name = 'executions'"
-_WORKFLOWS_NAMED = (
-    "select workflow_id::text as workflow_id from read.workflow where tenant_id = $1 and name ilike $2 escape '\\'"
-)
-_ID_RANGE = "select read.first_id($1)::text as first, read.last_id($1)::text as last"
-
-
-class PageKey(NamedTuple):
-    """Where a page ended: milliseconds since 1970, and the execution."""
-
-    started_at_ms: Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME_MS)]
-    execution_id: UUID
-
-    @classmethod
-    def of(cls, row: ExecutionRow) -> "PageKey":
-        return cls(round(datetime.fromisoformat(row.started_at).timestamp() * 1000), UUID(row.execution_id))
-
-    @property
-    def started_at(self) -> datetime:
-        return datetime.fromtimestamp(self.started_at_ms / 1000, UTC)
-
-
-@dataclass(frozen=True)
-class Filter:
-    """None and empty mean any. `started_from` is included, `started_until` is not."""
-
-    workflow_id: str | None = None
-    statuses: frozenset[ExecutionStatus] = field(default_factory=frozenset)
-    trigger_type: str | None = None
-    started_from: datetime | None = None
-    started_until: datetime | None = None
-    text: str | None = None
-
-
-class Waiting(msgspec.Struct, rename={"reason": "for", "node_id": "nodeId", "job_id": "jobId", "max_attempts": "maxAttempts"}):
-    """One thing that an active execution waits for, as `read.execution.waiting` lists them."""
-
-    reason: str
-    node_id: str | None = None
-    job_id: str | None = None
-    pool: str | None = None
-    since: str | None = None
-    until: str | None = None
-    attempt: int | None = None
-    max_attempts: int | None = None
-    count: int = 0
 
 
 class Cancellation(msgspec.Struct):
@@ -104,21 +76,21 @@ class Cancellation(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Execution:
-    """All that is known of one execution, at `as_of`."""
+    """All that is known of one execution, at `as_of`. `outstanding`: as in `ExecutionState`."""
 
-    row: ExecutionRow
+    found: FoundExecution
     nodes: list[NodeRow]
     jobs: list[JobRow]
+    approvals: list[ApprovalRow]
     inputs: dict[str, Any]
     vars: dict[str, Any]
-    waiting: list[Waiting]
-    waiting_jobs: dict[str, str]
-    """Why each waiting job waits, by job id, as the dispatcher sees it."""
     error: ErrorInfo | None
     cancellation: Cancellation | None
     started_by: str
-    parent_execution_id: str | None
-    rerun_of: str | None
+    from_node: str | None
+    reruns: list[Rerun]
+    children: list[Child]
+    outstanding: frozenset[str]
     as_of: int
 
 
@@ -126,7 +98,6 @@ class Execution:
 class JobState:
     node_id: str
     attempt: int
-    status: JobStatus
 
 
 @dataclass(frozen=True)
@@ -135,159 +106,111 @@ class NodeState:
 
     status: NodeStatus
     port: str | None
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
 class ExecutionState:
-    """Just enough to follow an execution from `as_of` on."""
+    """Just enough to follow an execution from `as_of` on. `outstanding`: ids of jobs, iterations and approvals that have not
+    ended, also after the execution has."""
 
     workflow_id: str
     version: int
     status: ExecutionStatus
-    jobs: dict[str, JobState]
     as_of: int
+    outstanding: frozenset[str] = field(default_factory=frozenset)
 
 
-_decode_waiting = msgspec.json.Decoder(list[Waiting]).decode
 _decode_cancellation = msgspec.json.Decoder(Cancellation).decode
 _decode_variables = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_progress = msgspec.json.Decoder(Progress).decode
 
 
 class ExecutionQueries:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, approvals: ApprovalQueries) -> None:
         self._database = database
-
-    async def page(
-        self, tenant_id: str, wanted: Filter, after: PageKey | None, limit: int, now: datetime
-    ) -> list[ExecutionRow]:
-        """At most `limit` rows, newest first, from behind `after`."""
-        sql, arguments = await self._page_query(tenant_id, wanted, after, limit)
-        if sql is None:
-            return []
-        return [_execution_row(row, now) for row in await self._database.fetch(sql, *arguments)]
+        self._approvals = approvals
 
     async def execution(self, tenant_id: str, execution_id: str, now: datetime) -> Execution | None:
         async with self._database.snapshot() as reader:
-            found = await reader.fetch_row(_ONE, execution_id, tenant_id)
-            if found is None:
+            row = await reader.fetch_row(_ONE, execution_id, tenant_id)
+            if row is None:
                 return None
             nodes = await reader.fetch(_NODES, execution_id, tenant_id)
             jobs = await reader.fetch(_JOBS, execution_id, tenant_id)
-            active = found["finished_at"] is None
-            waiting_jobs = await reader.fetch(_WAITING_JOBS, execution_id, tenant_id) if active else []
+            approvals = await self._approvals.of_execution(tenant_id, execution_id, reader)
+            reruns = await reader.fetch(_RERUNS, execution_id, tenant_id)
+            children = await reader.fetch(_CHILDREN, execution_id, tenant_id)
+            outstanding = await reader.fetch(_OUTSTANDING, execution_id, tenant_id)
             as_of = await _position(reader)
         return Execution(
-            row=_execution_row(found, now),
-            nodes=[_node_row(row) for row in nodes],
-            jobs=[_job_row(row, now) for row in jobs],
-            inputs=_decode_variables(found["inputs"]),
-            vars=_decode_variables(found["vars"] or "{}"),
-            waiting=_decode_waiting(found["waiting"] or "[]"),
-            waiting_jobs={row["job_id"]: row["reason"] for row in waiting_jobs},
-            error=error_info(found["error"]),
-            cancellation=_decode_cancellation(found["cancellation"]) if found["cancellation"] else None,
-            started_by=found["started_by"],
-            parent_execution_id=found["parent_execution_id"],
-            rerun_of=found["rerun_of"],
+            found=found_execution(row, now),
+            nodes=[_node_row(each) for each in nodes],
+            jobs=[_job_row(each, now) for each in jobs],
+            approvals=approvals,
+            inputs=_decode_variables(row["inputs"]),
+            vars=_decode_variables(row["vars"] or "{}"),
+            error=error_info(row["error"]),
+            cancellation=_decode_cancellation(row["cancellation"]) if row["cancellation"] else None,
+            started_by=row["started_by"],
+            from_node=row["from_node"],
+            reruns=[_rerun(each) for each in reversed(reruns)],
+            children=[_child(each) for each in reversed(children)],
+            outstanding=frozenset(each["id"] for each in outstanding),
             as_of=as_of,
         )
 
     async def state(self, tenant_id: str, execution_id: str) -> ExecutionState | None:
         async with self._database.snapshot() as reader:
-            found = await reader.fetch_row(_STATE, execution_id, tenant_id)
-            if found is None:
+            row = await reader.fetch_row(_STATE, execution_id, tenant_id)
+            if row is None:
                 return None
-            jobs = await reader.fetch(_JOB_STATES, execution_id, tenant_id)
+            outstanding = await reader.fetch(_OUTSTANDING, execution_id, tenant_id)
             as_of = await _position(reader)
         return ExecutionState(
-            found["workflow_id"],
-            found["version"],
-            ExecutionStatus(found["status"]),
-            {row["job_id"]: JobState(row["node_id"], row["attempt"], JobStatus(row["status"])) for row in jobs},
+            row["workflow_id"],
+            row["version"],
+            ExecutionStatus(row["status"]),
             as_of,
+            frozenset(each["id"] for each in outstanding),
         )
 
-    async def node_states(self, tenant_id: str, execution_id: str) -> tuple[dict[str, NodeState], int]:
-        """The nodes by id, and the position they stand for."""
+    async def node_states(
+        self, tenant_id: str, execution_id: str, iterations: Collection[str] = ()
+    ) -> tuple[dict[str, NodeState], int]:
+        """The nodes by id, and the position they stand for; `iterations`: with those of the bodies that these streams run."""
         async with self._database.snapshot() as reader:
             nodes = await reader.fetch(_NODE_STATES, execution_id, tenant_id)
+            if iterations:
+                nodes += await reader.fetch(_ITEM_NODE_STATES, execution_id, tenant_id, list(iterations))
             as_of = await _position(reader)
-        return {row["node_id"]: NodeState(NodeStatus(row["status"]), row["port"]) for row in nodes}, as_of
+        states = {row["node_id"]: NodeState(NodeStatus(row["status"]), row["port"], progress(row["progress"])) for row in nodes}
+        return states, as_of
+
+    async def iterations(self, tenant_id: str, execution_id: str, paths: Collection[str]) -> dict[str, str]:
+        """The streams of the iterations called so (`each[3]`), by that path."""
+        rows = await self._database.fetch(_ITERATIONS, execution_id, tenant_id, list(paths))
+        return {row["path"]: row["stream_id"] for row in rows}
 
     async def job(self, tenant_id: str, execution_id: str, job_id: str, now: datetime) -> JobRow | None:
         row = await self._database.fetch_row(_JOB, execution_id, tenant_id, job_id)
         return None if row is None else _job_row(row, now)
 
-    async def _page_query(
-        self, tenant_id: str, wanted: Filter, after: PageKey | None, limit: int
-    ) -> tuple[str | None, list[Any]]:
-        arguments: list[Any] = [tenant_id]
+    async def jobs_named(self, tenant_id: str, execution_id: str, job_ids: list[str]) -> dict[str, JobState]:
+        """Those of the jobs that are the execution's, by id."""
+        if not job_ids:
+            return {}
+        rows = await self._database.fetch(_NAMED_JOBS, execution_id, tenant_id, job_ids)
+        return {row["job_id"]: JobState(row["node_id"], row["attempt"]) for row in rows}
 
-        def bind(value: Any, cast: str = "") -> str:
-            arguments.append(value)
-            return f"${len(arguments)}{cast}"
 
-        common = ["tenant_id = $1"]
-        if wanted.trigger_type is not None:
-            common.append(f"trigger_type = {bind(wanted.trigger_type)}")
-        if wanted.started_from is not None:
-            common.append(f"started_at >= {bind(wanted.started_from)}")
-        if wanted.started_until is not None:
-            common.append(f"started_at < {bind(wanted.started_until)}")
-        if after is not None:
-            common.append(f"(started_at, execution_id) < ({bind(after.started_at)}, {bind(after.execution_id)}::uuid)")
-        if wanted.workflow_id is not None:
-            common.append(f"workflow_id = {bind(wanted.workflow_id)}::uuid")
-
-        texts = [""] if wanted.text is None else await self._text_conditions(tenant_id, wanted.text, bind)
-        statuses = [f"status = {bind(status.value)}" for status in sorted(wanted.statuses)] or [""]
-        if len(texts) * len(statuses) > MAX_BRANCHES and wanted.statuses:
-            statuses = [f"status = any({bind([status.value for status in wanted.statuses])})"]
-        order = f"order by started_at desc, execution_id desc limit {bind(limit)}"
-        branches = [
-            f"select {_ROW_COLUMNS} from read.execution where {' and '.join(filter(None, (*common, text, status)))} {order}"  # noqa: S608
-            for text, status in product(texts, statuses)
-        ]
-        if len(branches) <= 1:
-            return (branches[0] if branches else None), arguments
-        merged = " union all ".join(f"({branch})" for branch in branches)
-        newest = f'order by started_at desc, execution_id collate "C" desc limit ${len(arguments)}'
-        return f"select * from ({merged}) merged {newest}", arguments  # noqa: S608
-
-    async def _text_conditions(self, tenant_id: str, text: str, bind: Any) -> list[str]:
-        """One condition for each workflow whose name has the text, and one for ids that begin with it."""
-        pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        workflow_ids = [row["workflow_id"] for row in await self._database.fetch(_WORKFLOWS_NAMED, tenant_id, pattern)]
-        if len(workflow_ids) > MAX_BRANCHES:
-            conditions = [f"workflow_id = any({bind(workflow_ids)}::uuid[])"]
-        else:
-            conditions = [f"workflow_id = {bind(workflow_id)}::uuid" for workflow_id in workflow_ids]
-        ids = await self._database.fetch_row(_ID_RANGE, text)
-        if ids is not None and ids["first"] is not None:
-            known = f" and workflow_id <> all({bind(workflow_ids)}::uuid[])" if workflow_ids else ""
-            conditions.append(f"execution_id between {bind(ids['first'])}::uuid and {bind(ids['last'])}::uuid{known}")
-        return conditions
+def progress(text: str | None) -> Progress | None:
+    return None if text is None else _decode_progress(text)
 
 
 async def _position(reader: Reader) -> int:
     row = await reader.fetch_row(_POSITION)
     return int(row["position"]) if row else 0
-
-
-def _execution_row(row: Row, now: datetime) -> ExecutionRow:
-    return ExecutionRow(
-        execution_id=row["execution_id"],
-        workflow_id=row["workflow_id"],
-        workflow_name=row["workflow_name"],
-        version=row["version"],
-        status=ExecutionStatus(row["status"]),
-        trigger=trigger(row["trigger"]),
-        started_at=instant(row["started_at"]) or "",
-        finished_at=instant(row["finished_at"]),
-        duration_ms=milliseconds_since(row["started_at"], now) if row["duration_ms"] is None else row["duration_ms"],
-        pending_approvals=row["pending_approvals"],
-        jobs=JobCounts(completed=row["jobs_completed"], total=row["jobs_total"]),
-    )
 
 
 def _node_row(row: Row) -> NodeRow:
@@ -299,6 +222,7 @@ def _node_row(row: Row) -> NodeRow:
         started_at=instant(row["started_at"]),
         finished_at=instant(row["finished_at"]),
         output=raw_json(row["output"]),
+        progress=progress(row["progress"]),
     )
 
 
@@ -310,6 +234,7 @@ def _job_row(row: Row, now: datetime) -> JobRow:
         job_id=row["job_id"],
         node_id=row["node_id"],
         node_name=row["node_name"],
+        item=row["item"],
         action_type=row["action_type"],
         attempt=row["attempt"],
         status=JobStatus(row["status"]),
@@ -321,4 +246,19 @@ def _job_row(row: Row, now: datetime) -> JobRow:
         duration_ms=duration_ms,
         output=raw_json(row["output"]),
         error=error_info(row["error"]),
+    )
+
+
+def _rerun(row: Row) -> Rerun:
+    return Rerun(
+        execution_id=row["execution_id"], status=ExecutionStatus(row["status"]), started_at=instant(row["started_at"]) or ""
+    )
+
+
+def _child(row: Row) -> Child:
+    return Child(
+        execution_id=row["execution_id"],
+        node_id=row["parent_node_id"],
+        workflow_name=row["workflow_name"],
+        status=ExecutionStatus(row["status"]),
     )

@@ -14,8 +14,8 @@ from runyard_gateway.http.query import MAX_POSITION
 from runyard_gateway.permissions import Permission
 from runyard_gateway.public_event import public_event
 from runyard_gateway.queries.events import EventQueries
+from runyard_gateway.resources.execution_logs import LogKey
 from runyard_gateway.resources.execution_reader import ExecutionReader
-from runyard_gateway.resources.executions import LogKey
 from runyard_gateway.resources.path_ids import execution_id_of
 from runyard_gateway.streams.event_stream import Connection, EventStream
 from runyard_gateway.streams.execution_stream import ExecutionStreams, Outstanding
@@ -70,11 +70,10 @@ class Events:
         if position is None:
             position = query.last_event_id
         if position is None:
-            detail = await self._reader.detail(call.tenant_id, execution_id)
-            return EventStream(self._streams.from_now(call.tenant_id, detail))
+            seen = await self._reader.detail(call.tenant_id, execution_id)
+            return EventStream(self._streams.from_now(call.tenant_id, seen.detail, seen.outstanding))
         state = await self._reader.state(call.tenant_id, execution_id)
-        jobs = {job_id: job.status for job_id, job in state.jobs.items()}
-        outstanding = Outstanding(state.status, jobs, state.as_of)
+        outstanding = Outstanding(state.status, state.outstanding, state.as_of)
         return EventStream(self._streams.from_position(call.tenant_id, execution_id, position, outstanding))
 
     async def of_tenant(self, call: Call) -> ASGIApp:

@@ -1,7 +1,7 @@
 """Executions as the API shows them, found also when they are so new that the read model does not have them yet."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from runyard_shared.clock import Clock
@@ -12,23 +12,40 @@ from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.queries.executions import Execution, ExecutionQueries, ExecutionState
 from runyard_gateway.read_position import EXECUTIONS, ReadPosition
 from runyard_gateway.resources.path_ids import no_execution
+from runyard_gateway.resources.waiting_reader import WaitingReader
 
 T = TypeVar("T")
+
+
+class Seen(NamedTuple):
+    """A detail, and the ids of what has not ended in it."""
+
+    detail: ExecutionDetail
+    outstanding: frozenset[str]
 
 
 class ExecutionReader:
     """Every method raises `NotFound` for an execution that the tenant does not have."""
 
-    def __init__(self, queries: ExecutionQueries, events: EventQueries, read_position: ReadPosition, clock: Clock) -> None:
+    def __init__(
+        self,
+        queries: ExecutionQueries,
+        events: EventQueries,
+        waiting: WaitingReader,
+        read_position: ReadPosition,
+        clock: Clock,
+    ) -> None:
         self._queries = queries
         self._events = events
+        self._waiting = waiting
         self._read_position = read_position
         self._clock = clock
 
-    async def detail(self, tenant_id: str, execution_id: str) -> ExecutionDetail:
+    async def detail(self, tenant_id: str, execution_id: str) -> Seen:
         now = self._clock.now()
         found = await self._find(tenant_id, execution_id, lambda: self._queries.execution(tenant_id, execution_id, now))
-        return _detail(found, banner(found, now))
+        await self._waiting.tell(tenant_id, [found.found], now)
+        return Seen(_detail(found), found.outstanding)
 
     async def state(self, tenant_id: str, execution_id: str) -> ExecutionState:
         return await self._find(tenant_id, execution_id, lambda: self._queries.state(tenant_id, execution_id))
@@ -46,20 +63,21 @@ class ExecutionReader:
         return found
 
 
-def _detail(found: Execution, words: str) -> ExecutionDetail:
-    row = msgspec.structs.asdict(found.row)
+def _detail(execution: Execution) -> ExecutionDetail:
+    row = msgspec.structs.asdict(execution.found.row)
     counts = row.pop("jobs")
     return ExecutionDetail(
         **row,
-        banner=words,
-        variables={**found.inputs, **found.vars},
-        nodes=found.nodes,
-        jobs=found.jobs,
+        banner=banner(execution, execution.found.row.waiting),
+        variables={**execution.inputs, **execution.vars},
+        nodes=execution.nodes,
+        jobs=execution.jobs,
         job_counts=counts,
-        approvals=[],
-        error=found.error,
-        started_by=found.started_by,
-        parent_execution_id=found.parent_execution_id,
-        rerun_of=found.rerun_of,
-        as_of=found.as_of,
+        approvals=execution.approvals,
+        error=execution.error,
+        started_by=execution.started_by,
+        from_node=execution.from_node,
+        reruns=execution.reruns,
+        children=execution.children,
+        as_of=execution.as_of,
     )

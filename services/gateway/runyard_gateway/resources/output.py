@@ -8,6 +8,7 @@ from runyard_gateway import requests
 from runyard_gateway.http.answer import bytes_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.permissions import Permission
+from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.queries.output import OutputQueries, OutputStream
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.path_ids import execution_id_of, job_id_of, no_job
@@ -23,8 +24,9 @@ _HEADERS = {
 
 
 class Output:
-    def __init__(self, queries: OutputQueries, reader: ExecutionReader) -> None:
+    def __init__(self, queries: OutputQueries, executions: ExecutionQueries, reader: ExecutionReader) -> None:
         self._queries = queries
+        self._executions = executions
         self._reader = reader
 
     def operations(self) -> Sequence[Operation]:
@@ -50,8 +52,8 @@ class Output:
         execution_id, job_id = execution_id_of(call), job_id_of(call)
         stream = await self._queries.stream(call.tenant_id, execution_id, job_id, query.stream)
         if stream is None:
-            state = await self._reader.state(call.tenant_id, execution_id)
-            if job_id not in state.jobs:
+            await self._reader.state(call.tenant_id, execution_id)
+            if not await self._executions.jobs_named(call.tenant_id, execution_id, [job_id]):
                 raise no_job(job_id)
             stream = OutputStream(size=0, sealed=False, sha256=None, missing_chunks=0)
         start, parts, missing = query.offset, list[bytes](), None

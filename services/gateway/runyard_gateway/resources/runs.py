@@ -1,10 +1,12 @@
-"""Starting and cancelling executions. Starting one is the hottest route: nothing is looked up, the orchestrator refuses."""
+"""Starting, re-running and cancelling executions.
+
+Starting one is the hottest route: nothing is looked up, the orchestrator refuses.
+"""
 
 from collections.abc import Sequence
 
-from runyard_shared.contracts.commands import CancelExecution, StartExecution
+from runyard_shared.contracts.commands import CancelExecution, RerunExecution, StartExecution
 from runyard_shared.contracts.values import ExecutionStatus, Trigger
-from runyard_shared.errors import Refusal
 from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
 
@@ -12,10 +14,9 @@ from runyard_gateway import answers, requests
 from runyard_gateway.commands import Commands
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
+from runyard_gateway.idempotency import IDEMPOTENCY_HEADER, idempotency_key
 from runyard_gateway.permissions import Permission
 from runyard_gateway.resources.path_ids import execution_id_of, workflow_id_of
-
-MAX_KEY = 255
 
 
 class Runs:
@@ -35,11 +36,11 @@ class Runs:
                 status=202,
                 answer=answers.RunStarted,
                 body=requests.RunWorkflow,
-                request_headers={"Idempotency-Key": "The same key gives the first answer again, and no second execution"},
+                request_headers=IDEMPOTENCY_HEADER,
                 refusals={
                     404: "workflow_not_found",
                     409: "not_published, not_active, workflow_archived",
-                    422: "invalid_inputs",
+                    422: "invalid_variables, idempotency_key_reused",
                 },
             ),
             Operation(
@@ -55,6 +56,24 @@ class Runs:
                 body=requests.CancelExecution,
                 refusals={404: "execution_not_found", 409: "execution_finished"},
             ),
+            Operation(
+                method="POST",
+                path="/api/v1/executions/{executionId}/rerun",
+                handle=self.rerun,
+                name="rerunExecution",
+                summary="Start it again, also from a node on, reusing what is not downstream of that",
+                tag="executions",
+                permission=Permission.EXECUTE,
+                status=202,
+                answer=answers.RunStarted,
+                body=requests.RerunExecution,
+                request_headers=IDEMPOTENCY_HEADER,
+                refusals={
+                    404: "execution_not_found",
+                    409: "not_published, not_active, workflow_archived, execution_active",
+                    422: "invalid_variables, unknown_node, idempotency_key_reused",
+                },
+            ),
         )
 
     async def run(self, call: Call) -> ASGIApp:
@@ -65,10 +84,24 @@ class Runs:
             workflow_id=workflow_id_of(call),
             variables=body.variables,
             trigger=Trigger(type="manual", user=call.identity.actor),
-            idempotency_key=_idempotency_key(call),
+            idempotency_key=idempotency_key(call),
         )
         outcome = await self._commands.send(call.identity, execution_id, command)
         # With an Idempotency-Key the id is that of the first execution, which need not be the one proposed here.
+        return json_answer(answers.RunStarted(execution_id=outcome.result["executionId"], position=outcome.position), 202)
+
+    async def rerun(self, call: Call) -> ASGIApp:
+        body: requests.RerunExecution = call.body
+        execution_id = new_id()
+        command = RerunExecution(
+            execution_id=execution_id,
+            rerun_of=execution_id_of(call),
+            from_node=body.from_node,
+            variables=body.variables,
+            trigger=Trigger(type="manual", user=call.identity.actor),
+            idempotency_key=idempotency_key(call),
+        )
+        outcome = await self._commands.send(call.identity, execution_id, command)
         return json_answer(answers.RunStarted(execution_id=outcome.result["executionId"], position=outcome.position), 202)
 
     async def cancel(self, call: Call) -> ASGIApp:
@@ -78,12 +111,3 @@ class Runs:
         outcome = await self._commands.send(call.identity, execution_id, command)
         status = ExecutionStatus(outcome.result.get("status", ExecutionStatus.CANCELLED))
         return json_answer(answers.Cancelled(execution_id=execution_id, status=status, position=outcome.position), 202)
-
-
-def _idempotency_key(call: Call) -> str | None:
-    key = call.header(b"idempotency-key")
-    if key is None:
-        return None
-    if not 0 < len(key) <= MAX_KEY or not key.isascii() or not key.isprintable():
-        raise Refusal("invalid_idempotency_key", f"An Idempotency-Key is 1 to {MAX_KEY} printable ASCII characters.")
-    return key

@@ -1,13 +1,13 @@
 """The event stream of one execution (R19): snapshot, then every event, then `end` when nothing more can happen."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 import msgspec
 from runyard_shared.contracts import events
-from runyard_shared.contracts.events import EXECUTION_ENDS
+from runyard_shared.contracts.events import EXECUTION_ENDS, ITERATION_ENDS
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.contracts.values import FINISHED_EXECUTIONS, FINISHED_JOBS, ExecutionStatus, JobStatus
+from runyard_shared.contracts.values import FINISHED_EXECUTIONS, ExecutionStatus
 
 from runyard_gateway.answers import ExecutionDetail
 from runyard_gateway.public_event import frame
@@ -16,44 +16,62 @@ from runyard_gateway.streams.event_stream import Connection, Source
 from runyard_gateway.streams.live_events import LiveEvents
 from runyard_gateway.streams.log_follower import follow
 
-_JOB_BEGINS = events.JobScheduled.topic
-_JOB_ENDS = {
-    events.JobCompleted.topic,
-    events.JobFailed.topic,
-    events.JobTimedOut.topic,
-    events.JobCancelled.topic,
+_BEGINNINGS = {
+    events.JobScheduled.topic: "jobId",
+    events.IterationStarted.topic: None,
+    events.ApprovalRequested.topic: "approvalId",
+}
+"""What begins something that may outlast the execution, and which member of the event names it; None: its stream."""
+_ENDINGS = {
+    events.JobCompleted.topic: "jobId",
+    events.JobFailed.topic: "jobId",
+    events.JobTimedOut.topic: "jobId",
+    events.JobCancelled.topic: "jobId",
+    events.ApprovalResolved.topic: "approvalId",
+    **dict.fromkeys(ITERATION_ENDS),
 }
 
 
-class _JobId(msgspec.Struct, rename="camel"):
-    job_id: str
-
-
-_job_id = msgspec.json.Decoder(_JobId).decode
-
-
 class Outstanding:
-    """What can still happen in an execution: it is over when its status is final and no job is left to be reported (R41)."""
+    """What can still happen in an execution: over when its status is final and nothing is left to be reported (R41).
 
-    def __init__(self, status: ExecutionStatus, jobs: dict[str, JobStatus], as_of: int) -> None:
+    `ids`: of the jobs, iterations and approvals that have not ended at `as_of`.
+    """
+
+    def __init__(self, status: ExecutionStatus, ids: Iterable[str], as_of: int) -> None:
         self._finished = status in FINISHED_EXECUTIONS
-        self._jobs = {job_id for job_id, job_status in jobs.items() if job_status not in FINISHED_JOBS}
+        self._ids = set(ids)
         self._as_of = as_of
 
     @property
     def nothing(self) -> bool:
-        return self._finished and not self._jobs
+        return self._finished and not self._ids
 
     def apply(self, recorded: Recorded) -> None:
         """Events up to `as_of` are in it already."""
         if recorded.position <= self._as_of:
             return
-        if recorded.topic == _JOB_BEGINS:
-            self._jobs.add(_job_id(recorded.data).job_id)
-        elif recorded.topic in _JOB_ENDS:
-            self._jobs.discard(_job_id(recorded.data).job_id)
-        elif recorded.topic in EXECUTION_ENDS:
+        if recorded.topic in _BEGINNINGS:
+            self._ids.add(_id(recorded, _BEGINNINGS[recorded.topic]))
+        elif recorded.topic in _ENDINGS:
+            self._ids.discard(_id(recorded, _ENDINGS[recorded.topic]))
+        elif recorded.topic in EXECUTION_ENDS and recorded.correlation_id is None:
             self._finished = True
+
+
+class _Named(msgspec.Struct, rename="camel"):
+    job_id: str = ""
+    approval_id: str = ""
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def _id(recorded: Recorded, member: str | None) -> str:
+    if member is None:
+        return recorded.stream_id
+    named = _decode_named(recorded.data)
+    return named.job_id if member == "jobId" else named.approval_id
 
 
 class ExecutionStreams:
@@ -62,10 +80,9 @@ class ExecutionStreams:
         self._queries = queries
         self._keep_alive_seconds = keep_alive_seconds
 
-    def from_now(self, tenant_id: str, detail: ExecutionDetail) -> Source:
-        """The snapshot, and everything after it."""
-        jobs = {job.job_id: job.status for job in detail.jobs}
-        outstanding = Outstanding(detail.status, jobs, detail.as_of)
+    def from_now(self, tenant_id: str, detail: ExecutionDetail, ids: Iterable[str]) -> Source:
+        """The snapshot, and everything after it. `ids`: what has not ended in it."""
+        outstanding = Outstanding(detail.status, ids, detail.as_of)
         snapshot = frame("snapshot", detail, detail.as_of)
         return lambda connection: self._frames(tenant_id, detail.execution_id, detail.as_of, outstanding, snapshot, connection)
 
@@ -80,8 +97,8 @@ class ExecutionStreams:
             yield opening
         caught_up = False
         followed = follow(
-            lambda last, limit: self._queries.of_stream(tenant_id, execution_id, last, limit),
-            lambda: self._live.subscribe_to_stream(execution_id),
+            lambda last, limit: self._queries.of_execution(tenant_id, execution_id, last, limit),
+            lambda: self._live.subscribe_to_execution(execution_id),
             connection,
             after,
             self._keep_alive_seconds,

@@ -14,7 +14,7 @@ from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.bus import Subscription as BusSubscription
 from runyard_shared.messaging.topology import FEED
 
-from runyard_gateway.public_event import event_frame
+from runyard_gateway.public_event import event_frame, execution_of
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.streams.subscription import LiveFrame, Subscription
 
@@ -27,7 +27,7 @@ MAX_GAP = 20_000
 
 
 class LiveEvents:
-    """Subscriptions by stream (an execution's id) and by tenant."""
+    """Subscriptions by execution (its iterations included) and by tenant."""
 
     def __init__(self, bus: Bus, events: EventQueries, buffer_bytes: int) -> None:
         self._bus = bus
@@ -59,19 +59,23 @@ class LiveEvents:
         if self._feed is not None:
             await self._feed.cancel()
 
-    async def subscribe_to_stream(self, stream_id: str) -> Subscription:
-        return await self._subscribe(f"stream {stream_id}")
+    async def subscribe_to_execution(self, execution_id: str) -> Subscription:
+        return await self._subscribe(f"execution {execution_id}")
 
     async def subscribe_to_tenant(self, tenant_id: str) -> Subscription:
         return await self._subscribe(f"tenant {tenant_id}")
 
-    def offer_to_stream(self, stream_id: str, frame: LiveFrame) -> None:
+    def offer_to_execution(self, execution_id: str, frame: LiveFrame) -> None:
         """A frame that is no event of the log (live output)."""
-        for subscription in tuple(self._by_key.get(f"stream {stream_id}", ())):
+        for subscription in tuple(self._by_key.get(f"execution {execution_id}", ())):
             subscription.offer(frame)
 
-    def is_watched(self, stream_id: str) -> bool:
-        return f"stream {stream_id}" in self._by_key
+    def is_watched(self, execution_id: str) -> bool:
+        return f"execution {execution_id}" in self._by_key
+
+    @property
+    def anything_is_watched(self) -> bool:
+        return bool(self._by_key)
 
     async def _subscribe(self, key: str) -> Subscription:
         """Everything committed after this returns will be offered."""
@@ -134,11 +138,11 @@ class LiveEvents:
             if self._last is not None and event.position <= self._last:
                 continue
             self._last = event.position
-            watching_stream = by_key.get(f"stream {event.stream_id}")
+            watching_execution = by_key.get(f"execution {execution_of(event)}")
             watching_tenant = by_key.get(f"tenant {event.tenant_id}")
-            if watching_stream or watching_tenant:
+            if watching_execution or watching_tenant:
                 frame = LiveFrame(event_frame(event), event)
-                for subscription in (*(watching_stream or ()), *(watching_tenant or ())):
+                for subscription in (*(watching_execution or ()), *(watching_tenant or ())):
                     subscription.offer(frame)
 
     def _cut_off_everybody(self, last: int) -> None:

@@ -1,19 +1,29 @@
-"""Output of running jobs as it comes, for whoever watches the execution: `output` frames, which are not resumed from."""
+"""Output of running jobs as it comes, for whoever watches the execution: `output` frames, which are not resumed from.
+
+Agents send output under the stream that reports go to, an iteration's perhaps; whose it is says the first event of that stream.
+"""
 
 import codecs
 from collections.abc import Sequence
 
 import msgspec
+import structlog
 from runyard_shared.contracts.jobs import OutputChunk, OutputMessage
+from runyard_shared.errors import Unavailable
 from runyard_shared.messaging.bus import Bus, Subscription
 from runyard_shared.messaging.topology import LIVE_OUTPUT
 
-from runyard_gateway.public_event import frame
+from runyard_gateway.public_event import execution_of, frame
+from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.streams.live_events import LiveEvents
 from runyard_gateway.streams.subscription import LiveFrame
 
 MAX_WATCHED = 1000
 """When so many executions are remembered, those that nobody watches any more are dropped."""
+MAX_KNOWN = 20_000
+"""Of so many streams it is remembered to which execution they belong."""
+
+_log = structlog.get_logger(__name__)
 
 
 class OutputFrame(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -44,9 +54,11 @@ class _Text:
 class LiveOutput:
     """Forgets a stream when its job is sealed or nobody watches."""
 
-    def __init__(self, bus: Bus, live: LiveEvents) -> None:
+    def __init__(self, bus: Bus, live: LiveEvents, events: EventQueries) -> None:
         self._bus = bus
         self._live = live
+        self._events = events
+        self._execution_of: dict[str, str] = {}
         self._texts: dict[str, dict[tuple[str, str], _Text]] = {}
         self._heard: Subscription | None = None
 
@@ -58,18 +70,37 @@ class LiveOutput:
             await self._heard.cancel()
 
     async def _hear(self, messages: Sequence[OutputMessage]) -> None:
+        if not self._live.anything_is_watched:
+            self._texts.clear()
+            return
+        executions = await self._executions_of({message.execution_id for message in messages})
         for message in messages:
-            if not self._live.is_watched(message.execution_id):
-                self._texts.pop(message.execution_id, None)
+            execution_id = executions.get(message.execution_id, message.execution_id)
+            if not self._live.is_watched(execution_id):
+                self._texts.pop(execution_id, None)
             elif isinstance(message, OutputChunk):
                 if len(self._texts) > MAX_WATCHED:
                     self._texts = {each: texts for each, texts in self._texts.items() if self._live.is_watched(each)}
-                texts = self._texts.setdefault(message.execution_id, {})
+                texts = self._texts.setdefault(execution_id, {})
                 shown = texts.setdefault((message.job_id, message.stream), _Text()).take(message)
-                self._live.offer_to_stream(message.execution_id, LiveFrame(frame("output", shown)))
-            elif message.execution_id in self._texts:
-                texts = self._texts[message.execution_id]
+                self._live.offer_to_execution(execution_id, LiveFrame(frame("output", shown)))
+            elif execution_id in self._texts:
+                texts = self._texts[execution_id]
                 for key in [key for key in texts if key[0] == message.job_id]:
                     del texts[key]
                 if not texts:
-                    del self._texts[message.execution_id]
+                    del self._texts[execution_id]
+
+    async def _executions_of(self, stream_ids: set[str]) -> dict[str, str]:
+        """By stream. What the log cannot say now is not shown live; it is kept, and read from there."""
+        unknown = [each for each in stream_ids if each not in self._execution_of and not self._live.is_watched(each)]
+        if unknown:
+            if len(self._execution_of) > MAX_KNOWN:
+                self._execution_of.clear()
+            try:
+                first = await self._events.first_of_streams(unknown)
+            except Unavailable as trouble:
+                _log.warning("live output is not shown: whose it is cannot be read", trouble=str(trouble))
+                return self._execution_of
+            self._execution_of.update({stream_id: execution_of(event) for stream_id, event in first.items()})
+        return self._execution_of

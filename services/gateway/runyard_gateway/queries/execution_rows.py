@@ -1,0 +1,76 @@
+"""The columns of an execution that its list and its detail share, and what they become."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from runyard_shared.contracts.values import ExecutionStatus
+
+from runyard_gateway.answers import ExecutionRow, JobCounts
+from runyard_gateway.database import Row
+from runyard_gateway.queries.columns import instant, milliseconds_since, trigger
+
+ROW_COLUMNS = (
+    "execution_id::text as execution_id, workflow_id::text as workflow_id, workflow_name, version, status,"
+    " trigger::text as trigger, started_at, finished_at, duration_ms, paused_ms, paused_since, jobs_completed, jobs_total,"
+    " pending_approvals, parent_execution_id::text as parent_execution_id, rerun_of::text as rerun_of,"
+    " waiting::text as waiting, waiting_total, position"
+)
+
+
+class Waiting(msgspec.Struct, rename={
+    "reason": "for", "node_id": "nodeId", "job_id": "jobId", "max_attempts": "maxAttempts", "approval_id": "approvalId",
+    "child_id": "executionId",
+}):  # fmt: skip
+    """One thing that an active execution waits for, as `read.execution.waiting` lists them."""
+
+    reason: str
+    node_id: str | None = None
+    item: str | None = None
+    job_id: str | None = None
+    pool: str | None = None
+    since: str | None = None
+    until: str | None = None
+    attempt: int | None = None
+    max_attempts: int | None = None
+    approval_id: str | None = None
+    approvers: list[str] | None = None
+    child_id: str | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FoundExecution:
+    """`row.waiting` is yet to be put into words from `waiting`. `position`: of its last event."""
+
+    row: ExecutionRow
+    waiting: list[Waiting]
+    position: int
+
+
+_decode_waiting = msgspec.json.Decoder(list[Waiting]).decode
+
+
+def found_execution(row: Row, now: datetime) -> FoundExecution:
+    paused_ms = row["paused_ms"]
+    if row["paused_since"] is not None:
+        paused_ms += milliseconds_since(row["paused_since"], now)
+    found = ExecutionRow(
+        execution_id=row["execution_id"],
+        workflow_id=row["workflow_id"],
+        workflow_name=row["workflow_name"],
+        version=row["version"],
+        status=ExecutionStatus(row["status"]),
+        trigger=trigger(row["trigger"]),
+        started_at=instant(row["started_at"]) or "",
+        finished_at=instant(row["finished_at"]),
+        duration_ms=milliseconds_since(row["started_at"], now) if row["duration_ms"] is None else row["duration_ms"],
+        paused_ms=paused_ms,
+        pending_approvals=row["pending_approvals"],
+        parent_execution_id=row["parent_execution_id"],
+        rerun_of=row["rerun_of"],
+        jobs=JobCounts(completed=row["jobs_completed"], total=row["jobs_total"]),
+        waiting=[],
+        waiting_total=row["waiting_total"] or 0,
+    )
+    return FoundExecution(found, _decode_waiting(row["waiting"]) if row["waiting"] else [], row["position"])

@@ -1,0 +1,162 @@
+"""Cancel or re-run whatever a filter finds (R44): one command for each execution, one answer for all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
+from typing import TypeVar
+
+from runyard_shared.clock import Clock
+from runyard_shared.contracts import commands
+from runyard_shared.contracts.values import FINISHED_EXECUTIONS, ExecutionStatus, Trigger
+from runyard_shared.errors import Invalid, Refusal, Unavailable
+from runyard_shared.ids import new_id
+from starlette.types import ASGIApp
+
+from runyard_gateway import answers, requests
+from runyard_gateway.commands import Commands, Outcome
+from runyard_gateway.execution_filter import filter_of
+from runyard_gateway.http.answer import json_answer
+from runyard_gateway.http.operation import Call, Operation
+from runyard_gateway.idempotency import IDEMPOTENCY_HEADER, idempotency_key, key_reused
+from runyard_gateway.permissions import Permission
+from runyard_gateway.queries.bulk_requests import BulkRequestQueries, Chosen
+from runyard_gateway.queries.execution_list import ANYTHING, ExecutionListQueries, Filter
+
+PATH = "/api/v1/executions"
+AT_ONCE = 32
+_ACTIVE = frozenset(ExecutionStatus) - FINISHED_EXECUTIONS
+
+Result = TypeVar("Result")
+
+
+class Bulk:
+    def __init__(
+        self, commands: Commands, lists: ExecutionListQueries, bulk_requests: BulkRequestQueries, clock: Clock
+    ) -> None:
+        self._commands = commands
+        self._lists = lists
+        self._bulk_requests = bulk_requests
+        self._clock = clock
+
+    def operations(self) -> Sequence[Operation]:
+        return (
+            Operation(
+                method="POST", path=f"{PATH}/bulk-cancel", handle=self.cancel, name="bulkCancel", tag="executions", status=202,
+                permission=Permission.EXECUTE, summary="Cancel the active executions that a filter finds, newest first",
+                answer=answers.BulkCancelled, body=requests.BulkCancel, body_required=True,
+                refusals={422: "empty_filter: there is no filter, and `all` is not true"},
+            ),
+            Operation(
+                method="POST", path=f"{PATH}/bulk-rerun", handle=self.rerun, name="bulkRerun", tag="executions", status=202,
+                permission=Permission.EXECUTE, summary="Re-run the finished executions that a filter finds, newest first",
+                answer=answers.BulkRerun, body=requests.BulkRerun, body_required=True, request_headers=IDEMPOTENCY_HEADER,
+                refusals={422: "empty_filter: there is no filter, and `all` is not true; idempotency_key_reused"},
+            ),
+        )  # fmt: skip
+
+    async def cancel(self, call: Call) -> ASGIApp:
+        body: requests.BulkCancel = call.body
+        chosen = await self._choose(call.tenant_id, body, _ACTIVE, b"")
+
+        async def cancel_one(execution_id: str) -> Outcome:
+            command = commands.CancelExecution(execution_id=execution_id, reason=body.reason, force=body.force)
+            return await self._commands.send(call.identity, execution_id, command)
+
+        position = 0
+        results = []
+        for execution_id, outcome in await _for_each(chosen.execution_ids, cancel_one):
+            if isinstance(outcome, Outcome):
+                position = max(position, outcome.position)
+                results.append(answers.BulkCancelResult(execution_id=execution_id, outcome="cancelled", problem=None))
+            else:
+                results.append(answers.BulkCancelResult(execution_id=execution_id, outcome=None, problem=outcome))
+        answer = answers.BulkCancelled(
+            matched=len(results),
+            accepted=sum(each.problem is None for each in results),
+            more=chosen.more,
+            position=position,
+            results=results,
+        )
+        return json_answer(answer, 202)
+
+    async def rerun(self, call: Call) -> ASGIApp:
+        body: requests.BulkRerun = call.body
+        key = idempotency_key(call)
+        chosen = await self._choose_once(call.tenant_id, body, key)
+        trigger = Trigger(type="manual", user=call.identity.actor)
+
+        async def rerun_one(execution_id: str) -> Outcome:
+            command = commands.RerunExecution(
+                execution_id=(new := new_id()),
+                rerun_of=execution_id,
+                variables=body.variables,
+                trigger=trigger,
+                idempotency_key=None if key is None else sha256(f"bulk\0{key}\0{execution_id}".encode()).hexdigest(),
+            )
+            return await self._commands.send(call.identity, new, command)
+
+        position = 0
+        results = []
+        for execution_id, outcome in await _for_each(chosen.execution_ids, rerun_one):
+            if isinstance(outcome, Outcome):
+                position = max(position, outcome.position)
+                new_execution_id = outcome.result["executionId"]
+                results.append(
+                    answers.BulkRerunResult(execution_id=execution_id, new_execution_id=new_execution_id, problem=None)
+                )
+            else:
+                results.append(answers.BulkRerunResult(execution_id=execution_id, new_execution_id=None, problem=outcome))
+        answer = answers.BulkRerun(
+            matched=len(results),
+            accepted=sum(each.problem is None for each in results),
+            more=chosen.more,
+            position=position,
+            results=results,
+        )
+        return json_answer(answer, 202)
+
+    async def _choose_once(self, tenant_id: str, body: requests.BulkRerun, key: str | None) -> Chosen:
+        """With a key, the choice is written down before anything is sent: whoever asks again, also after we died half way, gets
+        the rest of the same, and not re-runs of the re-runs."""
+        digest = sha256(body.model_dump_json(by_alias=True).encode()).digest()
+        chosen = None if key is None else await self._bulk_requests.chosen(tenant_id, key)
+        if chosen is None:
+            chosen = await self._choose(tenant_id, body, FINISHED_EXECUTIONS, digest)
+            if key is not None:
+                chosen = await self._bulk_requests.keep(tenant_id, key, chosen, self._clock.now())
+        if chosen.body_sha256 != digest:
+            raise key_reused()
+        return chosen
+
+    async def _choose(
+        self, tenant_id: str, body: requests.BulkRequest, statuses: frozenset[ExecutionStatus], digest: bytes
+    ) -> Chosen:
+        wanted = filter_of(body.filter_)
+        if wanted == ANYTHING and not body.all_:
+            raise Invalid("empty_filter", "Give a filter, or say `all: true` if really all of them are meant.")
+        statuses = wanted.statuses & statuses if wanted.statuses else statuses
+        if not statuses:
+            return Chosen(digest, [], more=False)
+        narrowed = Filter(
+            wanted.workflow_id, statuses, wanted.trigger_type, wanted.started_from, wanted.started_until, wanted.text
+        )
+        found = await self._lists.ids(tenant_id, narrowed, body.limit + 1)
+        return Chosen(digest, found[: body.limit], more=len(found) > body.limit)
+
+
+async def _for_each(
+    execution_ids: Sequence[str], send: Callable[[str], Awaitable[Result]]
+) -> list[tuple[str, Result | answers.BulkProblem]]:
+    """A few at a time, in the order given; what is refused is a problem of that one alone."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(execution_id: str) -> tuple[str, Result | answers.BulkProblem]:
+        async with slots:
+            try:
+                return execution_id, await send(execution_id)
+            except Refusal as refusal:
+                return execution_id, answers.BulkProblem(code=refusal.code, detail=refusal.detail)
+            except Unavailable as trouble:
+                return execution_id, answers.BulkProblem(code="unavailable", detail=str(trouble))
+
+    return list(await asyncio.gather(*(one(execution_id) for execution_id in execution_ids)))

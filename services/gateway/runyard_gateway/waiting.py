@@ -1,0 +1,66 @@
+"""Why an execution waits (R11), each reason in words; nothing active is left without one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from runyard_gateway.answers import WaitingRow
+from runyard_gateway.approvers import approver_words
+from runyard_gateway.durations import duration
+from runyard_gateway.graph import Graph
+from runyard_gateway.queries.execution_rows import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What reasons refer to: the graph that runs, why jobs wait for agents (by job id), the workflow of each child (by id)."""
+
+    graph: Graph
+    agents: Mapping[str, str] = field(default_factory=dict)
+    children: Mapping[str, str] = field(default_factory=dict)
+
+
+def waiting_row(each: Waiting, around: Surroundings, now: datetime) -> WaitingRow:
+    name = around.graph.title(each.node_id) if each.node_id else None
+    words = _words(each, name or "", around, now)
+    return WaitingRow(
+        reason=each.reason,  # type: ignore[arg-type]  # the view's words are those of the answer
+        node_id=each.node_id,
+        node_name=name,
+        item=each.item,
+        since=each.since,
+        until=each.until,
+        detail=f"{each.item}: {words}" if each.item else words,
+        job_id=each.job_id,
+        approval_id=each.approval_id,
+        child_execution_id=each.child_id,
+    )
+
+
+def _words(each: Waiting, name: str, around: Surroundings, now: datetime) -> str:  # noqa: PLR0911 - one for each reason
+    match each.reason:
+        case "agent":
+            return around.agents.get(each.job_id or "") or f"{name} is waiting for an agent in pool {each.pool}"
+        case "retry":
+            return f"retry {(each.attempt or 2) - 1} of {(each.max_attempts or 2) - 1} of {name} {_in(each, now)}"
+        case "delay":
+            return f"{name} goes on {_in(each, now)}"
+        case "approval":
+            expires = f", expires {_in(each, now)}" if each.until else ""
+            return f"waiting for approval by {approver_words(each.approvers or [])}{expires}"
+        case "subworkflow":
+            workflow = around.children.get(each.child_id or "")
+            return f"waiting for child execution {each.child_id}" + (
+                f" of {workflow}" if workflow else ", which is about to start"
+            )
+        case "jobs":
+            return f"failing, and waiting for {each.count} running {'job' if each.count == 1 else 'jobs'} to end"
+        case other:
+            return other
+
+
+def _in(each: Waiting, now: datetime) -> str:
+    if each.until is None:
+        return "soon"
+    seconds = (datetime.fromisoformat(each.until) - now).total_seconds()
+    return f"in {duration(seconds)}" if seconds > 0 else "now"
