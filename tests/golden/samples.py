@@ -8,6 +8,7 @@ default shows. `full` gives each field a value that is not its default. A field 
 from dataclasses import dataclass, field
 from typing import Any
 
+from runyard_approvals.approval import events as approvals
 from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.values import (
@@ -25,14 +26,22 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True)
 class Samples:
+    """`log`: the service whose log has the event, if it is not one of those that all services know."""
+
     event_type: type[Event]
     bare: Fields
     full: Fields = field(default_factory=dict)
     more: dict[str, Fields] = field(default_factory=dict)
+    log: str = ""
+
+    @property
+    def topic(self) -> str:
+        """Unique among all logs."""
+        return f"{self.log}/{self.event_type.topic}" if self.log else self.event_type.topic
 
     def by_name(self) -> dict[str, Event]:
         """Each sample of the current revision by the name of its file, without `.json`."""
-        stem = f"{self.event_type.topic}.v{self.event_type.revision}"
+        stem = f"{self.topic}.v{self.event_type.revision}"
         named = {f"{stem}.{name}": fields for name, fields in self.more.items()}
         if self.full:
             named |= {stem: self.full, f"{stem}.bare": self.bare}
@@ -134,8 +143,9 @@ SAMPLES = [
     ),
     Samples(
         events.NodeCompleted,
-        {"node_id": "all", "port": None, "output": None, "warnings": []},
+        {"node_id": "all", "port": None, "output": None, "warnings": [], "reads": {}},
         {"node_id": "full", "port": "true", "output": True, "warnings": ["vars.host does not resolve"]},
+        {"reads": {"node_id": "full", "port": "true", "output": True, "reads": {"nodes.check.output.stdout": "91"}}},
     ),
     Samples(
         events.NodeFailed,
@@ -349,6 +359,96 @@ SAMPLES = [
     ),
     Samples(events.AgentOnline, AGENT),
     Samples(events.AgentOffline, AGENT | {"reason": "3 heartbeats were missed"}),
+]
+
+NOBODY_TOLD: Fields = {"notify": []}
+SOMEBODY_TOLD: Fields = {"notify": ["mail"]}
+DELIVERY: Fields = {"purpose": "requested", "channel": "mail", "attempts": 2}
+
+
+def _of_approvals(event_type: type[Event], bare: Fields, full: Fields | None = None) -> Samples:
+    return Samples(event_type, bare, full or {}, log="approvals")
+
+
+SAMPLES += [
+    _of_approvals(
+        approvals.ApprovalOpened,
+        {
+            "execution_id": STREAM,
+            "root_execution_id": OTHER,
+            "node_id": "approve",
+            "workflow_name": "Disk cleanup",
+            "started_by": "alice",
+            "message": "Clean web-01?",
+            "requested_at": INSTANT,
+            "approvers": [],
+            "min_approvals": 1,
+            "prevent_self_approval": False,
+            "expires_at": None,
+            "remind_at": None,
+            "escalate_at": None,
+            "escalate_to": [],
+            "channels": None,
+        }
+        | NOBODY_TOLD,
+        {
+            "execution_id": STREAM,
+            "root_execution_id": OTHER,
+            "node_id": "approve",
+            "workflow_name": "Disk cleanup",
+            "started_by": "alice",
+            "message": "Clean web-01?",
+            "requested_at": INSTANT,
+            "approvers": ["bob", "role:oncall"],
+            "min_approvals": 2,
+            "prevent_self_approval": True,
+            "expires_at": INSTANT,
+            "remind_at": INSTANT,
+            "escalate_at": INSTANT,
+            "escalate_to": ["carol"],
+            "channels": ["mail"],
+        }
+        | SOMEBODY_TOLD,
+    ),
+    _of_approvals(
+        approvals.ApprovalVoted,
+        {"execution_id": STREAM, "by": "bob", "note": "go on", "via": "web", "approvals": 1, "request_id": OTHER},
+    ),
+    _of_approvals(approvals.ApprovalReminded, {"execution_id": STREAM} | NOBODY_TOLD, {"execution_id": STREAM} | SOMEBODY_TOLD),
+    _of_approvals(
+        approvals.ApprovalEscalated,
+        {"execution_id": STREAM, "to": ["carol"]} | NOBODY_TOLD,
+        {"execution_id": STREAM, "to": ["carol"]} | SOMEBODY_TOLD,
+    ),
+    _of_approvals(approvals.DeliveryFailed, DELIVERY | {"error": "the server refused the connection", "retry_at": INSTANT}),
+    _of_approvals(
+        approvals.ApprovalNotified,
+        DELIVERY | {"execution_id": STREAM, "error": None},
+        DELIVERY | {"execution_id": STREAM, "error": "the server refused the connection"},
+    ),
+    _of_approvals(
+        approvals.ApprovalResolved,
+        {
+            "execution_id": STREAM,
+            "status": ApprovalStatus.EXPIRED,
+            "approvals": 0,
+            "by": None,
+            "note": "",
+            "via": None,
+            "request_id": None,
+            "link": None,
+        },
+        {
+            "execution_id": STREAM,
+            "status": ApprovalStatus.APPROVED,
+            "approvals": 2,
+            "by": "link:mail",
+            "note": "go on",
+            "via": "link",
+            "request_id": OTHER,
+            "link": "one-time-code",
+        },
+    ),
 ]
 
 LIFTED: dict[str, Event] = {
