@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.acceptance.systems import Client, Distributed, Standalone, System, distributed_system, standalone_system
+from tests.acceptance.systems import Client, Distributed, Journal, Standalone, System, distributed_system, standalone_system
 
 FORMS = [
     pytest.param("standalone", marks=pytest.mark.xdist_group("standalone")),
@@ -45,3 +45,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def client(system: System) -> Iterator[Client]:
     with Client(system) as client:
         yield client
+
+
+@pytest.fixture
+def journal(system: System) -> Journal:
+    return Journal(system)

@@ -21,6 +21,8 @@ Json = dict[str, Any]
 PATIENCE_SECONDS = 60.0
 QUICK = {"RUNYARD_HEARTBEAT_SECONDS": "0.5", "RUNYARD_OFFLINE_AFTER_SECONDS": "2", "RUNYARD_RESEND_AFTER_SECONDS": "1"}
 """A lost agent is noticed in two seconds instead of thirty."""
+RECEIVERS_ARE_HERE = {"RUNYARD_ALLOW_PRIVATE_NOTIFICATIONS": "1", "RUNYARD_NOTIFICATION_RETRY_SECONDS": "0.2"}
+"""Notifications go to servers that the tests start on the loopback address."""
 
 
 class System(Protocol):
@@ -78,6 +80,7 @@ class Standalone:
             "RUNYARD_PORT": "0",
             "RUNYARD_ADMIN_TOKEN": self.token,
             "RUNYARD_DEMO": "0",
+            **RECEIVERS_ARE_HERE,
         }
         with (self.directory / "standalone.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -155,7 +158,7 @@ def standalone_system() -> Iterator[Standalone]:
 def distributed_system(amqp_url: str | None = None) -> Iterator[Distributed]:
     with tempfile.TemporaryDirectory(prefix="runyard-distributed-") as directory:
         namespace = {"RUNYARD_AMQP_NAMESPACE": Path(directory).name} if amqp_url else {}
-        deployment = Deployment(directory, port=0, environment=QUICK | namespace, amqp_url=amqp_url)
+        deployment = Deployment(directory, port=0, environment=QUICK | RECEIVERS_ARE_HERE | namespace, amqp_url=amqp_url)
         try:
             deployment.start()
             system = Distributed(deployment)
@@ -166,11 +169,12 @@ def distributed_system(amqp_url: str | None = None) -> Iterator[Distributed]:
 
 
 class Client:
-    """The API as a user sees it."""
+    """The API as a user sees it: the administrator, or whose key is given."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, key: str | None = None) -> None:
         self.system = system
-        self.http = httpx.Client(headers={"Authorization": f"Bearer {system.token}"}, timeout=20, trust_env=False)
+        headers = {"Authorization": f"Bearer {key or system.token}"}
+        self.http = httpx.Client(headers=headers, timeout=20, trust_env=False)
 
     def __enter__(self) -> "Client":
         return self
@@ -195,6 +199,15 @@ class Client:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(0.1)
+
+    @contextmanager
+    def somebody(self, *roles: str) -> Iterator["Person"]:
+        """A new user with these roles, who uses the API with a key of his own."""
+        name = f"user-{secrets.token_hex(4)}"
+        self.call("POST", "/users", status=201, json={"name": name, "roles": list(roles)})
+        key = self.call("POST", "/api-keys", status=201, json={"user": name})["key"]
+        with Person(self.system, key, name) as person:
+            yield person
 
     def publish(self, document: Json) -> str:
         """Create, publish, activate; the workflow's id."""
@@ -235,6 +248,25 @@ class Client:
         assert status is None or detail["status"] == status, detail
         return detail
 
+    def ran(self, document: Json, variables: Json | None = None, status: str | None = None) -> Json:
+        """The detail of the first execution of a new workflow, after its end."""
+        return self.finished(self.run(self.publish(document), variables), status)
+
+    def cancel(self, execution_id: str, **body: Any) -> None:
+        self.call("POST", f"/executions/{execution_id}/cancel", status=202, json=body)
+
+    def log_when(self, execution_id: str, *words: str) -> str:
+        """The messages of the log, a line each, as soon as all of the words are in it."""
+        seen = ""
+
+        def check() -> bool:
+            nonlocal seen
+            seen = "\n".join(entry["message"] for entry in self.log(execution_id))
+            return all(word in seen for word in words)
+
+        _eventually(check, f"{words} in the log", lambda: seen)
+        return seen
+
     def log(self, execution_id: str) -> list[Json]:
         items: list[Json] = self.call("GET", f"/executions/{execution_id}/log?limit=200")["items"]
         return items
@@ -253,6 +285,32 @@ class Client:
                 elif line and not line.startswith(":"):
                     name, _, value = line.partition(":")
                     fields[name] = value.strip()
+
+
+class Person(Client):
+    """A user with a name and a key of his own."""
+
+    def __init__(self, system: System, key: str, name: str) -> None:
+        super().__init__(system, key)
+        self.name = name
+
+    def __enter__(self) -> "Person":
+        return self
+
+
+class Journal:
+    """What the scripts of a workflow really did, whatever the history says: a line each time one says something."""
+
+    def __init__(self, system: System) -> None:
+        self.path = system.journal / secrets.token_hex(6)
+
+    def say(self, text: str) -> str:
+        """A line of a script; short lines appended to a file are not mixed up."""
+        return f'echo "{text}" >> {self.path}'
+
+    @property
+    def lines(self) -> list[str]:
+        return self.path.read_text().splitlines() if self.path.exists() else []
 
 
 def _answers(url: str) -> bool:
