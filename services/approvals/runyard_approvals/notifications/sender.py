@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 import apprise
+from apprise.attachment.file import AttachFile
 from runyard_shared.errors import FieldProblem, Invalid
 
 from runyard_approvals.notifications.guard import public_addresses_only
@@ -41,12 +42,15 @@ class Sender:
         # what it has to say comes with the result; elsewhere its log could show parts of a URL
         apprise.logger.propagate = False
         apprise.logger.setLevel(logging.WARNING)
+        # some kinds take the path of a template or key in their URL, and could be made to send out any file of this machine
+        AttachFile.location = apprise.ContentLocation.INACCESSIBLE
 
     async def kind_of(self, url: str) -> str:
         """The scheme of a channel's URL. Raises `Invalid` if nothing can be sent there."""
         kind = url.partition("://")[0].lower()
-        # off the loop: the first call loads every kind there is
-        if kind in _LOCAL or await asyncio.to_thread(self._channel, url) is None:
+        with public_addresses_only(unless=self._allow_private):
+            channel = await _channel_of(url, self._asset)
+        if kind in _LOCAL or channel is None:
             problem = (
                 "must be the URL of a notification service, such as mailto://user:password@example.com or "
                 "slack://tokenA/tokenB/tokenC; see https://appriseit.com/services/ for all of them"
@@ -56,12 +60,12 @@ class Sender:
 
     async def send(self, url: str, message: Message) -> Sent:
         """Returns within about `seconds`; raises nothing that the channel has caused."""
-        channel = await asyncio.to_thread(self._channel, url)
-        if channel is None:
-            return Sent("the channel's URL is not understood; save the channel again", hopeless=True)
-        courier = apprise.Apprise(asset=self._asset)
-        courier.add(channel)
         with public_addresses_only(unless=self._allow_private) as refused:
+            channel = await _channel_of(url, self._asset)
+            if channel is None:
+                return Sent("the channel's URL is not understood; save the channel again", hopeless=True)
+            courier = apprise.Apprise(asset=self._asset)
+            courier.add(channel)
             result = await courier.async_notify(
                 message.body, title=message.title, body_format=apprise.NotifyFormat.TEXT, timeout=self._seconds
             )
@@ -73,11 +77,13 @@ class Sender:
         reasons = list(dict.fromkeys(entry.message.strip() for entry in result.logs()))
         return Sent(_without_secrets("; ".join(reasons) or "the channel did not take the message", url)[:_KEPT_OF_ERROR])
 
-    def _channel(self, url: str) -> apprise.NotifyBase | None:
-        try:
-            return apprise.Apprise.instantiate(url, asset=self._asset)
-        except Exception:  # noqa: BLE001 - a parser that chokes on what people type says no, and must not quote it
-            return None
+
+async def _channel_of(url: str, asset: apprise.AppriseAsset) -> apprise.NotifyBase | None:
+    """In a thread: the first call loads every kind there is."""
+    try:
+        return await asyncio.to_thread(apprise.Apprise.instantiate, url, asset=asset)
+    except Exception:  # noqa: BLE001 - a parser that chokes on what people type says no, and must not quote it
+        return None
 
 
 def _without_secrets(text: str, url: str) -> str:
@@ -86,7 +92,8 @@ def _without_secrets(text: str, url: str) -> str:
     login, _, server = authority.rpartition("@")
     if "." not in server and "[" not in server and server.partition(":")[0] != "localhost":
         path = f"{server}/{path}"
-    pieces = {piece for piece in re.split(r"[/:@?&=#,;+]+", f"{login}/{path}") if len(piece) >= _SHORTEST_SECRET}
+    values = re.sub(r"([?&])[^=&]*=", r"\1", path)
+    pieces = {piece for piece in re.split(r"[/:@?&=#,;+]+", f"{login}/{values}") if len(piece) >= _SHORTEST_SECRET}
     for piece in sorted(pieces | {unquote(piece) for piece in pieces}, key=len, reverse=True):
         text = text.replace(piece, "***")
     return text
