@@ -11,7 +11,7 @@ from runyard_shared.contracts.jobs import OutputChunk
 from runyard_shared.contracts.values import ErrorInfo, JobStatus
 from runyard_shared.messaging.topology import JOB_OUTPUT, LIVE_OUTPUT, orchestrator_inbox
 
-from tests.gateway import CHAIN, House, Json, frames, house
+from tests.gateway import CHAIN, Frame, House, Json, frames, house
 
 EACH: Json = {
     "name": "Each host",
@@ -77,7 +77,7 @@ async def test_iterations_are_seen_under_the_execution_they_belong_to(home: Hous
         assert {(each["reason"], each["nodeName"], each["item"]) for each in detail["waiting"]} >= {
             ("agent", "Act on it", "each[0]"), ("agent", "Act on it", "each[2]"),
         }  # fmt: skip
-        seen = []
+        seen: list[Frame] = []
         while not (seen and seen[-1].comment):  # from here on live
             seen.append(await anext(stream))
         owner = {"tenant_id": "default", "execution_id": await stream_of(home, first["jobId"]), "job_id": first["jobId"]}

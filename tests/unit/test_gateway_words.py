@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from runyard_gateway.approvers import approver_words
 from runyard_gateway.durations import duration
 from runyard_gateway.execution_log import _TELLERS, Job, Scene, entries
 from runyard_gateway.graph import Graph
 from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.contracts.values import ErrorInfo, NodeStatus, Trigger
+from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, ExecutionStatus, NodeStatus, Trigger
 
 GRAPH = Graph(
     {
@@ -18,6 +19,7 @@ GRAPH = Graph(
             {"id": "check", "name": "Check disk", "type": "action"},
             {"id": "which", "type": "switch", "cases": [True, "b"]},
             {"id": "split", "type": "parallel"},
+            {"id": "hot", "name": "Hot?", "type": "condition", "expression": "int(nodes.check.output.stdout) > 90"},
         ],
         "edges": [
             {"from": "trigger", "to": "check"}, {"from": "check", "to": "which"},
@@ -74,6 +76,34 @@ def test_every_event_of_an_execution_is_told_in_words() -> None:
                                  trigger=Trigger(type="cron", scheduled_at="T")),
          ["info: Clean, version 3, was started by its schedule, for T", f"info: Input a is \"{'x' * 198}…",
           "info: Trigger went on to Check disk"]),
+        (events.NodeCompleted(node_id="hot", port="true", output=True, reads={"nodes.check.output.stdout": "91"}),
+         ['info: Hot? is true: int(nodes.check.output.stdout) > 90, with nodes.check.output.stdout = "91"']),
+        (events.NodeReused(node_id="check", status=NodeStatus.FAILED, port="error", error=ERROR),
+         ["info: Check disk failed in the execution that is repeated, and is not run again: exit code 3",
+          "info: Check disk did not go on by success to which", "info: Check disk went on by error to split"]),
+        (events.ApprovalRequested(approval_id="a", node_id="check", message="Go?", approvers=["alice", "role:oncall"],
+                                  min_approvals=2, prevent_self_approval=True, expires_at="T",
+                                  workflow_name="W", started_by="bob"),
+         ["info: Check disk waits for approval by 2 of alice or role oncall, until T: Go?",
+          "info: bob, who started the execution, may not answer"]),
+        (events.ApprovalVoted(approval_id="a", node_id="check", by="alice", note="fine", via="web", approvals=1,
+                              min_approvals=2),
+         ["info: Check disk: alice approved, 1 of 2 via web: fine"]),
+        (events.ApprovalResolved(approval_id="a", node_id="check", status=ApprovalStatus.REJECTED, responded_by="alice",
+                                 note="no", via="link", responded_at="T"),
+         ["warning: Check disk was rejected by alice via link: no"]),
+        (events.ApprovalResolved(approval_id="a", node_id="check", status=ApprovalStatus.EXPIRED, responded_at="T"),
+         ["warning: Check disk: nobody answered before the timeout, which rejects it"]),
+        (events.ApprovalNotified(approval_id="a", node_id="check", channel="ops", purpose="reminder", attempts=5,
+                                 error="refused"),
+         ["warning: Check disk: ops could not be told (reminder), tried 5 times: refused"]),
+        (events.IterationEnded(node_id="check", index=2, status=ExecutionStatus.FAILED, error=ERROR),
+         ["error: Check disk: item 2 failed: exit code 3"]),
+        (events.IterationsScheduled(node_id="check", first=3, stream_ids=["a", "b"]), ["info: Check disk: items 3 to 4 begin"]),
+        (events.SubworkflowEnded(node_id="check", execution_id="e2", status=ExecutionStatus.CANCELLED),
+         ["error: Check disk: execution e2 was cancelled"]),
+        (events.ChildrenCancelRequested(stream_ids=["a"], reason="late", force=True),
+         ["info: 1 iteration or subworkflow is to be cancelled, with their running jobs: late"]),
         (events.ExecutionCancelled(by="alice", reason="late", force=True),
          ["warning: The execution was cancelled by alice, running jobs are stopped: late"]),
     ],
@@ -103,3 +133,17 @@ def test_a_node_that_goes_on_settles_its_edges() -> None:
 )
 def test_durations_are_as_long_as_they_need_to_be(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("approvers", "text"),
+    [
+        ([], "anyone who may execute"),
+        (["alice"], "alice"),
+        (["alice", "role:oncall", "alice"], "alice or role oncall"),
+        (["a", "b", "c"], "a, b or c"),
+        (["a", "b", "c", "d", "e"], "a, b, c or 2 others"),
+    ],
+)
+def test_approvers_are_named_until_they_are_too_many(approvers: list[str], text: str) -> None:
+    assert approver_words(approvers) == text

@@ -440,11 +440,10 @@ ERROR_TOPICS = frozenset(
         events.JobFailed.topic,
         events.JobTimedOut.topic,
         events.NodeFailed.topic,
-        events.IterationEnded.topic,
         events.IterationFailed.topic,
         events.SubworkflowEnded.topic,
         events.ExecutionFailing.topic,
         events.ExecutionFailed.topic,
     }
 )
-"""The topics whose lines can be errors."""
+"""The topics whose lines can be the first error; that an item failed is told by its iteration before the forEach is told."""

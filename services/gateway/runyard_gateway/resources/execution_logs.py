@@ -25,7 +25,7 @@ from runyard_gateway.read_position import EXECUTIONS, ReadPosition
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.path_ids import execution_id_of
 
-ERRORS_AT_ONCE = 50
+ERRORS_AT_ONCE = 200
 
 
 class LogKey(NamedTuple):
