@@ -178,6 +178,15 @@ async def test_of_a_hundred_simultaneous_answers_one_wins_and_all_hear_the_same(
     assert detail["variables"]["said"] == (winner["responseNote"] if winner["status"] == "approved" else "no")
 
 
+async def test_approvals_of_another_tenant_are_not_seen(home: House) -> None:
+    _, approval_id = await asked(home, gate())
+    for table in ("projections.approval", "projections.execution", "approvals.event"):
+        await home.pool.execute(f"update {table} set tenant_id = 'other'")
+    assert (await home.call("GET", "/approvals"))["items"] == []
+    assert (await home.call("GET", "/approvals?mine=true"))["items"] == []
+    await home.call("GET", f"/approvals/{approval_id}", status=404)
+
+
 # --- signed links
 
 

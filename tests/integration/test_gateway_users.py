@@ -1,16 +1,19 @@
 """Who may do what: users, their roles and API keys, and every operation's permission."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 import pytest
 from runyard_gateway.permissions import ROLES, Permission
 from runyard_shared.ids import new_id
+from runyard_shared.messaging.memory import MemoryBus
 
-from tests.gateway import House, Json, house
+from tests.gateway import House, Json, gateway_alone, house
 
 NO_SUCH = {"userName": "nobody", "version": "1", "token": "t"}
 
@@ -134,3 +137,48 @@ async def test_users_and_keys_outlive_the_gateway(pool: asyncpg.Pool) -> None:
         key = await key_of(home, "alice", "viewer")
     async with house(pool) as again:
         assert (await asked(again, key, "GET", "/me")).json()["name"] == "alice"
+
+
+async def test_users_of_another_tenant_are_not_seen_and_their_keys_are_theirs(home: House, pool: asyncpg.Pool) -> None:
+    key = await key_of(home, "alice", "admin")
+    await pool.execute("alter table gateway.api_key drop constraint api_key_tenant_id_user_name_fkey")
+    for table in ("users", "api_key"):
+        await pool.execute(f"update gateway.{table} set tenant_id = 'other'")
+    assert (await home.call("GET", "/users"))["items"] == (await home.call("GET", "/api-keys"))["items"] == []
+    await home.call("GET", "/users/alice", status=404)
+    await home.call("DELETE", f"/api-keys/{await pool.fetchval('select key_id::text from gateway.api_key')}", status=404)
+    await home.publish()
+    assert (await asked(home, key, "GET", "/me")).json()["tenantId"] == "other"
+    assert (await asked(home, key, "GET", "/workflows")).json()["items"] == []
+
+
+async def test_a_gateway_that_starts_before_its_database_makes_its_tables_as_soon_as_that_is_there(postgres_url: str) -> None:
+    address = urlsplit(postgres_url)
+    closed = socket.socket()
+    closed.bind(("127.0.0.1", 0))
+    port = closed.getsockname()[1]
+    url = address._replace(netloc=address.netloc.replace(f":{address.port}", f":{port}")).geturl()
+    async with asyncpg.create_pool(url, min_size=0, max_size=4) as pool, gateway_alone(MemoryBus(), pool) as home:
+        body = {"name": "alice", "roles": ["viewer"]}
+        assert (await home.call("POST", "/users", status=503, json=body))["code"] == "unavailable"
+        closed.close()
+        async with await asyncio.start_server(lambda *ends: forward(*ends, postgres_url), "127.0.0.1", port):
+            async with asyncio.timeout(20):
+                while (await home.http.post("/api/v1/users", json=body)).status_code == 503:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            assert (await home.call("GET", "/users/alice"))["roles"] == ["viewer"]
+            await pool.expire_connections()
+            await pool.close()
+
+
+async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, postgres_url: str) -> None:
+    """Both directions of a connection to the real server."""
+    address = urlsplit(postgres_url)
+    there, back = await asyncio.open_connection(address.hostname, address.port)
+
+    async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            target.write(data)
+        target.close()
+
+    await asyncio.gather(copy(reader, back), copy(there, writer))
