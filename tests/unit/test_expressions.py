@@ -120,3 +120,26 @@ def test_every_expression_of_a_document_is_found_with_its_place() -> None:
 def test_a_division_by_zero_is_an_error_of_the_expression() -> None:
     with pytest.raises(ExpressionError, match="division by zero"):
         compile_expression("1 / inputs.n").evaluate({"inputs": {"n": 0}})
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("inputs.out.trim().split('\\n')", ["web-01", "web-02"]),
+        ("inputs.out.split('\\n', 2)", ["web-01", "web-02\n"]),
+        ("['a', 'b'].join(', ')", "a, b"),
+        ("inputs.out.trim().split('\\n').map(host, host.upperAscii())", ["WEB-01", "WEB-02"]),
+        ("'%'.replace('%', 'percent').lowerAscii()", "percent"),
+        ("'87%'.substring(0, 2)", "87"),
+        ("inputs.out.split('')[0]", "w"),
+    ],
+)
+def test_text_can_be_taken_apart(source: str, value: object) -> None:
+    assert compile_expression(source).evaluate({"inputs": {"out": "web-01\nweb-02\n"}}) == value
+
+
+def test_a_function_on_the_wrong_value_says_so_and_none_makes_a_text_without_end() -> None:
+    with pytest.raises(ExpressionError, match="split"):
+        compile_expression("inputs.n.split(',')").evaluate({"inputs": {"n": 5}})
+    with pytest.raises(ExpressionError, match="more than 1048576 characters"):
+        compile_expression("inputs.t.replace('a', inputs.t)").evaluate({"inputs": {"t": "a" * 5000}})

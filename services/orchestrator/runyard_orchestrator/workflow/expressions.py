@@ -18,6 +18,8 @@ import msgspec
 from runyard_shared.clock import rfc3339
 from runyard_shared.errors import RunyardError
 
+from runyard_orchestrator.workflow.functions import FUNCTIONS
+
 ROOTS = frozenset({"inputs", "trigger", "incident", "webhook", "execution", "nodes", "vars", "item", "index", "error"})
 MAX_SOURCE = 4096
 MAX_SHOWN = 200
@@ -29,6 +31,7 @@ _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\]|\[\"[^\"\\]*\"\]|\['[
 _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+)\]|\[\"([^\"\\]*)\"\]|\['([^'\\]*)'\]")
 _TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _MACRO = re.compile(r"\.(?:map|filter|all|exists|exists_one)\s*\(")
+_CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _MISSING = object()
 
 Scope = Mapping[str, Any]
@@ -54,6 +57,8 @@ class Expression:
     path: tuple[str | int, ...] | None
     """Set when the expression is nothing but a path, which needs no CEL."""
     macro_depth: int
+    functions: tuple[str, ...]
+    """Those of `FUNCTIONS` that it calls."""
     program: cel.Program
 
     def evaluate(self, scope: Scope) -> Any:
@@ -64,7 +69,7 @@ class Expression:
         if self.macro_depth and _largest(context) ** self.macro_depth > MAX_STEPS:
             raise ExpressionError(f"{self.source!r} would visit more than {MAX_STEPS} elements; use smaller lists")
         try:
-            return self.program.execute(context)
+            return self.execute(context)
         except (KeyError, IndexError, RuntimeError) as error:
             missing = self._first_missing(scope)
             if missing or not isinstance(error, RuntimeError):
@@ -72,6 +77,15 @@ class Expression:
             raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
         except (TypeError, ValueError, ArithmeticError) as error:
             raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
+
+    def execute(self, context: dict[str, Any]) -> Any:
+        """The value, with whatever the library raises."""
+        if not self.functions:
+            return self.program.execute(context)
+        with_functions = cel.Context(context)
+        for name in self.functions:
+            with_functions.add_function(name, FUNCTIONS[name])
+        return self.program.execute(with_functions)
 
     def reads(self, scope: Scope) -> dict[str, Any]:
         """The paths it names, as far as they resolve, with their values; long ones are cut to be shown to a person."""
@@ -113,7 +127,8 @@ def compile_expression(source: str) -> Expression:
     nodes = tuple(dict.fromkeys(re.findall(r"\bnodes\.([A-Za-z_]\w*)", plain)))
     whole = _PATH.fullmatch(text)
     path = tuple(_steps(text)) if whole and text not in ("true", "false", "null") else None
-    return Expression(text, tuple(names), nodes, path, _macro_depth(plain), program)
+    functions = tuple(name for name in dict.fromkeys(_CALL.findall(plain)) if name in FUNCTIONS)
+    return Expression(text, tuple(names), nodes, path, _macro_depth(plain), functions, program)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def type_problem(expression: Expression, samples: Samples, node_type: str | None
     if len(context) < len(set(expression.roots)):
         return None
     try:
-        value = expression.program.execute(context)
+        value = expression.execute(context)
     except TypeError:
         return f"{expression.source!r} puts values together whose types do not fit; convert them, as with int() or string()"
     except RuntimeError as error:
