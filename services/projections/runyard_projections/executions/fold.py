@@ -43,6 +43,9 @@ from runyard_projections.text import json_text, storable
 FOREIGN: Final = "workflow."
 """What the topics of this log that are not ours begin with."""
 
+_JOB_BEGAN: Final = Move.JOB_BEGAN
+_JOB_ENDED: Final = Move.JOB_ENDED
+
 
 def fold(recorded: Iterable[Recorded], mapper: EventMapper) -> Changes:
     """The changes of consecutive events. Raises `UnknownTopic`, or `msgspec.ValidationError` for data of another shape."""
@@ -125,7 +128,8 @@ def _end(execution: ExecutionChange, status: ExecutionStatus, at: datetime) -> N
 def _job_scheduled(changes: Changes, execution: ExecutionChange, row: Recorded, event: events.JobScheduled) -> None:
     execution.jobs_total += 1
     execution.jobs_live += 1
-    execution.steps.append((Move.JOB_BEGAN, row.recorded_at, (row.stream_id, event.node_id)))
+    retried = (row.stream_id, event.node_id) if event.attempt > 1 else None
+    execution.steps.append((_JOB_BEGAN, row.recorded_at, retried))
     job = changes.job(execution.execution_id, event.job_id)
     job.new = NewJob(
         row.stream_id if row.correlation_id else None,
@@ -187,7 +191,7 @@ def _job_cancelled(changes: Changes, execution: ExecutionChange, row: Recorded, 
 
 def _end_job(changes: Changes, execution: ExecutionChange, row: Recorded, job_id: str, status: JobStatus) -> JobChange:
     execution.jobs_live -= 1
-    execution.steps.append((Move.JOB_ENDED, row.recorded_at, None))
+    execution.steps.append((_JOB_ENDED, row.recorded_at, None))
     job = changes.job(execution.execution_id, job_id)
     job.status = status
     job.finished_at = row.recorded_at

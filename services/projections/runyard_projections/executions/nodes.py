@@ -25,11 +25,17 @@ def enter(changes: Changes, execution: ExecutionChange, row: Recorded, node_id: 
 def end_node(
     changes: Changes, execution: ExecutionChange, row: Recorded, node_id: str, status: NodeStatus, port: str | None
 ) -> NodeChange:
-    """The node, left by `port`."""
-    node = enter(changes, execution, row, node_id, status)
+    """The node, left by `port`. After a job of this batch it waited for nothing, unless it says so."""
+    node = changes.node(execution.execution_id, row.stream_id, storable(node_id))
+    if node.job_id is None or node.waiting_since is not None:
+        execution.steps.append((Move.NODE_LEFT, row.recorded_at, (row.stream_id, node_id)))
+        node.waiting = node.waiting_since = None
+    if node.started_at is None:
+        node.started_at = row.recorded_at
+    node.status = status
+    node.position = row.position
     node.finished_at = row.recorded_at
     node.port = None if port is None else storable(port)
-    execution.steps.append((Move.NODE_LEFT, row.recorded_at, (row.stream_id, node_id)))
     return node
 
 

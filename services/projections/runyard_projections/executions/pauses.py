@@ -20,7 +20,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class Move(IntEnum):
-    """`JOB_BEGAN` also ends the wait of its node for a retry; `NODE_LEFT` ends whatever the node waited for."""
+    """`JOB_BEGAN` with a node also ends its wait for a retry; `NODE_LEFT` ends whatever the node waited for."""
 
     JOB_BEGAN = 1
     JOB_ENDED = 2
