@@ -162,7 +162,7 @@ async def test_a_gateway_that_starts_before_its_database_makes_its_tables_as_soo
         body = {"name": "alice", "roles": ["viewer"]}
         assert (await home.call("POST", "/users", status=503, json=body))["code"] == "unavailable"
         closed.close()
-        async with await asyncio.start_server(lambda *ends: forward(*ends, postgres_url), "127.0.0.1", port):
+        async with await asyncio.start_server(lambda reader, writer: forward(reader, writer, postgres_url), "127.0.0.1", port):
             async with asyncio.timeout(20):
                 while (await home.http.post("/api/v1/users", json=body)).status_code == 503:  # noqa: ASYNC110
                     await asyncio.sleep(0.05)
