@@ -25,6 +25,7 @@ from pydantic import SecretStr
 from runyard_shared.clock import SystemClock
 from runyard_shared.contracts import reports
 from runyard_shared.contracts.values import ErrorInfo, JobStatus, StreamSeal
+from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.memory import MemoryBus
 from runyard_shared.messaging.topology import orchestrator_inbox
 
@@ -46,7 +47,7 @@ CHAIN: Json = {
 class House:
     """All services, and a client of the gateway."""
 
-    def __init__(self, bus: MemoryBus, pool: "asyncpg.Pool[asyncpg.Record]", gateway: runyard_gateway.app.Service) -> None:
+    def __init__(self, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", gateway: runyard_gateway.app.Service) -> None:
         self.bus = bus
         self.pool = pool
         self.gateway = gateway
