@@ -18,8 +18,8 @@ from runyard_shared.contracts.commands import Problem, Request, TimerDue
 from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus
 from runyard_shared.errors import NotFound, Refusal, VersionConflict
 from runyard_shared.eventstore.store import Claim, ClaimTaken, Commit, EventStore, TimerChange
+from runyard_shared.messaging.answers import Answer, Outcome, answers_to, problem_of
 
-from runyard_orchestrator.answers import Answer, Outcome, answers_to, problem_of
 from runyard_orchestrator.beginnings import Beginnings, Begun, StartCommand, fingerprint
 from runyard_orchestrator.execution.decide import Circumstances, decide, start
 from runyard_orchestrator.execution.state import ExecutionState

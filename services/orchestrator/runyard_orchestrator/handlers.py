@@ -13,9 +13,9 @@ from runyard_shared.contracts import commands, reports
 from runyard_shared.contracts.commands import Request, TimerDue
 from runyard_shared.errors import VersionConflict
 from runyard_shared.eventstore.store import ClaimTaken, Commit
+from runyard_shared.messaging.answers import Answer
 
 from runyard_orchestrator.action_types import ActionTypes
-from runyard_orchestrator.answers import Answer
 from runyard_orchestrator.beginnings import StartCommand
 from runyard_orchestrator.execution_handler import Decided, ExecutionHandler
 from runyard_orchestrator.repository import Workflows

@@ -8,9 +8,9 @@ from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.commands import Problem, Request
 from runyard_shared.errors import Conflict, Refusal
 from runyard_shared.eventstore.store import Claim, ClaimTaken, EventStore
+from runyard_shared.messaging.answers import Answer, answers_to, problem_of
 
 from runyard_orchestrator.action_types import ActionTypes
-from runyard_orchestrator.answers import Answer, answers_to, problem_of
 from runyard_orchestrator.repository import Workflows
 from runyard_orchestrator.workflow import definition
 from runyard_orchestrator.workflow.validate import problems
