@@ -13,6 +13,7 @@ from tests.acceptance.systems import Client, Journal, Json
 from tests.acceptance.test_first_promises import bash, chain, edge, workflow
 
 ITEMS = {"type": "object", "properties": {"items": {"type": "array"}}}
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SHAPES = Path(__file__).parent / "shapes"
 
 
@@ -476,3 +477,24 @@ def test_workflows_as_operators_write_them_are_valid_and_can_be_published(client
     assert [problem for problem in problems if "action" not in problem["path"]] == []
     client.call("PUT", f"/workflows/{workflow_id}/draft", json=with_bash(yaml.safe_load(source)))
     assert client.call("POST", f"/workflows/{workflow_id}/publish")["version"] == 1
+
+
+def test_the_example_that_updates_a_fleet_does_so_once_and_says_who_agreed(client: Client, journal: Journal) -> None:
+    for name in ("backup-files.yaml", "fleet-update.yaml"):
+        sent = {"content": (EXAMPLES / name).read_text(), "headers": {"Content-Type": "application/yaml"}}
+        workflow_id = client.call("POST", "/workflows", status=201, **sent)["workflowId"]
+        client.call("POST", f"/workflows/{workflow_id}/publish")
+        client.call("POST", f"/workflows/{workflow_id}/activate")
+    root, hosts = journal.path, ["web-01", "web-02", "web-03"]
+    reports = []
+    for _ in range(2):
+        execution_id = client.run(workflow_id, {"root": str(root), "hosts": hosts, "version": "2.1"})
+        detail = client.until(execution_id, lambda row: bool(row["approvals"]), "the approval")
+        client.call("POST", f"/approvals/{detail['approvals'][0]['approvalId']}/approve", json={})
+        detail = client.finished(execution_id, "completed")
+        reports.append(next(job for job in detail["jobs"] if job["nodeId"] == "report")["output"]["stdout"])
+    assert "web-02 updated" in reports[0]
+    assert "web-02 was up to date" in reports[1]
+    for host in hosts:
+        assert (root / host / "version").read_text() == "2.1\n"
+        assert len(list((root / "backups" / host).glob("*.tar.gz"))) == 1

@@ -97,8 +97,8 @@ def test_a_rerun_from_a_node_runs_the_version_that_ran_and_a_whole_one_the_versi
 def test_a_rerun_from_a_loop_has_its_upstream_results_in_scope(client: Client, journal: Journal) -> None:
     body = {"nodes": [bash("work", journal.say("{{ item }}"))], "edges": [edge("item", "work")]}
     document = chain(
-        bash("find", f"{journal.say('find')}; printf 'x y'"),
-        {"id": "each", "type": "forEach", "items": "nodes.find.output.stdout.split(' ')", "body": body},
+        bash("find", f"{journal.say('find')}; printf x"),
+        {"id": "each", "type": "forEach", "items": "[nodes.find.output.stdout, 'y']", "body": body},
     )
     first = client.ran(document, status="completed")
     client.finished(rerun(client, first["executionId"], fromNode="each"), "completed")
