@@ -116,8 +116,8 @@ class NodeCompleted(Event, frozen=True, kw_only=True):
     """A node ended well and takes the edges of `port` (all of its edges for a parallel node: `port` null).
 
     `output` is what templates see as `nodes.<id>.output`; for a condition or switch the value its expression gave; null for an
-    action, whose output is that of its last job. `reads`: of a condition or switch, the paths it read and their values, long ones
-    cut.
+    action, whose output is that of its last job. `reads`: of a condition or switch, the paths it read and their values,
+    long ones cut.
     `warnings`: paths that did not resolve, ready to read.
     """
 
