@@ -115,7 +115,7 @@ def test_an_approval_that_nobody_answers_in_time_is_rejected_and_the_log_says_wh
     execution_id, approval_id = ask(client, gate(timeoutSeconds=0.5))
     detail = client.finished(execution_id, "completed")
     assert [detail["variables"][name] for name in ("taken", "decision")] == ["no", "expired"]
-    client.log_when(execution_id, "in time")
+    client.log_when(execution_id, "timeout")
     late = answer(client, approval_id)
     assert (late.status_code, late.json()["code"], late.json()["decision"]) == (409, "already_resolved", "expired")
 
