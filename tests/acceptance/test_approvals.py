@@ -202,7 +202,7 @@ def test_what_waits_for_me_is_listed_oldest_first_until_it_is_answered(client: C
 
 
 def test_after_the_escalation_others_may_answer_as_well(client: Client, alice: Person, bob: Person) -> None:
-    fields = {"approvers": [alice.name], "escalateAfterSeconds": 0.4, "escalateTo": [bob.name], "remindAfterSeconds": 0.2}
+    fields: Json = {"approvers": [alice.name], "escalateAfterSeconds": 0.4, "escalateTo": [bob.name], "remindAfterSeconds": 0.2}
     execution_id, approval_id = ask(client, gate(**fields))
     client.log_when(execution_id, "reminded", bob.name)
     assert answer(bob, approval_id).status_code == 200

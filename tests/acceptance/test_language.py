@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from tests.acceptance.systems import Client, Journal, Json
 from tests.acceptance.test_first_promises import bash, chain, edge, workflow
@@ -476,7 +476,7 @@ def test_workflows_as_operators_write_them_are_valid_and_can_be_published(client
     workflow_id = client.call("POST", "/workflows", status=201, **sent)["workflowId"]
     problems = client.call("POST", f"/workflows/{workflow_id}/validate")["errors"]
     assert [problem for problem in problems if "action" not in problem["path"]] == []
-    client.call("PUT", f"/workflows/{workflow_id}/draft", json=with_bash(yaml.safe_load(source)))
+    client.call("PUT", f"/workflows/{workflow_id}/draft", json=with_bash(YAML(typ="safe", pure=True).load(source)))
     assert client.call("POST", f"/workflows/{workflow_id}/publish")["version"] == 1
 
 
