@@ -374,7 +374,7 @@ def iterated() -> History:
         _within(name, "each[0]", ran("i0b", "check", 2), well("i0b"), done("check"), events.NodeSkipped(node_id="restart")),
         joined(name, "each[0]", {"exitCode": 0}),
         _within(name, failing, ran("i1", "check"), badly("i1"), events.NodeFailed(node_id="check", error=ERROR)),
-        _within(name, failing, events.IterationFailed(parent=parents[1], error=ERROR)),
+        _within(name, failing, events.ExecutionFailing(error=ERROR), events.IterationFailed(parent=parents[1], error=ERROR)),
         events.IterationEnded(node_id="each", index=1, status=ExecutionStatus.FAILED, error=ERROR),
         events.ChildrenCancelRequested(stream_ids=[iteration_id(name, resting)], reason="an item failed"),
         _within(

@@ -129,7 +129,7 @@ class World:
         self._routed = 0
         self._ids = 0
         self.handlers = Handlers(
-            ExecutionHandler(self.log, self.workflows, self.executions, self.clock, random.Random(1), self._tell),
+            ExecutionHandler(self.log, self.workflows, self.executions, self.clock, random.Random(1)),
             WorkflowHandler(self.log, self.workflows, EveryAction(), self.clock),  # type: ignore[arg-type]
             self.workflows,
             EveryAction(),  # type: ignore[arg-type]
@@ -219,9 +219,6 @@ class World:
                     case _:
                         self.inbox.setdefault(item.execution_id, []).append(item)
         self._routed = len(self.log.events)
-
-    async def _tell(self, message: reports.ChildEnded) -> None:
-        self.inbox.setdefault(message.execution_id, []).append(message)
 
     # --- answers of the world
 

@@ -36,9 +36,8 @@ class Orchestrator:
         self.workflows = Workflows(self.store, self.mapper)
         self.executions = Executions(self.store, self.mapper, self.workflows)
         action_types = ActionTypes(pool)
-        self.told: list[reports.ChildEnded] = []
         self.handlers = Handlers(
-            ExecutionHandler(self.store, self.workflows, self.executions, clock, random.Random(1), self._tell),
+            ExecutionHandler(self.store, self.workflows, self.executions, clock, random.Random(1)),
             WorkflowHandler(self.store, self.workflows, action_types, clock),
             self.workflows,
             action_types,
@@ -62,9 +61,6 @@ class Orchestrator:
 
     async def tell(self, *items: InboxItem) -> None:
         await self.handlers.handle(items)
-
-    async def _tell(self, message: reports.ChildEnded) -> None:
-        self.told.append(message)
 
     async def history(self, stream_id: str) -> list[Any]:
         return [self.mapper.decode(recorded) for recorded in await self.store.load(stream_id)]

@@ -206,6 +206,21 @@ async def test_a_subworkflow_that_cannot_start_fails_the_node_and_says_why(workf
     assert words in state.failing.message
 
 
+async def test_a_refused_subworkflow_does_not_start_later_when_its_message_comes_again() -> None:
+    world = World()
+    child_id = world.new_id()
+    draft = chain(action("a")) | {"name": "Child"}
+    await world.ask(commands.CreateWorkflow(workflow_id=child_id, document=draft, source="", format="json"))
+    node = {"id": "sub", "type": "subworkflow", "workflow": "Child"}
+    execution_id = await world.run(await world.publish(chain(node)))
+    ((message,),) = world.inbox.values()
+    await world.settle()
+    await world.ask(commands.PublishWorkflow(workflow_id=child_id))
+    await world.ask(commands.ActivateWorkflow(workflow_id=child_id))
+    await world.deliver(message)
+    assert world.executions_and_iterations() == [execution_id]
+
+
 async def test_a_workflow_that_calls_itself_ends_at_the_depth_limit() -> None:
     world = World()
     node = {"id": "again", "type": "subworkflow", "workflow": "Self"}

@@ -149,6 +149,7 @@ def test_what_happens_in_iterations_counts_for_the_execution_and_not_for_its_nod
     assert set(changes.executions) == {execution_id("iterated")}
     execution = changes.executions[execution_id("iterated")]
     assert (execution.status, execution.jobs_completed, execution.jobs_total, execution.jobs_live) == ("completed", 2, 5, 0)
+    assert (execution.error, execution.failing_at) == (None, None), "an item failed, and the execution went on"
     assert {node_id for _, node_id in changes.nodes} == {"each", "last"}
     of_first = {node_id: each for (stream, node_id), each in changes.iteration_nodes.items() if stream == FIRST}
     assert {node_id: each.status for node_id, each in of_first.items()} == {"check": "completed", "restart": "skipped"}

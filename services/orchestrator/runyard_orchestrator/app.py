@@ -8,7 +8,6 @@ import asyncpg
 from runyard_shared.clock import Clock
 from runyard_shared.contracts.commands import TimerDue
 from runyard_shared.contracts.events import EVENT_TYPES
-from runyard_shared.contracts.reports import ChildEnded
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.migrate import migrate
@@ -47,7 +46,7 @@ class Service:
         action_types = ActionTypes(pool)
         chance = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._handlers = Handlers(
-            ExecutionHandler(self._store, self._workflows, self._executions, clock, chance, self._tell),
+            ExecutionHandler(self._store, self._workflows, self._executions, clock, chance),
             WorkflowHandler(self._store, self._workflows, action_types, clock),
             self._workflows,
             action_types,
@@ -89,9 +88,6 @@ class Service:
 
     async def _handle(self, items: Sequence[InboxItem]) -> None:
         await post_replies(self._bus, await self._handlers.handle(items))
-
-    async def _tell(self, message: ChildEnded) -> None:
-        await self._bus.send(orchestrator_inbox(message.execution_id), [message])
 
     async def _deliver_timers(self, due: list[DueTimer]) -> None:
         by_queue: dict[str, list[Any]] = {}

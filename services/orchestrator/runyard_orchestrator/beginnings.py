@@ -58,6 +58,9 @@ class Beginnings:
                         self._executions.forget(item.parent_stream_id)
                     await self._executions.load(item.parent_stream_id)
                 case reports.StartSubworkflow():
+                    if not self.is_awaited(item):
+                        self._executions.forget(item.parent_stream_id)
+                    await self._executions.load(item.parent_stream_id)
                     workflow_id = await self._workflows.id_of(item.tenant_id, item.workflow)
                     if workflow_id is not None:
                         await self._load_workflow(workflow_id)
@@ -93,6 +96,11 @@ class Beginnings:
             from_node=command.from_node,
         )
         return Begun(request.tenant_id, started, graph, reused, _claims(command))
+
+    def is_awaited(self, item: reports.StartSubworkflow) -> bool:
+        """Whether the parent waits for this child. If the message comes again after a refusal, it does no more."""
+        parent = self._executions.known(item.parent_stream_id)
+        return parent is not None and parent.subworkflows.get(item.node_id) == item.execution_id
 
     def subworkflow(self, item: reports.StartSubworkflow) -> Begun:
         workflow_id = self._workflows.known_id(item.tenant_id, item.workflow)

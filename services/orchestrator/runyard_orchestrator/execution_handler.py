@@ -6,7 +6,7 @@ Whatever memory does not know, or may be wrong about, goes through `handle`, whi
 
 import random
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,8 +27,6 @@ from runyard_orchestrator.execution.timers import timer_changes
 from runyard_orchestrator.repository import Executions, Workflows, snapshot_of
 
 ExecutionItem = Request | TimerDue | reports.Report | reports.AnyApprovalReport | reports.FamilyMessage
-Tell = Callable[[reports.ChildEnded], Awaitable[None]]
-"""Sends a message to the inbox of another execution; durable when it returns."""
 _CONFLICTS_BEFORE_GIVING_UP = 10
 
 
@@ -58,7 +56,6 @@ class ExecutionHandler:
         executions: Executions,
         clock: Clock,
         chance: random.Random,
-        tell: Tell,
     ) -> None:
         self._store = store
         self._workflows = workflows
@@ -66,7 +63,6 @@ class ExecutionHandler:
         self._beginnings = Beginnings(workflows, executions)
         self._clock = clock
         self._chance = chance
-        self._tell = tell
 
     def decide_from_memory(self, execution_id: str, items: Sequence[ExecutionItem]) -> Decided | None:
         """None if memory is not enough, or has an error to tell: then `handle` the items. No events: there is nothing to write.
@@ -80,7 +76,7 @@ class ExecutionHandler:
             decided = self._decide(execution_id, items, state)
         except Exception:  # noqa: BLE001 - memory may be older than the log; what is wrong with the items shows there again
             return None
-        if decided.refusals:
+        if decided.state is None:
             return None
         return decided if decided.events or not decided.outcomes else None
 
@@ -116,7 +112,8 @@ class ExecutionHandler:
                 await self._beginnings.load(items)
             decided = self._decide(execution_id, items, state)
             for refusal in decided.refusals:
-                await self._tell(refusal)
+                # Not by a message: there is no event from which the relay could send it again.
+                await self.handle(refusal.execution_id, [refusal])
             if not decided.events:
                 return answers_to(decided.outcomes, await self._store.head())
             try:
@@ -189,10 +186,12 @@ class ExecutionHandler:
             decided.outcomes.append((item, {"executionId": decided.execution_id}))
 
     def _begun(self, decided: Decided, item: ExecutionItem) -> Begun | None:
-        """What begins; None for a subworkflow that cannot, of which the parent is told."""
+        """What begins; None for a subworkflow that is not wanted any more, or that cannot, of which the parent is told."""
         if isinstance(item, reports.StartIteration):
             return self._beginnings.iteration(item)
         if isinstance(item, reports.StartSubworkflow):
+            if not self._beginnings.is_awaited(item):
+                return None
             try:
                 return self._beginnings.subworkflow(item)
             except Refusal as refusal:

@@ -91,6 +91,8 @@ def _execution_started(_changes: Changes, execution: ExecutionChange, row: Recor
 
 
 def _execution_failing(_changes: Changes, execution: ExecutionChange, row: Recorded, event: events.ExecutionFailing) -> None:
+    if row.stream_id != execution.execution_id:
+        return  # an iteration fails; the execution goes on, or says so itself
     if execution.failing_at is None:
         execution.failing_at = row.recorded_at
     if execution.error is None:
