@@ -49,7 +49,7 @@ async def _run(settings: Settings) -> None:
     began = time.monotonic()
     try:
         async with Standalone(settings) as standalone:
-            screen.say(f"Runyard is ready after {time.monotonic() - began:.1f} s: PostgreSQL, four services, one agent", "bold")
+            screen.say(f"Runyard is ready after {time.monotonic() - began:.1f} s: PostgreSQL, five services, one agent", "bold")
             screen.say(f"Address  {standalone.address}", "bold")
             screen.say(f"Token    {standalone.token}", "bold")
             screen.say(f"Log      {standalone.log_path}", "bright_black")
