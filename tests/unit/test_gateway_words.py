@@ -96,7 +96,7 @@ def test_every_event_of_an_execution_is_told_in_words() -> None:
          ["warning: Check disk: nobody answered before the timeout, which rejects it"]),
         (events.ApprovalNotified(approval_id="a", node_id="check", channel="ops", purpose="reminder", attempts=5,
                                  error="refused"),
-         ["warning: Check disk: ops could not be told (reminder), tried 5 times: refused"]),
+         ["warning: Check disk: channel ops could not be told (reminder), tried 5 times: refused"]),
         (events.IterationEnded(node_id="check", index=2, status=ExecutionStatus.FAILED, error=ERROR),
          ["error: Check disk: item 2 failed: exit code 3"]),
         (events.IterationsScheduled(node_id="check", first=3, stream_ids=["a", "b"]), ["info: Check disk: items 3 to 4 begin"]),

@@ -347,10 +347,10 @@ def _approval_escalated(event: events.ApprovalEscalated, scene: Scene) -> Iterat
 def _approval_notified(event: events.ApprovalNotified, scene: Scene) -> Iterator[Line]:
     title = scene.title(event.node_id)
     if event.error is None:
-        yield "info", f"{title}: {event.channel} was told ({event.purpose})"
+        yield "info", f"{title}: channel {event.channel} was told ({event.purpose})"
     else:
-        times = "once" if event.attempts == 1 else f"{event.attempts} times"
-        yield "warning", f"{title}: {event.channel} could not be told ({event.purpose}), tried {times}: {event.error}"
+        tried = {0: "", 1: ", tried once"}.get(event.attempts, f", tried {event.attempts} times")
+        yield "warning", f"{title}: channel {event.channel} could not be told ({event.purpose}){tried}: {event.error}"
 
 
 @_tells(events.ApprovalCancelRequested)
