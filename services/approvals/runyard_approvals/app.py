@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import asyncpg
 from runyard_shared.clock import Clock
-from runyard_shared.contracts.commands import TimerDue
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
@@ -13,7 +12,7 @@ from runyard_shared.messaging.answers import Answer
 from runyard_shared.messaging.bus import Bus, Subscription
 from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import APPROVALS_PARTITIONS, approvals_inbox, approvals_inbox_partition
-from runyard_shared.timers import DueTimer, Timers
+from runyard_shared.timers import Timers, to_inbox
 
 from runyard_approvals.approval.decide import Retries
 from runyard_approvals.approval_handler import ApprovalHandler
@@ -41,7 +40,7 @@ class Service:
         self._clock = clock
         self._store = PostgresEventStore(pool, SCHEMA, MAPPER)
         self._relay = Relay(SCHEMA, self._store, bus, reports_of, Checkpoint(pool, SCHEMA))
-        self._timers = Timers(pool, SCHEMA, clock, self._deliver_timers)
+        self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, approvals_inbox))
         self._store.on_commit = self._relay.committed
         self._store.on_timer = self._timers.hint
         self._subscriptions: list[Subscription] = []
@@ -100,14 +99,6 @@ class Service:
 
     async def _post(self, answers: Sequence[Answer]) -> None:
         await post_replies(self._bus, answers)
-
-    async def _deliver_timers(self, due: list[DueTimer]) -> None:
-        by_queue: dict[str, list[TimerDue]] = {}
-        for timer in due:
-            item = TimerDue(stream_id=timer.stream_id, timer_id=timer.timer_id, payload=timer.payload)
-            by_queue.setdefault(approvals_inbox(timer.stream_id), []).append(item)
-        for queue, items in by_queue.items():
-            await self._bus.send(queue, items)
 
 
 async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> Service:

@@ -2,11 +2,9 @@
 
 import random
 from collections.abc import Sequence
-from typing import Any
 
 import asyncpg
 from runyard_shared.clock import Clock
-from runyard_shared.contracts.commands import TimerDue
 from runyard_shared.contracts.events import EVENT_TYPES
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.mapper import EventMapper
@@ -16,7 +14,7 @@ from runyard_shared.eventstore.relay import Relay
 from runyard_shared.messaging.bus import Bus, Subscription
 from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import ORCHESTRATOR_PARTITIONS, orchestrator_inbox, orchestrator_inbox_partition
-from runyard_shared.timers import DueTimer, Timers
+from runyard_shared.timers import Timers, to_inbox
 
 from runyard_orchestrator.action_types import ActionTypes
 from runyard_orchestrator.execution_handler import ExecutionHandler
@@ -38,7 +36,7 @@ class Service:
         mapper = EventMapper(EVENT_TYPES)
         self._store = PostgresEventStore(pool, SCHEMA, mapper)
         self._relay = Relay(SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA))
-        self._timers = Timers(pool, SCHEMA, clock, self._deliver_timers)
+        self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, orchestrator_inbox))
         self._store.on_commit = self._relay.committed
         self._store.on_timer = self._timers.hint
         self._workflows = Workflows(self._store, mapper)
@@ -88,14 +86,6 @@ class Service:
 
     async def _handle(self, items: Sequence[InboxItem]) -> None:
         await post_replies(self._bus, await self._handlers.handle(items))
-
-    async def _deliver_timers(self, due: list[DueTimer]) -> None:
-        by_queue: dict[str, list[Any]] = {}
-        for timer in due:
-            item = TimerDue(stream_id=timer.stream_id, timer_id=timer.timer_id, payload=timer.payload)
-            by_queue.setdefault(orchestrator_inbox(timer.stream_id), []).append(item)
-        for queue, items in by_queue.items():
-            await self._bus.send(queue, items)
 
 
 async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> Service:
