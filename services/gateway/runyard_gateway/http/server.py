@@ -18,6 +18,9 @@ ABORT = "runyard.abort"
 """The ASGI extension of a request that drops its connection at once, with whatever is still unsent."""
 
 STOP_SECONDS = 5
+IDLE_SECONDS = 75
+"""How long an idle connection stays open: longer than clients and balancers keep theirs (5 to 60 s). So they are the ones to
+close it, and no request meets a connection that is just being closed."""
 
 
 class CannotListen(RunyardError):
@@ -61,7 +64,7 @@ class HttpServer:
             "proxy_headers": False,
             "server_header": False,
         }
-        config = Config(app, http=_Protocol, timeout_graceful_shutdown=STOP_SECONDS, **options)
+        config = Config(app, http=_Protocol, timeout_graceful_shutdown=STOP_SECONDS, timeout_keep_alive=IDLE_SECONDS, **options)
         self._server = _EmbeddedServer(config)
         self._serving: asyncio.Task[None] | None = None
         self.address = ""
