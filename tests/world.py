@@ -176,7 +176,6 @@ class World:
             rerun_of=execution_id,
             from_node=from_node,
             variables=variables,
-            trigger=Trigger(type="manual", user="alice"),
         )
         reply = await self.ask(command)
         return reply.problem or again

@@ -70,7 +70,8 @@ class CancelExecution(Message, frozen=True, kw_only=True):
 
 class RerunExecution(Message, frozen=True, kw_only=True):
     """Start `execution_id` as a re-run of `rerun_of`: with `from_node` of the version that ran, reusing the results of every
-    node that is not downstream of it; else of the version published now. `variables` replace inputs of the same name.
+    node that is not downstream of it; else of the version published now. `variables` replace inputs of the same name;
+    the trigger is that of the first.
 
     Reply result: `{executionId}`.
     """
@@ -79,7 +80,6 @@ class RerunExecution(Message, frozen=True, kw_only=True):
     rerun_of: str
     from_node: str | None = None
     variables: dict[str, Any] = {}
-    trigger: Trigger
     idempotency_key: str | None = None
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from runyard_shared.clock import Clock
 from runyard_shared.contracts import commands
-from runyard_shared.contracts.values import FINISHED_EXECUTIONS, ExecutionStatus, Trigger
+from runyard_shared.contracts.values import FINISHED_EXECUTIONS, ExecutionStatus
 from runyard_shared.errors import Invalid, Refusal, Unavailable
 from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
@@ -83,14 +83,12 @@ class Bulk:
         body: requests.BulkRerun = call.body
         key = idempotency_key(call)
         chosen = await self._choose_once(call.tenant_id, body, key)
-        trigger = Trigger(type="manual", user=call.identity.actor)
 
         async def rerun_one(execution_id: str) -> Outcome:
             command = commands.RerunExecution(
                 execution_id=(new := new_id()),
                 rerun_of=execution_id,
                 variables=body.variables,
-                trigger=trigger,
                 idempotency_key=None if key is None else sha256(f"bulk\0{key}\0{execution_id}".encode()).hexdigest(),
             )
             return await self._commands.send(call.identity, new, command)

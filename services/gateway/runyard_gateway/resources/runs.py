@@ -98,7 +98,6 @@ class Runs:
             rerun_of=execution_id_of(call),
             from_node=body.from_node,
             variables=body.variables,
-            trigger=Trigger(type="manual", user=call.identity.actor),
             idempotency_key=idempotency_key(call),
         )
         outcome = await self._commands.send(call.identity, execution_id, command)
