@@ -155,18 +155,18 @@ class Walk:
 
     # --- evaluating
 
-    def evaluate(self, node_id: str, expression: Expression | None) -> Any:
-        """The value, or the error the node fails with."""
+    def evaluate(self, node_id: str, expression: Expression | None, reads: dict[str, Any] | None = None) -> Any:
+        """The value, or the error the node fails with. What the expression read, for the log, is added to `reads`."""
         if expression is None:
             raise TypeError(f"{node_id} has no expression")
+        scope = scope_for(self.state, (expression,))
         try:
-            return expression.evaluate(scope_for(self.state, (expression,)))
+            value = expression.evaluate(scope)
         except ExpressionError as error:
             return ErrorInfo(reason="expression", message=str(error), node_id=node_id)
-
-    def reads(self, expression: Expression | None) -> dict[str, Any]:
-        """What the expression read, for the log."""
-        return expression.reads(scope_for(self.state, (expression,))) if expression is not None else {}
+        if reads is not None:
+            reads.update(expression.reads(scope))
+        return value
 
     def render(self, node_id: str, template: Template | None, warnings: list[str]) -> Any:
         """The value, or the error the node fails with. Paths that do not resolve are added to `warnings`."""

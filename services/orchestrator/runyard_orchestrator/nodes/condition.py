@@ -1,7 +1,7 @@
 """condition: takes `true` or `false`, whichever its expression gives."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runyard_shared.contracts.values import ErrorInfo
 from runyard_shared.contracts.workflow import ConditionNode
@@ -21,7 +21,8 @@ class Condition(NodeType[ConditionNode]):
         yield "expression", spec.expression
 
     def enter(self, walk: "Walk", node_id: str, node: "GraphNode") -> None:
-        value = walk.evaluate(node_id, node.expression)
+        reads: dict[str, Any] = {}
+        value = walk.evaluate(node_id, node.expression, reads)
         if isinstance(value, ErrorInfo):
             walk.fail(node_id, value)
         elif not isinstance(value, bool):
@@ -29,4 +30,4 @@ class Condition(NodeType[ConditionNode]):
             message = f"a condition must be true or false; {source!r} gave {as_text(value)[:80]!r}"
             walk.fail(node_id, ErrorInfo(reason="expression", message=message, node_id=node_id))
         else:
-            walk.complete(node_id, "true" if value else "false", output=value, reads=walk.reads(node.expression))
+            walk.complete(node_id, "true" if value else "false", output=value, reads=reads)

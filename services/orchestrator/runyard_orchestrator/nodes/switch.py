@@ -1,7 +1,7 @@
 """switch: takes the port of the case that equals the value of its expression, else `default`."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runyard_shared.contracts.values import ErrorInfo
 from runyard_shared.contracts.workflow import SwitchNode
@@ -22,11 +22,12 @@ class Switch(NodeType[SwitchNode]):
         yield "expression", spec.expression
 
     def enter(self, walk: "Walk", node_id: str, node: "GraphNode") -> None:
-        value = walk.evaluate(node_id, node.expression)
+        reads: dict[str, Any] = {}
+        value = walk.evaluate(node_id, node.expression, reads)
         if isinstance(value, ErrorInfo):
             walk.fail(node_id, value)
             return
         cases = node.spec.cases if isinstance(node.spec, SwitchNode) else ()
         chosen = next((case for case in cases if case == value and isinstance(case, bool) == isinstance(value, bool)), None)
         port = "default" if chosen is None else as_text(chosen)
-        walk.complete(node_id, port, output=value, reads=walk.reads(node.expression))
+        walk.complete(node_id, port, output=value, reads=reads)
