@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from runyard_agent.actions.base import Action, Context, Outcome
 from runyard_agent.app import Agent
 from runyard_agent.settings import Settings
+from runyard_agent.transport.bus import BusTransport
 from runyard_shared.contracts.jobs import (
     AgentHeartbeat,
     AgentOrder,
@@ -204,7 +205,7 @@ def settings(**changes: Any) -> Settings:
 async def agent_at(desk: Desk, actions: Callable[[Settings], dict[str, Action[Any]]], **changes: Any) -> Agent:
     """A started and registered agent."""
     chosen = settings(**changes)
-    agent = Agent(chosen, desk.bus, actions(chosen))
+    agent = Agent(chosen, BusTransport(desk.bus, TENANT, NAME), actions(chosen))
     await agent.start()
     await until(lambda: bool(desk.registrations))
     return agent

@@ -6,7 +6,6 @@ from typing import Final
 
 import structlog
 import uvloop
-from runyard_shared.clock import SystemClock
 from runyard_shared.errors import Unavailable
 from runyard_shared.logs import configure_logs
 from runyard_shared.messaging.bus import Bus
@@ -14,6 +13,7 @@ from runyard_shared.messaging.rabbit import RabbitBus
 
 from runyard_agent.app import Agent, create
 from runyard_agent.settings import Settings
+from runyard_agent.transport.bus import BusTransport
 
 log = structlog.get_logger(__name__)
 _RETRY_SECONDS: Final = 0.5
@@ -54,7 +54,7 @@ async def _start(settings: Settings, bus: Bus) -> Agent:
         except (Unavailable, OSError) as trouble:
             log.warning("waiting for the broker", trouble=str(trouble))
             await asyncio.sleep(_RETRY_SECONDS)
-    agent = await create(settings, bus=bus, clock=SystemClock())
+    agent = await create(settings, transport=BusTransport(bus, settings.tenant_id, settings.agent_name))
     await agent.start()
     return agent
 

@@ -1,15 +1,12 @@
-"""The composition root: builds an agent from its settings and a bus."""
+"""The composition root: builds an agent from its settings and a way to its server."""
 
 import asyncio
 from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
-from runyard_shared.clock import Clock
-from runyard_shared.contracts.jobs import AgentOrder
 from runyard_shared.errors import Conflict
-from runyard_shared.messaging.bus import Bus, Subscription
-from runyard_shared.messaging.topology import agent_mailbox
+from runyard_shared.messaging.bus import Subscription
 
 from runyard_agent.actions.base import Action
 from runyard_agent.actions.registry import load_actions
@@ -19,6 +16,7 @@ from runyard_agent.reports import Reports
 from runyard_agent.runner import Runner
 from runyard_agent.session import Session
 from runyard_agent.settings import Settings
+from runyard_agent.transport.base import Transport
 
 log = structlog.get_logger(__name__)
 _MAILBOX_RETRY_SECONDS: Final = 1.0
@@ -27,14 +25,14 @@ _MAILBOX_RETRY_SECONDS: Final = 1.0
 class Agent:
     """Runs jobs between `start` and `stop`."""
 
-    def __init__(self, settings: Settings, bus: Bus, actions: dict[str, Action[Any]]) -> None:
+    def __init__(self, settings: Settings, transport: Transport, actions: dict[str, Action[Any]]) -> None:
         self._settings = settings
-        self._bus = bus
+        self._transport = transport
         self._actions = actions
         leases = Leases(settings.offline_after_seconds * 2)
-        self._session = Session(settings, bus, leases, actions=list(actions), version=version("runyard-agent"))
-        self._reports = Reports(bus, leases)
-        self._runner = Runner(settings, self._session, leases, self._reports, Delivery(bus), actions)
+        self._session = Session(settings, transport, leases, actions=list(actions), version=version("runyard-agent"))
+        self._reports = Reports(transport, leases)
+        self._runner = Runner(settings, self._session, leases, self._reports, Delivery(transport), actions)
         self._session.on_void = self._runner.give_up_waiting
         self._mailbox: Subscription | None = None
         self._mailbox_trouble: str | None = "not open yet"
@@ -44,7 +42,7 @@ class Agent:
         that an earlier process of this agent is gone."""
         self._mailbox = await self._open_mailbox()
         self._mailbox_trouble = None
-        self._bus.on_reconnect(self._session.reconnected)
+        self._transport.on_reconnect(self._session.reconnected)
         self._session.start()
 
     async def stop(self) -> None:
@@ -59,23 +57,22 @@ class Agent:
 
     def health(self) -> dict[str, str | None]:
         return {
-            "broker": self._bus.trouble,
+            "connection": self._transport.trouble,
             "mailbox": self._mailbox_trouble,
             "session": self._session.trouble,
             "reports": self._reports.trouble,
         }
 
     async def _open_mailbox(self) -> Subscription:
-        mailbox = agent_mailbox(self._settings.tenant_id, self._settings.agent_name)
         while True:
             try:
-                return await self._bus.open_mailbox(mailbox, AgentOrder, self._runner.handle)
+                return await self._transport.receive(self._runner.handle)
             except Conflict:
                 self._mailbox_trouble = f"another process is connected as agent {self._settings.agent_name!r}"
-                log.warning("waiting for the mailbox", trouble=self._mailbox_trouble, mailbox=mailbox)
+                log.warning("waiting for the mailbox", trouble=self._mailbox_trouble)
                 await asyncio.sleep(_MAILBOX_RETRY_SECONDS)
 
 
-async def create(settings: Settings, *, bus: Bus, clock: Clock) -> Agent:
-    """An agent with every installed action. `clock` is not read: all that an agent measures is durations."""
-    return Agent(settings, bus, load_actions(settings))
+async def create(settings: Settings, *, transport: Transport) -> Agent:
+    """An agent with every installed action."""
+    return Agent(settings, transport, load_actions(settings))

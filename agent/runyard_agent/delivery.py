@@ -7,10 +7,10 @@ from typing import Final, Protocol
 
 import structlog
 from runyard_shared.contracts.jobs import OutputMessage
-from runyard_shared.messaging.bus import Bus
-from runyard_shared.messaging.topology import JOB_OUTPUT, LIVE_OUTPUT
+from runyard_shared.messaging.topology import JOB_OUTPUT
 
 from runyard_agent.sending import send_until_safe
+from runyard_agent.transport.base import Transport
 
 log = structlog.get_logger(__name__)
 _BATCH_BYTES: Final = 1024 * 1024
@@ -23,8 +23,8 @@ class Owner(Protocol):
 class Delivery:
     """Messages leave in the order of `put`; `Owner.safe` is called for each once it is confirmed."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._waiting: deque[tuple[OutputMessage, int, Owner]] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -44,8 +44,7 @@ class Delivery:
         while self._waiting:
             batch = self._take()
             messages = [message for message, _, _ in batch]
-            await self._bus.broadcast(LIVE_OUTPUT, messages)
-            await send_until_safe(self._bus, JOB_OUTPUT, messages)
+            await send_until_safe(self._transport, JOB_OUTPUT, messages)
             for _, size, owner in batch:
                 owner.safe(size)
 

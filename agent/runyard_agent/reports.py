@@ -7,18 +7,18 @@ from collections.abc import Sequence
 import structlog
 from runyard_shared.contracts.reports import JobFinished, JobStarted
 from runyard_shared.errors import Unavailable
-from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.topology import orchestrator_inbox
 
 from runyard_agent.leases import Leases
 from runyard_agent.sending import send_until_safe
+from runyard_agent.transport.base import Transport
 
 log = structlog.get_logger(__name__)
 
 
 class Reports:
-    def __init__(self, bus: Bus, leases: Leases) -> None:
-        self._bus = bus
+    def __init__(self, transport: Transport, leases: Leases) -> None:
+        self._transport = transport
         self._leases = leases
         self._ends: dict[str, list[JobFinished]] = {}
         self._senders: dict[str, asyncio.Task[None]] = {}
@@ -26,12 +26,12 @@ class Reports:
     @property
     def trouble(self) -> str | None:
         waiting = sum(map(len, self._ends.values()))
-        return f"{waiting} job results wait for the broker" if waiting and self._bus.trouble else None
+        return f"{waiting} job results wait for the broker" if waiting and self._transport.trouble else None
 
     async def starts(self, inbox: str, starts: Sequence[JobStarted]) -> bool:
         """Whether the starts are safe. If not, some may be in the inbox all the same."""
         try:
-            await self._bus.send(inbox, starts)
+            await self._transport.send(inbox, starts)
         except Unavailable as trouble:
             log.warning("jobs not started: the broker is away", jobs=len(starts), trouble=str(trouble))
             return False
@@ -63,7 +63,7 @@ class Reports:
         try:
             while ends := self._ends[inbox]:
                 batch = ends.copy()
-                await send_until_safe(self._bus, inbox, batch)
+                await send_until_safe(self._transport, inbox, batch)
                 del ends[: len(batch)]
                 for end in batch:
                     self._leases.end((end.job_id, end.dispatch))

@@ -1,4 +1,4 @@
-"""Sends that never give up: what an agent has to say about a job is said, however long the broker is away."""
+"""Sends that never give up: what an agent has to say about a job is said, however long the server is away."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,20 +6,21 @@ from typing import Any, Final
 
 import structlog
 from runyard_shared.errors import Unavailable
-from runyard_shared.messaging.bus import Bus
+
+from runyard_agent.transport.base import Transport
 
 log = structlog.get_logger(__name__)
 _RETRY_SECONDS: Final = 0.2
 _RETRY_AFTER_BUG_SECONDS: Final = 2.0
 
 
-async def send_until_safe(bus: Bus, queue: str, items: Sequence[Any]) -> None:
+async def send_until_safe(transport: Transport, queue: str, items: Sequence[Any]) -> None:
     """Returns when the items are safe. Ends otherwise only by being cancelled."""
     while True:
         try:
-            await bus.send(queue, items)
+            await transport.send(queue, items)
         except Unavailable as trouble:
-            log.warning("waiting for the broker", queue=queue, items=len(items), trouble=str(trouble))
+            log.warning("waiting for the server", queue=queue, items=len(items), trouble=str(trouble))
             await asyncio.sleep(_RETRY_SECONDS)
         except Exception:
             log.exception("a send failed, it is repeated", queue=queue, items=len(items))

@@ -14,11 +14,11 @@ import structlog
 from runyard_shared.contracts.jobs import AgentHeartbeat, AgentStatus, AgentStopping, RegisterAgent
 from runyard_shared.errors import Unavailable
 from runyard_shared.ids import new_id
-from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.topology import AGENT_STATUS
 
 from runyard_agent.leases import Leases
 from runyard_agent.settings import Settings
+from runyard_agent.transport.base import Transport
 
 log = structlog.get_logger(__name__)
 _RETRY_SECONDS: Final = 0.5
@@ -27,11 +27,13 @@ _RETRY_SECONDS: Final = 0.5
 class Session:
     """`on_void(reason)` is called when jobs that have not begun must not begin: the contact or the session was lost."""
 
-    def __init__(self, settings: Settings, bus: Bus, leases: Leases, *, actions: Sequence[str], version: str) -> None:
+    def __init__(
+        self, settings: Settings, transport: Transport, leases: Leases, *, actions: Sequence[str], version: str
+    ) -> None:
         self.id = new_id()
         self.on_void: Callable[[str], None] = lambda reason: None
         self._settings = settings
-        self._bus = bus
+        self._transport = transport
         self._leases = leases
         self._actions = list(actions)
         self._version = version
@@ -63,7 +65,7 @@ class Session:
         settings = self._settings
         farewell = AgentStopping(tenant_id=settings.tenant_id, name=settings.agent_name, session_id=self.id)
         try:
-            await self._bus.send(AGENT_STATUS, [farewell])
+            await self._transport.send(AGENT_STATUS, [farewell])
         except Unavailable as trouble:
             log.warning("the dispatcher was not told that the agent stops", trouble=str(trouble))
 
@@ -99,7 +101,7 @@ class Session:
         session_id, sent_at, registration = self.id, time.monotonic(), self._registration_due
         self._registration_due = False
         try:
-            await self._bus.send(AGENT_STATUS, [self._status(registration)])
+            await self._transport.send(AGENT_STATUS, [self._status(registration)])
         except Unavailable as trouble:
             self._registration_due |= registration
             log.warning("the dispatcher does not hear this agent", trouble=str(trouble), in_contact=self.in_contact)
@@ -122,7 +124,6 @@ class Session:
             tenant_id=settings.tenant_id,
             name=settings.agent_name,
             session_id=self.id,
-            pool=settings.agent_pool,
             tags=settings.agent_tags,
             capacity=settings.agent_capacity,
             version=self._version,

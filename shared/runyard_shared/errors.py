@@ -6,6 +6,7 @@
     │   ├── Conflict         409
     │   ├── Invalid          422, all problems at once
     │   └── Forbidden        403
+    ├── Revoked              the server does not let this agent in (any more)
     ├── Unavailable          a part we need (database, broker) is away; the same call may succeed later
     └── VersionConflict      another writer appended to the stream first; reload and decide again
 
@@ -71,6 +72,10 @@ class Invalid(Refusal):
 
 class Unavailable(RunyardError):
     """A part Runyard needs is away (named in the message). Callers retry; messages are not parked for it."""
+
+
+class Revoked(RunyardError):
+    """The agent's key was rotated or revoked, or never was one: get a new key for it, and start it with that."""
 
 
 class VersionConflict(RunyardError):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
+from runyard_shared.contracts.connections import OpenedConnection
 from runyard_shared.contracts.jobs import RunJob
 from runyard_shared.contracts.values import ErrorInfo, JobStatus
 from runyard_shared.errors import RunyardError
@@ -57,12 +58,16 @@ class InvalidParams(RunyardError):
 
 
 class Context:
-    """What a running action has of its job: who it is, and the streams to write its output to."""
+    """What a running action has of its job: who it is, its connection if it has one, and the streams to write its output to.
 
-    __slots__ = ("_delivery", "job", "output")
+    Whatever a job gives (streams, output, error) is redacted: the connection's secrets are in none of it.
+    """
 
-    def __init__(self, job: RunJob, delivery: Delivery) -> None:
+    __slots__ = ("_delivery", "connection", "job", "output")
+
+    def __init__(self, job: RunJob, delivery: Delivery, connection: OpenedConnection | None = None) -> None:
         self.job = job
+        self.connection = connection
         self.output: JobOutput | None = None
         self._delivery = delivery
 
@@ -80,9 +85,15 @@ class Context:
 
 
 class Action(ABC, Generic[P]):
-    """One action type. `params` is validated before `run`; all problems are reported at once as a failed job."""
+    """One action type. `params` is validated before `run`; all problems are reported at once as a failed job.
+
+    `output` documents what it gives. `connections`: the kinds it can use; `needs_connection`: it cannot do without.
+    """
 
     params: type[P]
+    output: type[BaseModel] | None = None
+    connections: tuple[str, ...] = ()
+    needs_connection: bool = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -24,6 +24,7 @@ import runyard_projections.app
 import runyard_projections.settings
 import structlog
 from pydantic import SecretStr
+from runyard_agent.transport.bus import BusTransport
 from runyard_shared.clock import SystemClock
 from runyard_shared.errors import RunyardError
 from runyard_shared.logs import configure_logs
@@ -108,7 +109,7 @@ class Standalone:
             )
         )
         agent = runyard_agent.settings.Settings(agent_name=AGENT, stop_grace_seconds=STOP_GRACE_SECONDS)
-        await self._run(await runyard_agent.app.create(agent, bus=bus, clock=clock))
+        await self._run(await runyard_agent.app.create(agent, transport=BusTransport(bus, agent.tenant_id, AGENT)))
         gateway = await runyard_gateway.app.create(
             runyard_gateway.settings.Settings(
                 database_url=database, host=HOST, port=self._port(), admin_token=SecretStr(self.token)

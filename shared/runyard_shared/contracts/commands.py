@@ -1,8 +1,9 @@
-"""What the gateway asks the orchestrator and approvals to do, and what they answer. Sent to the inbox partition of the stream
-concerned."""
+"""What the gateway asks the orchestrator, approvals and the dispatcher to do, and what they answer. Sent to the inbox partition
+of the stream concerned; to the dispatcher, to `DISPATCHER_COMMANDS`."""
 
 from typing import Any
 
+from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.base import Contract, Message
 from runyard_shared.contracts.values import Trigger
 
@@ -23,16 +24,28 @@ class SaveDraft(Message, frozen=True, kw_only=True):
     format: str
 
 
+class Catalog(Contract, frozen=True, kw_only=True):
+    """What a workflow may refer to in its tenant, as the gateway read it: pools and agents by name, connections with their
+    kinds, and the action types that agents announced beyond the built-in ones."""
+
+    pools: list[str] = []
+    agents: list[str] = []
+    connections: dict[str, str] = {}
+    actions: list[ActionType] = []
+
+
 class ValidateWorkflow(Message, frozen=True, kw_only=True):
     """Checks the draft as a publish would. Reply result: `{valid, errors: [{path, message}]}`."""
 
     workflow_id: str
+    catalog: Catalog
 
 
 class PublishWorkflow(Message, frozen=True, kw_only=True):
     """Reply result: `{version}`. Refused with all problems at once."""
 
     workflow_id: str
+    catalog: Catalog
 
 
 class ActivateWorkflow(Message, frozen=True, kw_only=True):
@@ -145,6 +158,136 @@ class ListChannels(Message, frozen=True, kw_only=True):
     channel_id: str = ""
 
 
+# --- to the dispatcher
+
+
+class CreateAgent(Message, frozen=True, kw_only=True):
+    """A new agent, offline until it enrols with its key; or a revoked one of that name, anew. `key_hash`: SHA-256 (hex) of the
+    key, which only whoever asked has seen.
+
+    Reply result: `{agentId, name, pool, tags}`. Refused with `agent_exists` (409), `unknown_pool` (422).
+    """
+
+    agent_id: str
+    name: str
+    pool: str
+    tags: list[str]
+    key_hash: str
+
+
+class EnrolAgent(Message, frozen=True, kw_only=True):
+    """An agent's process asks to be let in. The request's `actor` is the agent itself.
+
+    `public_key`: X25519, 32 bytes. `transport`: amqp, https, or auto for whatever the installation offers first. Reply result:
+    an `Enrolment` as JSON. Refused with `agent_unknown` (401: key changed or revoked), `agent_connected` (409: another process,
+    with another key pair, is online), `no_broker_accounts` (422: only https is offered here).
+    """
+
+    agent_id: str
+    key_hash: str
+    public_key: bytes
+    version: str
+    transport: str = "auto"
+
+
+class ChangeAgent(Message, frozen=True, kw_only=True):
+    """What is None stays. Reply result: as `CreateAgent`."""
+
+    agent_id: str
+    pool: str | None = None
+    tags: list[str] | None = None
+
+
+class RotateAgentKey(Message, frozen=True, kw_only=True):
+    """The old key, and what was made of it, is cut off at once; the agent is offline until it enrols with the new one."""
+
+    agent_id: str
+    key_hash: str
+
+
+class RevokeAgent(Message, frozen=True, kw_only=True):
+    """Cut off at once and for good: its running jobs count as lost."""
+
+    agent_id: str
+
+
+class DrainAgent(Message, frozen=True, kw_only=True):
+    """It finishes what it has and gets nothing new."""
+
+    agent_id: str
+
+
+class ResumeAgent(Message, frozen=True, kw_only=True):
+    agent_id: str
+
+
+class CreatePool(Message, frozen=True, kw_only=True):
+    """The pool `default` always exists. Refused with `pool_exists` (409)."""
+
+    pool: str
+    description: str = ""
+
+
+class DeletePool(Message, frozen=True, kw_only=True):
+    """Refused with `pool_in_use` (409) while an agent is in it or a job waits for it, `pool_is_default` (409)."""
+
+    pool: str
+
+
+class PausePool(Message, frozen=True, kw_only=True):
+    """Nothing new is sent to its agents; `reason` is shown wherever a job waits for it."""
+
+    pool: str
+    reason: str = ""
+
+
+class ResumePool(Message, frozen=True, kw_only=True):
+    pool: str
+
+
+class SaveConnection(Message, frozen=True, kw_only=True):
+    """Make a connection, or (`new` false) replace it but for its kind. `config` has been checked against its kind.
+
+    `sealed_secrets`: by name, each a box for the dispatcher's public key; names that are absent keep what they had, None
+    removes. `pools`: which may use it; empty for all. Reply result: `{connectionId, name, kind, config, secrets: [names],
+    pools, enabled}`. Refused with `connection_exists` (409), `unknown_pool` (422), `stale_sealing_key` (409: seal again),
+    `no_master_key` (503).
+    """
+
+    connection_id: str
+    new: bool
+    name: str
+    kind: str
+    config: dict[str, Any]
+    sealed_secrets: dict[str, bytes | None]
+    pools: list[str]
+    description: str = ""
+
+
+class EnableConnection(Message, frozen=True, kw_only=True):
+    connection_id: str
+
+
+class DisableConnection(Message, frozen=True, kw_only=True):
+    """Jobs that wait for it fail at once, and so does every new one (R52)."""
+
+    connection_id: str
+
+
+class DeleteConnection(Message, frozen=True, kw_only=True):
+    connection_id: str
+
+
+class TestConnection(Message, frozen=True, kw_only=True):
+    """Have an online agent that may use it try it out; `agent` names which, else the healthiest.
+
+    Reply result: `{ok, message, agent, durationMs}`. Refused with `no_agent_online` (409), `connection_disabled` (409).
+    """
+
+    connection_id: str
+    agent: str | None = None
+
+
 class TimerDue(Message, frozen=True, kw_only=True):
     """A durable timer of the stream fell due. Sent by the service's own timer loop."""
 
@@ -172,6 +315,22 @@ Command = (
     | DeleteChannel
     | TestChannel
     | ListChannels
+    | CreateAgent
+    | EnrolAgent
+    | ChangeAgent
+    | RotateAgentKey
+    | RevokeAgent
+    | DrainAgent
+    | ResumeAgent
+    | CreatePool
+    | DeletePool
+    | PausePool
+    | ResumePool
+    | SaveConnection
+    | EnableConnection
+    | DisableConnection
+    | DeleteConnection
+    | TestConnection
 )
 
 

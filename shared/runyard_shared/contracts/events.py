@@ -549,6 +549,139 @@ class AgentOffline(Event, frozen=True, kw_only=True):
     reason: str
 
 
+class AgentCreated(Event, frozen=True, kw_only=True):
+    """An agent may enrol with the key that its maker was shown."""
+
+    topic: ClassVar[str] = "agent.created"
+    name: str
+    pool: str
+    tags: list[str]
+    by: str
+
+
+class AgentEnrolled(Event, frozen=True, kw_only=True):
+    """A process of the agent was let in. `key`: fingerprint of its public key. `transport`: amqp or https."""
+
+    topic: ClassVar[str] = "agent.enrolled"
+    name: str
+    key: str
+    transport: str
+
+
+class AgentChanged(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "agent.changed"
+    name: str
+    pool: str
+    tags: list[str]
+    by: str
+
+
+class AgentKeyRotated(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "agent.key_rotated"
+    name: str
+    by: str
+
+
+class AgentRevoked(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "agent.revoked"
+    name: str
+    by: str
+
+
+class AgentDrained(Event, frozen=True, kw_only=True):
+    """From now on it gets nothing new."""
+
+    topic: ClassVar[str] = "agent.drained"
+    name: str
+    by: str
+
+
+class AgentResumed(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "agent.resumed"
+    name: str
+    by: str
+
+
+# pool and connection: one stream for each, in the dispatcher's log
+
+
+class PoolCreated(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "pool.created"
+    name: str
+    description: str
+    by: str
+
+
+class PoolDeleted(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "pool.deleted"
+    name: str
+    by: str
+
+
+class PoolPaused(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "pool.paused"
+    name: str
+    reason: str
+    by: str
+
+
+class PoolResumed(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "pool.resumed"
+    name: str
+    by: str
+
+
+class ConnectionCreated(Event, frozen=True, kw_only=True):
+    """`secrets`: the names of those that were given; their values are in no event."""
+
+    topic: ClassVar[str] = "connection.created"
+    name: str
+    kind: str
+    config: dict[str, Any]
+    secrets: list[str]
+    pools: list[str]
+    by: str
+
+
+class ConnectionChanged(Event, frozen=True, kw_only=True):
+    """`secrets`: the names of those it has now; `changed`: of those that were given anew."""
+
+    topic: ClassVar[str] = "connection.changed"
+    name: str
+    config: dict[str, Any]
+    secrets: list[str]
+    changed: list[str]
+    pools: list[str]
+    by: str
+
+
+class ConnectionEnabled(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "connection.enabled"
+    name: str
+    by: str
+
+
+class ConnectionDisabled(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "connection.disabled"
+    name: str
+    by: str
+
+
+class ConnectionDeleted(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "connection.deleted"
+    name: str
+    by: str
+
+
+class ConnectionTested(Event, frozen=True, kw_only=True):
+    topic: ClassVar[str] = "connection.tested"
+    name: str
+    agent: str
+    ok: bool
+    message: str
+    by: str
+
+
 def _by_topic(base: type[Event]) -> dict[str, type[Event]]:
     return {cls.topic: cls for cls in base.__subclasses__() if cls.__module__ == __name__}
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.base import Contract, Message
 from runyard_shared.contracts.values import StreamSeal
 
@@ -49,9 +50,11 @@ class WithdrawJob(Order, frozen=True, kw_only=True):
 
 
 class ReleaseJob(Order, frozen=True, kw_only=True):
-    """The job has ended: its lease and its slot are free."""
+    """The job has ended: its lease and its slot are free. `faulty`: its agent could not do it (see `AGENT_FAULTS`), which
+    counts against the agent's health; a command that ran and failed does not."""
 
     job_id: str
+    faulty: bool = False
 
 
 PlacementOrder = PlaceJob | RequeueJob | WithdrawJob | ReleaseJob
@@ -62,7 +65,8 @@ PlacementOrder = PlaceJob | RequeueJob | WithdrawJob | ReleaseJob
 class RunJob(Message, frozen=True, kw_only=True):
     """Run the job under lease `dispatch`. An agent runs a (job, dispatch) at most once, and only one of its own session.
 
-    `dispatched_at`: RFC 3339, when the lease was made; the agent hands it on with the start.
+    `dispatched_at`: RFC 3339, when the lease was made; the agent hands it on with the start. `sealed_connection`: the
+    `OpenedConnection` that `connection` names, as a box for the public key that the agent enrolled with.
     """
 
     tenant_id: str
@@ -75,6 +79,7 @@ class RunJob(Message, frozen=True, kw_only=True):
     action: str
     params: dict[str, Any]
     connection: str | None = None
+    sealed_connection: bytes | None = None
     timeout_seconds: float = 0
     dispatched_at: str | None = None
 
@@ -88,28 +93,47 @@ class CancelJob(Message, frozen=True, kw_only=True):
 
 
 class SessionRefused(Message, frozen=True, kw_only=True):
-    """The dispatcher does not know this session (any more): register again."""
+    """The dispatcher does not know this session (any more): register again, unless `revoked`: then the agent ends."""
 
     session_id: str
     reason: str
+    revoked: bool = False
 
 
-AgentOrder = RunJob | CancelJob | SessionRefused
+class ProbeConnection(Message, frozen=True, kw_only=True):
+    """Try the connection out and answer with `ConnectionProbed`. Nothing is changed at the other end."""
+
+    probe_id: str
+    sealed_connection: bytes
+
+
+class LinkTaken(Message, frozen=True, kw_only=True):
+    """Among gateways: process `instance` of the agent has opened its stream anew somewhere. A gateway that holds a stream of
+    the same instance lets go of it; agents never see this."""
+
+    instance: str
+
+
+AgentOrder = RunJob | CancelJob | SessionRefused | ProbeConnection | LinkTaken
 
 # --- agent to dispatcher
 
 
 class RegisterAgent(Message, frozen=True, kw_only=True):
-    """An agent's process (re)started or reconnected. `session_id` is new for each process."""
+    """An agent's process (re)started or reconnected. `session_id` is new for each process. Its pool is what it was made for.
+
+    `tags`: of its host, beside those it was given. `actions`: every type it offers; `action_types` describes those of them that
+    did not come with Runyard.
+    """
 
     tenant_id: str
     name: str
     session_id: str
-    pool: str
     tags: list[str]
     capacity: int
     version: str
     actions: list[str]
+    action_types: list[ActionType] = []
     leases: list[tuple[str, int]] = []
 
 
@@ -130,7 +154,19 @@ class AgentStopping(Message, frozen=True, kw_only=True):
     session_id: str
 
 
-AgentStatus = RegisterAgent | AgentHeartbeat | AgentStopping
+class ConnectionProbed(Message, frozen=True, kw_only=True):
+    """How a `ProbeConnection` went. `message` is for people; it holds no secret."""
+
+    tenant_id: str
+    name: str
+    session_id: str
+    probe_id: str
+    ok: bool
+    message: str
+    duration_ms: int
+
+
+AgentStatus = RegisterAgent | AgentHeartbeat | AgentStopping | ConnectionProbed
 
 # --- agent to projections and gateways
 

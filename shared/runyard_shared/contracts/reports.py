@@ -52,7 +52,19 @@ class JobWithdrawn(JobReport, frozen=True, kw_only=True, tag="JobWithdrawn"):
     """From the dispatcher: the job was still waiting (`dispatch` is the last lease, 0 for none) and will not be sent."""
 
 
-Report = JobDispatched | JobStarted | JobFinished | JobLost | JobWithdrawn
+class JobRefused(JobReport, frozen=True, kw_only=True, tag="JobRefused"):
+    """From the dispatcher: no agent can ever run the job as things are set up (R52). It was waiting (`dispatch` is the last
+    lease, 0 for none) and will not be sent; no retry would help.
+
+    `reason`: connection_unknown, connection_disabled, connection_not_allowed (not in this pool), connection_wrong_kind,
+    connection_unreadable (sealed with a master key that is not there), pool_unknown, agent_unknown, agent_revoked.
+    """
+
+    reason: str
+    message: str
+
+
+Report = JobDispatched | JobStarted | JobFinished | JobLost | JobWithdrawn | JobRefused
 
 
 # --- from approvals: what became of a request. The execution writes it down, also after its end.
@@ -156,10 +168,3 @@ class ChildEnded(Message, frozen=True, kw_only=True):
 
 
 FamilyMessage = StartIteration | StartSubworkflow | CancelChild | ChildEnded
-
-
-class ActionTypesAnnounced(Message, frozen=True, kw_only=True):
-    """From the dispatcher: an agent registered that offers these action types, so workflows may use them."""
-
-    tenant_id: str
-    actions: list[str]

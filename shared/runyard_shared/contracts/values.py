@@ -5,6 +5,11 @@ from typing import Any
 
 from runyard_shared.contracts.base import Contract
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+"""The names of agents, pools, tags and connections."""
+TENANT = r"^[a-z0-9][a-z0-9-]{0,62}$"
+"""A tenant's id is a word of a routing key: no dots."""
+
 
 class Status(StrEnum):
     """Statuses are looked up on every step; a text's own hash is made once, an enum's each time."""
@@ -87,7 +92,8 @@ class ErrorInfo(Contract, frozen=True, kw_only=True):
 
     `reason` is stable: exit_code, http_status, timeout, agent_lost, agent_stopped, exception, invalid_params, unknown_action,
     expression, template, execution_timeout, queue_timeout, cancelled, approval_rejected, approval_expired, approval_cancelled,
-    item_failed, not_a_list, too_many_items, child_failed, child_cancelled, child_not_started, no_edge.
+    item_failed, not_a_list, too_many_items, child_failed, child_cancelled, child_not_started, no_edge,
+    credentials_undelivered (the agent got no connection it can open), and those of `JobRefused`.
     """
 
     reason: str
@@ -105,3 +111,7 @@ class StreamSeal(Contract, frozen=True, kw_only=True):
     chunks: int
     size: int
     sha256: str
+
+
+AGENT_FAULTS = frozenset({"agent_lost", "agent_stopped", "exception", "unknown_action", "credentials_undelivered"})
+"""Reasons of a failed job that say something of its agent: they count against its health."""

@@ -16,6 +16,8 @@ APPROVALS_PARTITIONS: Final = 2
 """As many approvals processes can share the work."""
 DISPATCHER_INBOX: Final = "dispatcher.inbox"
 """Placement orders from the orchestrator."""
+DISPATCHER_COMMANDS: Final = "dispatcher.commands"
+"""Requests of the gateway about agents, pools and connections."""
 AGENT_STATUS: Final = "dispatcher.agents"
 """Registrations and heartbeats."""
 JOB_OUTPUT: Final = "projections.output"
@@ -30,6 +32,11 @@ FEED: Final = "feed"
 """The log feed (`FeedBatch` items), of all logs."""
 LIVE_OUTPUT: Final = "output"
 """Output chunks as they come, for whoever watches."""
+
+
+AGENTS: Final = "agents"
+"""The topic exchange that agents with an account of their own publish to, and nowhere else. Routing keys are
+`<tenant>.<agent name>.<destination>`; a tenant and a destination have no dot in them."""
 
 
 def orchestrator_inbox(stream_id: str) -> str:
@@ -58,12 +65,34 @@ def reply_mailbox(instance: str) -> str:
     return f"replies.{instance}"
 
 
+def agent_destinations() -> dict[str, str]:
+    """By queue: the last word of the routing key by which an agent reaches it. What goes to `output` reaches `LIVE_OUTPUT`
+    too."""
+    inboxes = {orchestrator_inbox_partition(n): f"orchestrator-{n}" for n in range(ORCHESTRATOR_PARTITIONS)}
+    return {AGENT_STATUS: "status", JOB_OUTPUT: "output", **inboxes}
+
+
+def agent_routing_key(tenant_id: str, agent_name: str, queue: str) -> str:
+    """Raises `KeyError` for a queue that is none of an agent's business."""
+    return f"{tenant_id}.{agent_name}.{agent_destinations()[queue]}"
+
+
+def sender_of(routing_key: str) -> tuple[str, str]:
+    """(tenant, agent name) of a message that came by `AGENTS`."""
+    tenant_id, _, rest = routing_key.partition(".")
+    return tenant_id, rest.rpartition(".")[0]
+
+
 @dataclass(frozen=True)
 class Topology:
-    """What a broker must have before anyone connects: durable queues and fanout exchanges."""
+    """What a broker must have before anyone connects: durable queues, fanout exchanges, and `topic_exchange`, from which
+    the (pattern, queue) and (pattern, exchange) bindings lead on."""
 
     queues: tuple[str, ...]
     exchanges: tuple[str, ...]
+    topic_exchange: str | None = None
+    queue_bindings: tuple[tuple[str, str], ...] = ()
+    exchange_bindings: tuple[tuple[str, str], ...] = ()
     delivery_limit: int = 100
     """How often a message may go back unacknowledged (each time its consumer's process or connection was lost) before it goes
     to the dead letters. High, because an outage can restart a process many times for reasons that no message caused."""
@@ -74,10 +103,14 @@ TOPOLOGY: Final = Topology(
         *(orchestrator_inbox_partition(n) for n in range(ORCHESTRATOR_PARTITIONS)),
         *(approvals_inbox_partition(n) for n in range(APPROVALS_PARTITIONS)),
         DISPATCHER_INBOX,
+        DISPATCHER_COMMANDS,
         AGENT_STATUS,
         JOB_OUTPUT,
         PARKED,
         DEAD_LETTERS,
     ),
     exchanges=(FEED, LIVE_OUTPUT),
+    topic_exchange=AGENTS,
+    queue_bindings=tuple((f"#.{word}", queue) for queue, word in agent_destinations().items()),
+    exchange_bindings=((f"#.{agent_destinations()[JOB_OUTPUT]}", LIVE_OUTPUT),),
 )
