@@ -178,9 +178,10 @@ class CreateAgent(Message, frozen=True, kw_only=True):
 class EnrolAgent(Message, frozen=True, kw_only=True):
     """An agent's process asks to be let in. The request's `actor` is the agent itself.
 
-    `public_key`: X25519, 32 bytes. `transport`: amqp, https, or auto for whatever the installation offers first. Reply result:
-    an `Enrolment` as JSON. Refused with `agent_unknown` (401: key changed or revoked), `agent_connected` (409: another process,
-    with another key pair, is online), `no_broker_accounts` (422: only https is offered here).
+    `public_key`: X25519, 32 bytes. `transport`: amqp, https, local (an agent within the process of the server), or auto for
+    whatever the installation offers first. Reply result: an `Enrolment` as JSON. Refused with `agent_unknown` (401: key changed
+    or revoked), `agent_connected` (409: another process, with another key pair, is online), `no_broker_accounts` (422: only
+    https is offered here).
     """
 
     agent_id: str

@@ -28,7 +28,7 @@ class AmqpAccess(Contract, frozen=True, kw_only=True):
 
 
 class Enrolment(Contract, frozen=True, kw_only=True):
-    """`transport`: amqp (then with `amqp`) or https. The intervals are the dispatcher's. `server_time`: RFC 3339."""
+    """`transport`: amqp (then with `amqp`), https or local. The intervals are the dispatcher's. `server_time`: RFC 3339."""
 
     agent_id: str
     tenant_id: str
