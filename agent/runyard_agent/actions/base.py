@@ -57,6 +57,10 @@ class InvalidParams(RunyardError):
         self.problems = problems
 
 
+class ProbeFailed(RunyardError):
+    """A connection was tried out and does not work. The text says why, and what to do, to people."""
+
+
 class Context:
     """What a running action has of its job: who it is, its connection if it has one, and the streams to write its output to.
 

@@ -1,0 +1,45 @@
+"""Tries a connection out from where it will be used: the agent's host, with the agent's settings (R59).
+
+Each kind has one function in `PROBES`. It reaches the other end and logs in, and changes nothing there. What it finds, or why
+it fails, is said to people in one line.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from runyard_shared.contracts.connections import OpenedConnection
+
+from runyard_agent.actions.base import ProbeFailed
+from runyard_agent.settings import Settings
+
+__all__ = ["PROBES", "Probe", "ProbeFailed", "probe"]
+
+Probe = Callable[[OpenedConnection, Settings], Awaitable[str]]
+"""What was found, as `logged in to web-01:22 as deploy`; how long it took is added. Raises `ProbeFailed`."""
+_WITHIN_SECONDS: Final = 20.0
+
+
+async def probe(connection: OpenedConnection, settings: Settings) -> str:
+    """What was found when `connection` was tried, for people. Raises `ProbeFailed`, whose text says what to do; both are free
+    of secrets only after redaction, because a server may repeat what it was sent."""
+    try_out = PROBES.get(connection.kind)
+    if try_out is None:
+        raise ProbeFailed(f"this agent cannot try connections of the kind {connection.kind!r} out: update it")
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    try:
+        async with asyncio.timeout(_WITHIN_SECONDS):
+            found = await try_out(connection, settings)
+    except TimeoutError:
+        raise ProbeFailed(f"no answer within {_WITHIN_SECONDS:g} s") from None
+    return f"{found} in {(loop.time() - began_at) * 1000:.0f} ms"
+
+
+async def _secrets(connection: OpenedConnection, settings: Settings) -> str:
+    return "nothing to try: it only holds values and secrets; delivered and opened"
+
+
+PROBES: Final[dict[str, Probe]] = {
+    "secrets": _secrets,
+}
