@@ -7,9 +7,10 @@ A package offers an action with an entry point in the group `runyard.actions`: t
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel
+from runyard_shared.contracts.actions import ACTIONS
 from runyard_shared.contracts.connections import OpenedConnection
 from runyard_shared.contracts.jobs import RunJob
 from runyard_shared.contracts.values import ErrorInfo, JobStatus
@@ -57,6 +58,11 @@ class InvalidParams(RunyardError):
         self.problems = problems
 
 
+class Unusable(RunyardError):
+    """An installed action cannot be used on this host. Raised when its module or its instance is made; the text says what to
+    do: `install runyard-agent[database]`."""
+
+
 class ProbeFailed(RunyardError):
     """A connection was tried out and does not work. The text says why, and what to do, to people."""
 
@@ -91,13 +97,21 @@ class Context:
 class Action(ABC, Generic[P]):
     """One action type. `params` is validated before `run`; all problems are reported at once as a failed job.
 
-    `output` documents what it gives. `connections`: the kinds it can use; `needs_connection`: it cannot do without.
+    `output` documents what it gives. `connections`: the kinds it can use; `needs_connection`: it cannot do without. A type
+    that comes with Runyard has all four from `ACTIONS`: `class BashScript(Action[BashParams], built_in="script.bash")`.
     """
 
     params: type[P]
     output: type[BaseModel] | None = None
     connections: tuple[str, ...] = ()
     needs_connection: bool = False
+
+    def __init_subclass__(cls, *, built_in: str | None = None, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if built_in is not None:
+            spec = ACTIONS[built_in]
+            cls.params = cast("type[P]", spec.params)
+            cls.output, cls.connections, cls.needs_connection = spec.output, spec.connections, spec.needs_connection
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

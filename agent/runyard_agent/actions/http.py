@@ -14,10 +14,8 @@ from runyard_agent.output import OutputStream
 from runyard_agent.settings import Settings
 
 
-class HttpRequest(Action[HttpParams]):
+class HttpRequest(Action[HttpParams], built_in="http.request"):
     """Connections are kept and shared by jobs, cookies are not. The body, after decompression, is the stream `body`."""
-
-    params = HttpParams
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -16,11 +16,9 @@ _SCRIPT_BYTES: Final = 128 * 1024 - 1
 """Linux takes no longer argument."""
 
 
-class BashScript(Action[BashParams]):
+class BashScript(Action[BashParams], built_in="script.bash"):
     """Runs `bash -c script` in a process group of its own, with the agent's environment but for `RUNYARD_*`, plus
     `RUNYARD_EXECUTION_ID`, `RUNYARD_JOB_ID`, `RUNYARD_NODE_ID`, `RUNYARD_ATTEMPT`, plus `env`."""
-
-    params = BashParams
 
     async def run(self, params: BashParams, context: Context) -> Outcome:
         _check(params)

@@ -13,11 +13,9 @@ from runyard_agent.actions.script import command_outcome
 _KEEPALIVE_SECONDS: Final = 15
 
 
-class ExecuteCommand(Action[SshCommandParams]):
+class ExecuteCommand(Action[SshCommandParams], built_in="ssh.executeCommand"):
     """The host's key must be known (`ssh_known_hosts`). The job ends with the command; what that leaves in the background goes
     on. A timeout or a forced cancel ends the command and all of its process group."""
-
-    params = SshCommandParams
 
     async def run(self, params: SshCommandParams, context: Context) -> Outcome:
         target = f"{params.host}:{params.port}"
