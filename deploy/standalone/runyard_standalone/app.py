@@ -31,12 +31,14 @@ from runyard_shared.logs import configure_logs
 from runyard_shared.messaging.memory import MemoryBus
 from runyard_shared.process import Service, keep_as_it_is
 
+from runyard_standalone.local_agent import LocalAgent
 from runyard_standalone.ports import HOST, USUAL_PORT, first_free
 from runyard_standalone.postgres import DirectoryInUse, EmbeddedPostgres
+from runyard_standalone.secret_files import admin_token, master_key
 from runyard_standalone.settings import Settings
-from runyard_standalone.token import admin_token
 
 AGENT = "local"
+TENANT = "default"
 STOP_GRACE_SECONDS = 2.0
 """How long jobs may go on after Ctrl-C."""
 
@@ -100,7 +102,10 @@ class Standalone:
         )
         await self._run(
             await runyard_dispatcher.app.create(
-                runyard_dispatcher.settings.Settings(database_url=database), bus=bus, pool=pool, clock=clock
+                runyard_dispatcher.settings.Settings(database_url=database, master_keys=SecretStr(master_key(self._data_dir))),
+                bus=bus,
+                pool=pool,
+                clock=clock,
             )
         )
         await self._run(
@@ -108,8 +113,7 @@ class Standalone:
                 runyard_orchestrator.settings.Settings(database_url=database), bus=bus, pool=pool, clock=clock
             )
         )
-        agent = runyard_agent.settings.Settings(agent_name=AGENT, stop_grace_seconds=STOP_GRACE_SECONDS)
-        await self._run(await runyard_agent.app.create(agent, transport=BusTransport(bus, agent.tenant_id, AGENT)))
+        await self._start_agent(bus)
         gateway = await runyard_gateway.app.create(
             runyard_gateway.settings.Settings(
                 database_url=database, host=HOST, port=self._port(), admin_token=SecretStr(self.token)
@@ -124,6 +128,14 @@ class Standalone:
             await runyard_approvals.app.create(_approvals_settings(database, self.address), bus=bus, pool=pool, clock=clock)
         )
         self._announce()
+
+    async def _start_agent(self, bus: MemoryBus) -> None:
+        directory = self._data_dir / "agent"
+        local = LocalAgent(bus, directory, tenant_id=TENANT, name=AGENT)
+        enrolment = await local.enrol()
+        settings = runyard_agent.settings.Settings(agent_state_dir=directory, stop_grace_seconds=STOP_GRACE_SECONDS)
+        transport = BusTransport(bus, enrolment.tenant_id, enrolment.name)
+        await self._run(await runyard_agent.app.create(settings, enrolment, local.key, transport))
 
     async def _run(self, service: Service) -> None:
         # registered first: a start that fails half way is ended too

@@ -17,11 +17,12 @@ from typing import Any
 import httpx
 import psutil
 
+from runyard_standalone.agent_keys import agent_key_file, ensure_agent_key
 from runyard_standalone.ports import HOST, USUAL_PORT, first_free
 from runyard_standalone.postgres import EmbeddedPostgres
 from runyard_standalone.processes import Processes
 from runyard_standalone.rabbitmq import RabbitNode
-from runyard_standalone.token import admin_token
+from runyard_standalone.secret_files import admin_token, master_key
 
 SERVICES = ("orchestrator", "dispatcher", "approvals", "projections", "gateway")
 READY_SECONDS = 120.0
@@ -36,8 +37,8 @@ class Deployment:
     """A running system, or one to be started, in `directory`.
 
     `environment` is added to that of every process (`RUNYARD_HEARTBEAT_SECONDS=1`). With `database_url` or `amqp_url` the
-    server is somebody else's, and is neither started nor stopped here. `port`: 0 is any; without it the usual one, if it is
-    free. Blocks; nothing here is async.
+    server is somebody else's, and is neither started nor stopped here; agents get accounts of their own on RabbitMQ if its
+    `amqp_management_url` is known. `port`: 0 is any; without it the usual one, if it is free. Blocks; nothing here is async.
     """
 
     def __init__(
@@ -50,15 +51,19 @@ class Deployment:
         environment: Mapping[str, str] | None = None,
         database_url: str | None = None,
         amqp_url: str | None = None,
+        amqp_management_url: str | None = None,
     ) -> None:
         self.directory = Path(directory).absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.names = (*SERVICES, *(f"agent-{number}" for number in range(1, agents + 1)))
+        self.agents = tuple(f"agent-{number}" for number in range(1, agents + 1))
+        self.names = (*SERVICES, *self.agents)
         self.postgres = None if database_url else EmbeddedPostgres(self.directory / "postgres")
         self.rabbit = None if amqp_url else RabbitNode(self.directory / "rabbitmq")
         self.token = admin_token(self.directory, token)
+        self._master_key = master_key(self.directory)
         self._database_url = database_url
         self._amqp_url = amqp_url
+        self._amqp_management_url = amqp_management_url
         self._wanted_port = port
         self._environment = dict(environment or {})
         self._state_path = self.directory / "processes.json"
@@ -79,6 +84,10 @@ class Deployment:
         return self._amqp_url or (self.rabbit.amqp_url if self.rabbit else "")
 
     @property
+    def amqp_management_url(self) -> str:
+        return self._amqp_management_url or (self.rabbit.management_url if self.rabbit else "")
+
+    @property
     def running(self) -> dict[str, int]:
         """The process id of every service and agent that runs, by name."""
         return {name: process.pid for name in self.names if (process := self.process(name)) is not None}
@@ -94,7 +103,10 @@ class Deployment:
         """Starts what does not run, and returns when the API answers and every agent is online."""
         self._choose_port()
         self.start_servers()
-        for name in self.names:
+        for name in SERVICES:
+            self.start_process(name)
+        self.wait_until_ready(agents=0)
+        for name in self.agents:
             self.start_process(name)
         self.wait_until_ready()
 
@@ -110,10 +122,13 @@ class Deployment:
                 done.result()
 
     def start_process(self, name: str) -> None:
-        """Starts one service or agent, unless it runs; does not wait for it."""
+        """Starts one service or agent, unless it runs; does not wait for it. An agent is made known to the API first."""
         if self.process(name) is not None:
             return
-        package = "agent" if name.startswith("agent-") else name
+        if name in self.agents:
+            with self._http() as http:
+                ensure_agent_key(http, agent_key_file(self.directory, name), name)
+        package = "agent" if name in self.agents else name
         command = [sys.executable, "-m", f"runyard_{package}"]
         self._processes.start(name, command, self._environment_of(name), self.log_path(name))
         self._save()
@@ -121,7 +136,7 @@ class Deployment:
     def stop(self) -> None:
         """Ends everything in good order: first nothing new comes in, at last the servers are stopped."""
         self.stop_processes(["gateway"])
-        self.stop_processes([name for name in self.names if name not in SERVICES])
+        self.stop_processes(self.agents)
         self.stop_processes(["orchestrator", "dispatcher", "approvals", "projections"])
         if self.rabbit:
             self.rabbit.stop()
@@ -144,16 +159,17 @@ class Deployment:
         if self.postgres:
             self.postgres.kill()
 
-    def wait_until_ready(self, seconds: float = READY_SECONDS) -> None:
-        """Raises `NotReady` when a process has ended, or after `seconds`."""
-        agents = len(self.names) - len(SERVICES)
+    def wait_until_ready(self, seconds: float = READY_SECONDS, *, agents: int | None = None) -> None:
+        """Until the API answers and so many `agents` are online, all of them if not said. Raises `NotReady` when a process has
+        ended, or after `seconds`."""
+        wanted = len(self.agents) if agents is None else agents
+        needed = set(SERVICES if agents == 0 else self.names)
         deadline = time.monotonic() + seconds
-        headers = {"authorization": f"Bearer {self.token}"}
-        with httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=5) as http:
+        with self._http() as http:
             while True:
-                trouble = _trouble(http, agents)
+                trouble = _trouble(http, wanted)
                 # looked at last: an answer may have come from somebody else who listens where our gateway could not
-                if dead := set(self.names) - set(self.running):
+                if dead := needed - set(self.running):
                     raise NotReady("\n".join(f"{name} ended by itself:\n{self.log_tail(name)}" for name in sorted(dead)))
                 if trouble is None:
                     return
@@ -169,18 +185,28 @@ class Deployment:
         own = {
             "RUNYARD_DATABASE_URL": self.database_url,
             "RUNYARD_AMQP_URL": self.amqp_url,
+            "RUNYARD_AMQP_MANAGEMENT_URL": self.amqp_management_url,
+            "RUNYARD_MASTER_KEYS": self._master_key,
             "RUNYARD_HOST": HOST,
             "RUNYARD_PORT": str(self._state["port"]),
             "RUNYARD_ADMIN_TOKEN": self.token,
-            "RUNYARD_AGENT_NAME": name,
             "RUNYARD_PUBLIC_URL": self.url,
             "RUNYARD_ALLOW_PRIVATE_NOTIFICATIONS": "true",
         }
-        if name not in SERVICES:
-            # an agent has no business with the database
-            own = {key: own[key] for key in ("RUNYARD_AMQP_URL", "RUNYARD_AGENT_NAME")}
+        if name in self.agents:
+            # an agent knows its server and its key, and nothing else
+            key = agent_key_file(self.directory, name)
+            own = {
+                "RUNYARD_URL": self.url,
+                "RUNYARD_AGENT_KEY_FILE": str(key),
+                "RUNYARD_AGENT_STATE_DIR": str(key.parent / "state"),
+            }
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("RUNYARD_")}
         return {**inherited, **own, **self._environment}
+
+    def _http(self) -> httpx.Client:
+        headers = {"authorization": f"Bearer {self.token}"}
+        return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=10)
 
     def _choose_port(self) -> None:
         """The one asked for; else the one of last time, or the usual one (any, if 0 was asked for), if it is free."""

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 
+from runyard_standalone.agent_keys import NoAgentKey
 from runyard_standalone.distributed import Deployment, NotReady
 from runyard_standalone.postgres import PostgresError
 from runyard_standalone.rabbitmq_install import NoRabbitMQ
@@ -36,7 +37,7 @@ def main() -> int:
     print(f"Starting PostgreSQL, RabbitMQ and {len(deployment.names)} processes …", flush=True)
     try:
         deployment.start()
-    except (NotReady, NoRabbitMQ, PostgresError) as trouble:
+    except (NotReady, NoAgentKey, NoRabbitMQ, PostgresError) as trouble:
         print(trouble, file=sys.stderr)
         return 1
     print(f"Address  {deployment.url}")
