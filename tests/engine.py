@@ -12,11 +12,16 @@ from runyard_orchestrator.workflow.graph import Graph, compile_graph
 from runyard_orchestrator.workflow.validate import problems
 from runyard_shared.contracts import commands, events, reports
 from runyard_shared.contracts.base import Event
+from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.values import ErrorInfo, JobStatus, Trigger
 from runyard_shared.contracts.workflow import Workflow
 
 EXECUTION = "019d0000-0000-7000-8000-000000000001"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+CATALOG = Catalog(
+    pools=["default", "dmz"], agents=["a1"], connections={"web-hosts": "ssh", "ops-slack": "slack", "orders-db": "postgresql"}
+)
+"""What the workflows of tests may refer to."""
 EventT = TypeVar("EventT", bound=Event)
 Json = dict[str, Any]
 
@@ -36,7 +41,7 @@ def chain(*nodes: Json) -> Json:
 
 
 def graph_of(document: Json) -> Graph:
-    found = problems(document, lambda action_type: False)
+    found = problems(document, CATALOG)
     assert not found, found
     return compile_graph("019d0000-0000-7000-8000-0000000000ff", 1, Workflow.model_validate(document))
 

@@ -30,7 +30,7 @@ from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.store import Claim, ClaimTaken, Commit, Snapshot, TimerChange
 from runyard_shared.ids import derived_id
 
-from tests.engine import EPOCH, Json
+from tests.engine import CATALOG, EPOCH, Json
 
 TENANT = "default"
 
@@ -104,13 +104,6 @@ class MemoryLog:
         return self.claims.get((tenant_id, scope, key))
 
 
-class EveryAction:
-    """An installation whose agents offer nothing beyond the built-in actions."""
-
-    async def known(self, tenant_id: str) -> frozenset[str]:
-        return frozenset()
-
-
 class World:
     """`inbox`: messages for the orchestrator by stream, oldest first. `jobs`: orders for agents. `asked`: for people."""
 
@@ -130,9 +123,8 @@ class World:
         self._ids = 0
         self.handlers = Handlers(
             ExecutionHandler(self.log, self.workflows, self.executions, self.clock, random.Random(1)),
-            WorkflowHandler(self.log, self.workflows, EveryAction(), self.clock),  # type: ignore[arg-type]
+            WorkflowHandler(self.log, self.workflows, self.clock),
             self.workflows,
-            EveryAction(),  # type: ignore[arg-type]
         )
 
     # --- commands
@@ -152,7 +144,7 @@ class World:
         fields: Json = {"workflow_id": workflow_id, "document": document, "source": "", "format": "json"}
         for command in (
             commands.CreateWorkflow(**fields),
-            commands.PublishWorkflow(workflow_id=workflow_id),
+            commands.PublishWorkflow(workflow_id=workflow_id, catalog=CATALOG),
             commands.ActivateWorkflow(workflow_id=workflow_id),
         ):
             reply = await self.ask(command)

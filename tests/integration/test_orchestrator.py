@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from runyard_orchestrator.action_types import ActionTypes
 from runyard_orchestrator.execution_handler import ExecutionHandler
 from runyard_orchestrator.handlers import Handlers, InboxItem
 from runyard_orchestrator.orders import orders_of
@@ -15,6 +14,7 @@ from runyard_orchestrator.repository import Executions, Workflows
 from runyard_orchestrator.workflow_handler import WorkflowHandler
 from runyard_shared.clock import FrozenClock
 from runyard_shared.contracts import commands, events, jobs, reports
+from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.commands import Reply, Request, TimerDue
 from runyard_shared.contracts.events import EVENT_TYPES
 from runyard_shared.contracts.values import ErrorInfo, JobStatus, Trigger
@@ -24,7 +24,7 @@ from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.ids import new_id
 
-from tests.engine import EPOCH, Json, action, chain
+from tests.engine import CATALOG, EPOCH, Json, action, chain
 
 
 class Orchestrator:
@@ -35,12 +35,10 @@ class Orchestrator:
         self.store = PostgresEventStore(pool, "orchestrator", self.mapper)
         self.workflows = Workflows(self.store, self.mapper)
         self.executions = Executions(self.store, self.mapper, self.workflows)
-        action_types = ActionTypes(pool)
         self.handlers = Handlers(
             ExecutionHandler(self.store, self.workflows, self.executions, clock, random.Random(1)),
-            WorkflowHandler(self.store, self.workflows, action_types, clock),
+            WorkflowHandler(self.store, self.workflows, clock),
             self.workflows,
-            action_types,
         )
 
     def forget(self) -> None:
@@ -73,7 +71,7 @@ class Orchestrator:
         fields: Json = {"workflow_id": workflow_id, "document": document, "source": "text", "format": "yaml"}
         for command in (
             commands.CreateWorkflow(**fields),
-            commands.PublishWorkflow(workflow_id=workflow_id),
+            commands.PublishWorkflow(workflow_id=workflow_id, catalog=CATALOG),
             commands.ActivateWorkflow(workflow_id=workflow_id),
         ):
             reply = await self.ask(command)
@@ -224,7 +222,7 @@ async def test_what_cannot_run_says_why(orchestrator: Orchestrator) -> None:
     document = chain(action("a"))
     await orchestrator.ask(commands.CreateWorkflow(workflow_id=workflow_id, document=document, source="", format="json"))
     for code, then in (
-        ("not_published", commands.PublishWorkflow(workflow_id=workflow_id)),
+        ("not_published", commands.PublishWorkflow(workflow_id=workflow_id, catalog=CATALOG)),
         ("not_active", commands.ActivateWorkflow(workflow_id=workflow_id)),
     ):
         refused = await orchestrator.ask(start(workflow_id))
@@ -254,7 +252,7 @@ async def test_the_id_of_one_kind_of_thing_is_not_found_as_another(orchestrator:
     command = start(workflow_id)
     await orchestrator.ask(command)
     for mixed_up in (
-        commands.PublishWorkflow(workflow_id=command.execution_id),
+        commands.PublishWorkflow(workflow_id=command.execution_id, catalog=CATALOG),
         commands.CancelExecution(execution_id=workflow_id),
         start(command.execution_id),
     ):
@@ -289,7 +287,7 @@ async def test_drafts_never_change_what_runs_and_a_roll_back_does(orchestrator: 
     command = start(workflow_id)
     await orchestrator.ask(command)
     assert (await orchestrator.history(command.execution_id))[0].version == 1
-    published = await orchestrator.ask(commands.PublishWorkflow(workflow_id=workflow_id))
+    published = await orchestrator.ask(commands.PublishWorkflow(workflow_id=workflow_id, catalog=CATALOG))
     assert published.result is not None
     assert published.result["version"] == 2
     back = await orchestrator.ask(commands.RollBackWorkflow(workflow_id=workflow_id, version=1))
@@ -313,11 +311,11 @@ async def test_an_action_type_that_an_agent_announced_can_be_published(orchestra
     document = chain(action("a", action="acme.restart", params={}))
     workflow_id = new_id()
     await orchestrator.ask(commands.CreateWorkflow(workflow_id=workflow_id, document=document, source="", format="json"))
-    refused = await orchestrator.ask(commands.PublishWorkflow(workflow_id=workflow_id))
+    refused = await orchestrator.ask(commands.PublishWorkflow(workflow_id=workflow_id, catalog=CATALOG))
     assert refused.problem is not None
     assert [error["path"] for error in refused.problem.errors] == ["nodes[0].action"]
-    await orchestrator.tell(reports.ActionTypesAnnounced(tenant_id="default", actions=["acme.restart"]))
-    assert (await orchestrator.ask(commands.PublishWorkflow(workflow_id=workflow_id))).problem is None
+    catalog = commands.Catalog(actions=[ActionType(type="acme.restart")])
+    assert (await orchestrator.ask(commands.PublishWorkflow(workflow_id=workflow_id, catalog=catalog))).problem is None
 
 
 async def test_a_long_execution_is_loaded_from_its_snapshot(
@@ -340,7 +338,7 @@ async def test_a_long_execution_is_loaded_from_its_snapshot(
 
 
 async def test_the_orders_to_the_dispatcher_follow_from_the_log(orchestrator: Orchestrator) -> None:
-    workflow_id = await orchestrator.publish(chain(action("a", pool="db", tags=["linux"])))
+    workflow_id = await orchestrator.publish(chain(action("a", pool="dmz", tags=["linux"])))
     command = start(workflow_id)
     await orchestrator.ask(command)
     await orchestrator.ask(commands.CancelExecution(execution_id=command.execution_id, force=True))
@@ -348,6 +346,6 @@ async def test_the_orders_to_the_dispatcher_follow_from_the_log(orchestrator: Or
     assert [type(order) for order in orders] == [jobs.PlaceJob, jobs.WithdrawJob]
     place, withdraw = orders
     assert isinstance(place, jobs.PlaceJob)
-    assert (place.pool, place.tags, place.execution_id) == ("db", ["linux"], command.execution_id)
+    assert (place.pool, place.tags, place.execution_id) == ("dmz", ["linux"], command.execution_id)
     assert isinstance(withdraw, jobs.WithdrawJob)
     assert (withdraw.job_id, withdraw.force) == (place.job_id, True)

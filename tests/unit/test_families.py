@@ -8,7 +8,7 @@ from runyard_shared.contracts import commands, events
 from runyard_shared.contracts.commands import Problem
 from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus, JobStatus, NodeStatus
 
-from tests.engine import Json, action, chain, edge
+from tests.engine import CATALOG, Json, action, chain, edge
 from tests.world import World
 
 
@@ -215,7 +215,7 @@ async def test_a_refused_subworkflow_does_not_start_later_when_its_message_comes
     execution_id = await world.run(await world.publish(chain(node)))
     ((message,),) = world.inbox.values()
     await world.settle()
-    await world.ask(commands.PublishWorkflow(workflow_id=child_id))
+    await world.ask(commands.PublishWorkflow(workflow_id=child_id, catalog=CATALOG))
     await world.ask(commands.ActivateWorkflow(workflow_id=child_id))
     await world.deliver(message)
     assert world.executions_and_iterations() == [execution_id]
@@ -391,7 +391,7 @@ async def test_a_rerun_runs_the_version_that_is_published_now_and_from_a_node_th
     await finish_all(world)
     document = chain(say("a", "new"))
     await world.ask(commands.SaveDraft(workflow_id=workflow_id, document=document, source="", format="json"))
-    await world.ask(commands.PublishWorkflow(workflow_id=workflow_id))
+    await world.ask(commands.PublishWorkflow(workflow_id=workflow_id, catalog=CATALOG))
     await world.rerun(execution_id)
     await world.rerun(execution_id, "a")
     assert [order.params["script"] for order in world.jobs.values()] == ["new", "old"]

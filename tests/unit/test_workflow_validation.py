@@ -6,14 +6,37 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 from runyard_orchestrator.workflow.validate import problems
+from runyard_shared.contracts.actions import ActionType
+from runyard_shared.contracts.commands import Catalog
 
-from tests.engine import Json, action, chain, edge
+from tests.engine import CATALOG, Json, action, chain, edge
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 
 
-def found(document: Json) -> dict[str, str]:
-    return {problem.path: problem.message for problem in problems(document, lambda action_type: action_type == "acme.custom")}
+RESTART = ActionType(
+    type="acme.restart",
+    params={
+        "type": "object",
+        "properties": {
+            "service": {"type": "string"},
+            "seconds": {"type": "integer"},
+            "where": {"anyOf": [{"type": "object", "properties": {"rack": {"type": "integer"}}}, {"type": "null"}]},
+        },
+        "required": ["service"],
+        "additionalProperties": False,
+    },
+    output={"type": "object", "properties": {"restarted": {"type": "integer"}}},
+    connections=["ssh"],
+)
+
+
+def found(document: Json, catalog: Catalog = CATALOG) -> dict[str, str]:
+    return {problem.path: problem.message for problem in problems(document, catalog)}
+
+
+def with_actions(*actions: ActionType) -> Catalog:
+    return Catalog(connections=CATALOG.connections, actions=list(actions))
 
 
 def test_every_problem_is_named_at_once_with_its_place() -> None:
@@ -42,7 +65,7 @@ def test_every_problem_is_named_at_once_with_its_place() -> None:
     assert "also the id of nodes[0]" in messages["nodes[1].id"]
     assert "not a valid expression" in messages["nodes[1].expression"]
     assert messages["nodes[2]"] == "a delay needs seconds or until"
-    assert "has no parameter 'scrip'; it has env, script" in messages["nodes[3].params.scrip"]
+    assert "has no parameter 'scrip'; it has env, script, workingDirectory" in messages["nodes[3].params.scrip"]
     assert messages["nodes[3].params.script"] == "is required by script.bash"
     assert "can never be reached" in messages["nodes[4]"]
     assert "only 0 lead here" in messages["nodes[4].count"]
@@ -73,17 +96,99 @@ def test_a_misspelt_field_does_not_hide_the_other_problems() -> None:
 
 
 def test_what_an_agent_announced_is_a_known_action() -> None:
-    assert found(chain(action("a", action="acme.custom", params={"anything": 1}))) == {}
+    custom = with_actions(ActionType(type="acme.custom"))
+    assert found(chain(action("a", action="acme.custom", params={"anything": 1})), custom) == {}
 
 
-def test_parameters_without_templates_are_checked_by_type() -> None:
-    document = chain(action("a", action="http.request", params={"url": "http://x", "method": "FETCH"}))
-    assert "nodes[0].params.method" in found(document)
+def test_a_template_in_one_parameter_leaves_the_others_checked() -> None:
+    params: Json = {"url": "{{ inputs.url }}", "method": "FETCH", "headers": {"a": "{{ inputs.a }}", "b": True}, "verifyTls": 3}
+    named = found(chain(action("a", action="http.request", params=params)))
+    assert set(named) == {"nodes[0].params.method", "nodes[0].params.headers.b", "nodes[0].params.verifyTls"}
+
+
+def test_a_value_that_a_template_gives_may_be_of_any_type() -> None:
+    params = {"host": "web-01", "command": "true", "port": "{{ inputs.port }}"}
+    mail: Json = {"to": "{{ inputs.people }}", "subject": "{{ inputs.subject }}"}
+    catalog = Catalog(connections={"mail": "smtp"})
+    assert found(chain(action("a", action="ssh.executeCommand", params=params))) == {}
+    assert found(chain(action("a", action="email.send", params=mail, connection="mail")), catalog) == {}
+
+
+def test_parameters_of_an_announced_type_are_held_against_its_schema() -> None:
+    catalog = with_actions(RESTART)
+    bad: Json = {"seconds": "soon", "servise": "web", "where": {"rack": "upstairs"}}
+    assert found(chain(action("a", action="acme.restart", params=bad)), catalog) == {
+        "nodes[0].params.seconds": '"soon" is not of type "integer"',
+        "nodes[0].params.service": "is required by acme.restart",
+        "nodes[0].params.servise": "acme.restart has no parameter 'servise'; it has seconds, service, where",
+        "nodes[0].params.where": '{"rack":"upstairs"} is not valid under any of the schemas listed in the \'anyOf\' keyword',
+    }
+    good: Json = {"service": "web", "seconds": "{{ inputs.s }}", "where": {"rack": "{{ inputs.rack }}"}}
+    assert found(chain(action("a", action="acme.restart", params=good)), catalog) == {}
+
+
+def test_the_output_of_an_announced_type_is_checked_by_type() -> None:
+    params = {"service": "web"}
+    condition = {"id": "c", "type": "condition", "expression": "nodes.a.output.restarted + 'x' == ''"}
+    named = found(chain(action("a", action="acme.restart", params=params), condition), with_actions(RESTART))
+    assert "types do not fit" in named["nodes[1].expression"]
+
+
+def test_nothing_is_fetched_for_a_schema_that_refers_to_elsewhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "schema.json"
+    elsewhere.write_text('{"type": "object"}')
+    reference = {"$ref": elsewhere.as_uri()}
+    assert "Retrieval is disabled" in found(chain(action("a")) | {"inputs": reference})["inputs"]
+    announced = with_actions(ActionType(type="acme.custom", params=reference))
+    named = found(chain(action("a", action="acme.custom", params={})), announced)
+    assert "what agents announce for acme.custom is not a valid JSON Schema" in named["nodes[0].params"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "path", "words"),
+    [
+        ({"pool": "dmzz"}, "pool", "there is no pool 'dmzz'; there are default, dmz"),
+        ({"agent": "a2"}, "agent", "there is no agent 'a2'; there are a1"),
+        ({"connection": "nope"}, "connection", "there is no connection 'nope'; there is none that fits yet"),
+        (
+            {"action": "ssh.executeCommand", "params": {"command": "true"}, "connection": "ops-slack"},
+            "connection",
+            "'ops-slack' is of kind slack, but ssh.executeCommand uses ssh; of those that fit there are web-hosts",
+        ),
+        (
+            {"action": "slack.sendMessage", "params": {"text": "{{ inputs.text }}"}},
+            "connection",
+            "slack.sendMessage needs a connection of kind slack; of those that fit there are ops-slack",
+        ),
+        (
+            {"action": "acme.restart", "params": {"service": "web"}, "connection": "orders-db"},
+            "connection",
+            "'orders-db' is of kind postgresql, but acme.restart uses ssh; of those that fit there are web-hosts",
+        ),
+        (
+            {"action": "acme.custom", "params": {}, "connection": "orders-db"},
+            "connection",
+            "acme.custom uses no connection; remove it",
+        ),
+    ],
+)
+def test_what_an_action_refers_to_must_be_there(fields: Json, path: str, words: str) -> None:
+    actions = [RESTART, ActionType(type="acme.custom")]
+    catalog = Catalog(pools=["dmz"], agents=["a1"], connections=CATALOG.connections, actions=actions)
+    assert found(chain(action("a", **fields)), catalog) == {f"nodes[0].{path}": words}
+    assert found(in_body(action("a", **fields)), catalog) == {f"nodes[1].body.nodes[0].{path}": words}
+
+
+def test_all_that_is_missing_is_said_at_once() -> None:
+    node = action("a", action="email.send", params={"to": []}, pool="p", agent="x", connection="c")
+    assert set(found(chain(node), Catalog())) == {
+        f"nodes[0].{path}" for path in ("params.to", "params.subject", "pool", "agent", "connection")
+    }
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_examples_are_valid(path: Path) -> None:
-    assert problems(YAML(typ="safe", pure=True).load(path), lambda action_type: False) == ()
+    assert problems(YAML(typ="safe", pure=True).load(path), CATALOG) == ()
 
 
 def test_there_are_examples() -> None:

@@ -16,7 +16,6 @@ from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import ORCHESTRATOR_PARTITIONS, orchestrator_inbox, orchestrator_inbox_partition
 from runyard_shared.timers import Timers, to_inbox
 
-from runyard_orchestrator.action_types import ActionTypes
 from runyard_orchestrator.execution_handler import ExecutionHandler
 from runyard_orchestrator.handlers import Handlers, InboxItem
 from runyard_orchestrator.orders import orders_of
@@ -41,13 +40,11 @@ class Service:
         self._store.on_timer = self._timers.hint
         self._workflows = Workflows(self._store, mapper)
         self._executions = Executions(self._store, mapper, self._workflows, capacity=settings.cached_executions)
-        action_types = ActionTypes(pool)
         chance = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._handlers = Handlers(
             ExecutionHandler(self._store, self._workflows, self._executions, clock, chance),
-            WorkflowHandler(self._store, self._workflows, action_types, clock),
+            WorkflowHandler(self._store, self._workflows, clock),
             self._workflows,
-            action_types,
         )
         self._subscriptions: list[Subscription] = []
         bus.on_reconnect(self._forget_states)

@@ -15,7 +15,6 @@ from runyard_shared.errors import VersionConflict
 from runyard_shared.eventstore.store import ClaimTaken, Commit
 from runyard_shared.messaging.answers import Answer
 
-from runyard_orchestrator.action_types import ActionTypes
 from runyard_orchestrator.beginnings import StartCommand
 from runyard_orchestrator.execution_handler import Decided, ExecutionHandler
 from runyard_orchestrator.repository import Workflows
@@ -29,6 +28,7 @@ InboxItem = (
     | reports.JobFinished
     | reports.JobLost
     | reports.JobWithdrawn
+    | reports.JobRefused
     | reports.ApprovalVoted
     | reports.ApprovalReminded
     | reports.ApprovalEscalated
@@ -38,7 +38,6 @@ InboxItem = (
     | reports.StartSubworkflow
     | reports.CancelChild
     | reports.ChildEnded
-    | reports.ActionTypesAnnounced
 )
 _CONFLICTS_BEFORE_GIVING_UP = 10
 _log = structlog.get_logger(__name__)
@@ -52,12 +51,10 @@ class Handlers:
         executions: ExecutionHandler,
         definitions: WorkflowHandler,
         workflows: Workflows,
-        action_types: ActionTypes,
     ) -> None:
         self._executions = executions
         self._definitions = definitions
         self._workflows = workflows
-        self._action_types = action_types
 
     async def handle(self, items: Sequence[InboxItem]) -> list[Answer]:
         """Handle a list in order. Raises the first error after every other stream was handled; then the list comes again."""
@@ -68,9 +65,7 @@ class Handlers:
         others: list[Coroutine[Any, Any, list[Answer]]] = []
         for stream_id, stream_items in streams.items():
             first = stream_items[0]
-            if isinstance(first, reports.ActionTypesAnnounced):
-                others.append(self._announced(stream_items))
-            elif _is_for_workflow(first):
+            if _is_for_workflow(first):
                 others.append(self._for_workflow(stream_id, stream_items))
             elif (decided := self._executions.decide_from_memory(stream_id, stream_items)) is None:
                 others.append(self._executions.handle(stream_id, stream_items))
@@ -117,11 +112,6 @@ class Handlers:
                 raise VersionConflict(workflow_id, -1)
         return answers
 
-    async def _announced(self, announcements: Sequence[reports.ActionTypesAnnounced]) -> list[Answer]:
-        for announced in announcements:
-            await self._action_types.add(announced.tenant_id, announced.actions)
-        return []
-
 
 def _is_for_workflow(item: InboxItem) -> bool:
     return isinstance(item, Request) and not isinstance(item.command, StartCommand | commands.CancelExecution)
@@ -133,6 +123,4 @@ def _stream_of(item: InboxItem) -> str:
         return str(getattr(command, "execution_id", None) or command.workflow_id)
     if isinstance(item, TimerDue):
         return item.stream_id
-    if isinstance(item, reports.ActionTypesAnnounced):
-        return "action-types"
     return item.execution_id

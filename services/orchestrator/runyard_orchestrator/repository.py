@@ -16,6 +16,7 @@ from runyard_orchestrator.execution.state import SCHEMA, ExecutionState, decode_
 from runyard_orchestrator.workflow import definition
 from runyard_orchestrator.workflow.definition import WorkflowState
 from runyard_orchestrator.workflow.graph import Graph, compile_graph
+from runyard_orchestrator.workflow.schemas import compile_schema
 
 SNAPSHOT_EVERY = 200
 FINISHED_KEPT = 500
@@ -144,7 +145,7 @@ class Workflows:
         key = (graph.workflow_id, graph.version)
         validator = self._validators.get(key)
         if validator is None:
-            validator = jsonschema_rs.validator_for(graph.workflow.inputs)
+            validator = compile_schema(graph.workflow.inputs)
             self._validators.put(key, validator)
         return validator
 

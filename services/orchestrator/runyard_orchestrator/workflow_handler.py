@@ -10,17 +10,15 @@ from runyard_shared.errors import Conflict, Refusal
 from runyard_shared.eventstore.store import Claim, ClaimTaken, EventStore
 from runyard_shared.messaging.answers import Answer, answers_to, problem_of
 
-from runyard_orchestrator.action_types import ActionTypes
 from runyard_orchestrator.repository import Workflows
 from runyard_orchestrator.workflow import definition
 from runyard_orchestrator.workflow.validate import problems
 
 
 class WorkflowHandler:
-    def __init__(self, store: EventStore, workflows: Workflows, action_types: ActionTypes, clock: Clock) -> None:
+    def __init__(self, store: EventStore, workflows: Workflows, clock: Clock) -> None:
         self._store = store
         self._workflows = workflows
-        self._action_types = action_types
         self._clock = clock
 
     async def handle(self, request: Request) -> list[Answer]:
@@ -45,12 +43,11 @@ class WorkflowHandler:
             new: list[Event] = [created]
         else:
             state = await self._workflows.get(command.workflow_id, request.tenant_id)
-            known = await self._action_types.known(request.tenant_id)
             if isinstance(command, commands.ValidateWorkflow):
-                found = problems(state.draft.document, known.__contains__)
+                found = problems(state.draft.document, command.catalog)
                 errors = [{"path": problem.path, "message": problem.message} for problem in found]
                 return {"valid": not errors, "errors": errors}, await self._store.head()
-            new = definition.decide(state, command, request.actor, known.__contains__)
+            new = definition.decide(state, command, request.actor)
         if not new:
             return _result(command, state), await self._store.head()
         try:

@@ -1,13 +1,12 @@
 """action: one job on an agent, and another for each retry. What reports do to its jobs is in `execution/jobs.py`."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-import pydantic
 from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import events
-from runyard_shared.contracts.actions import BUILT_IN_ACTIONS
+from runyard_shared.contracts.actions import ACTIONS
+from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.values import FINISHED_JOBS, ErrorInfo, JobStatus, NodeStatus
 from runyard_shared.contracts.workflow import ActionNode
 from runyard_shared.ids import derived_id
@@ -15,7 +14,9 @@ from runyard_shared.ids import derived_id
 from runyard_orchestrator.execution.retry import next_retry_delay_seconds
 from runyard_orchestrator.execution.state import ExecutionState, JobState, NodeState
 from runyard_orchestrator.execution.transitions import job_changed, replace, timer
-from runyard_orchestrator.nodes.base import KnownAction, NodeType, Problems
+from runyard_orchestrator.nodes.base import NodeType, Problems
+from runyard_orchestrator.workflow.references import action_problems, announced_type
+from runyard_orchestrator.workflow.schemas import sample
 
 if TYPE_CHECKING:
     from runyard_orchestrator.execution.walk import Walk
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
 
 AGENT_LOST = "agent_lost"
 
-_PROCESS_OUTPUT: Final = {"stdout": "1", "stderr": "1", "exitCode": 0, "truncated": False}
 _SAMPLES: Final[dict[str, dict[str, Any]]] = {
-    "script.bash": _PROCESS_OUTPUT,
-    "ssh.executeCommand": _PROCESS_OUTPUT,
-    "http.request": {"statusCode": 200, "body": "1", "truncated": False},
+    name: sample(action.output.model_json_schema(mode="serialization")) for name, action in ACTIONS.items()
 }
 
 JobEnd = events.JobCompleted | events.JobFailed | events.JobTimedOut | events.JobCancelled
@@ -119,24 +117,14 @@ class Action(NodeType[ActionNode]):
     def template_field(self) -> str:
         return "params"
 
-    def sample_output(self, spec: ActionNode) -> dict[str, Any] | None:
-        return _SAMPLES.get(spec.action)
+    def sample_output(self, spec: ActionNode, catalog: Catalog) -> dict[str, Any] | None:
+        known = _SAMPLES.get(spec.action)
+        if known is None and (announced := announced_type(spec.action, catalog)) is not None:
+            known = sample(announced.output)
+        return known if isinstance(known, dict) else None
 
-    def problems(self, spec: ActionNode, path: str, is_known_action: KnownAction) -> Problems:
-        model = BUILT_IN_ACTIONS.get(spec.action)
-        if model is None:
-            if not is_known_action(spec.action):
-                known = ", ".join(sorted(BUILT_IN_ACTIONS))
-                yield f"{path}.action", f"no agent offers the action type {spec.action!r}; built in are {known}"
-            return
-        fields = {field.alias or name for name, field in model.model_fields.items()}
-        for name in sorted(set(spec.params) - fields):
-            yield f"{path}.params.{name}", f"{spec.action} has no parameter {name!r}; it has {', '.join(sorted(fields))}"
-        for name, field in model.model_fields.items():
-            if field.is_required() and (field.alias or name) not in spec.params:
-                yield f"{path}.params.{field.alias or name}", f"is required by {spec.action}"
-        if not any("{{" in str(value) for value in spec.params.values()):
-            yield from _parameter_problems(spec, model, path)
+    def problems(self, spec: ActionNode, path: str, catalog: Catalog) -> Problems:
+        return action_problems(spec, path, catalog)
 
     def enter(self, walk: "Walk", node_id: str, node: "GraphNode") -> None:
         schedule(walk, node_id, 1)
@@ -209,12 +197,3 @@ def after_failure(walk: "Walk", job: JobState, error: ErrorInfo) -> None:
     )
     if delay == 0:
         schedule(walk, job.node_id, attempt)
-
-
-def _parameter_problems(spec: ActionNode, model: type[pydantic.BaseModel], path: str) -> Iterator[tuple[str, str]]:
-    try:
-        model.model_validate(spec.params)
-    except pydantic.ValidationError as error:
-        for problem in error.errors():
-            if problem["type"] not in ("missing", "extra_forbidden"):
-                yield f"{path}.params.{'.'.join(map(str, problem['loc']))}", problem["msg"]

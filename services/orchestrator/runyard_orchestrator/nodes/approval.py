@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import events, reports
+from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, NodeStatus
 from runyard_shared.contracts.workflow import ApprovalNode
 from runyard_shared.ids import derived_id
 
 from runyard_orchestrator.execution.state import ApprovalState, ExecutionState, NodeState
 from runyard_orchestrator.execution.transitions import replace
-from runyard_orchestrator.nodes.base import KnownAction, NodeType, Problems
+from runyard_orchestrator.nodes.base import NodeType, Problems
 from runyard_orchestrator.workflow.expressions import as_text
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ class Approval(NodeType[ApprovalNode]):
     def template_field(self) -> str:
         return "message"
 
-    def sample_output(self, spec: ApprovalNode) -> dict[str, Any]:
+    def sample_output(self, spec: ApprovalNode, catalog: Catalog) -> dict[str, Any]:
         return dict.fromkeys(("decision", "respondedBy", "responseNote", "respondedVia", "respondedAt"), "1")
 
-    def problems(self, spec: ApprovalNode, path: str, is_known_action: KnownAction) -> Problems:
+    def problems(self, spec: ApprovalNode, path: str, catalog: Catalog) -> Problems:
         named = [approver for approver in spec.approvers if not approver.startswith("role:")]
         if spec.approvers and len(named) == len(spec.approvers) and spec.min_approvals > len({*named, *spec.escalate_to}):
             yield f"{path}.minApprovals", f"asks for {spec.min_approvals} people, but only {len(set(named))} may answer"

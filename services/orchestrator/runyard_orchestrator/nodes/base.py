@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from runyard_shared.contracts.base import Event
+from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.reports import ChildEnded
 from runyard_shared.contracts.values import NodeStatus
 from runyard_shared.contracts.workflow import Node
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 SpecT = TypeVar("SpecT", bound=Node)
 Apply = Callable[["ExecutionState", Any, "Graph"], None]
-KnownAction = Callable[[str], bool]
-"""Whether an action type that does not come with Runyard was announced by an agent."""
 Problems = Iterator[tuple[str, str]]
 """(path, message) pairs."""
 
@@ -48,12 +47,12 @@ class NodeType(ABC, Generic[SpecT]):
         """(field, CEL source) pairs; the first is the compiled node's `expression`."""
         return iter(())
 
-    def sample_output(self, spec: SpecT) -> dict[str, Any] | None:
+    def sample_output(self, spec: SpecT, catalog: Catalog) -> dict[str, Any] | None:
         """A value of each type that its output may have, as far as it is known, for the check of types on publish."""
         return None
 
-    def problems(self, spec: SpecT, path: str, is_known_action: KnownAction) -> Problems:
-        """What is wrong with a node beyond its model, its expressions and its templates."""
+    def problems(self, spec: SpecT, path: str, catalog: Catalog) -> Problems:
+        """What is wrong with a node beyond its model, its expressions and its templates. `catalog`: what it may refer to."""
         return iter(())
 
     def needs(self, spec: SpecT) -> int | None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import events
+from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.values import ErrorInfo, NodeStatus
 from runyard_shared.contracts.workflow import DelayNode
 
 from runyard_orchestrator.execution.state import ExecutionState, NodeState
 from runyard_orchestrator.execution.transitions import timer
-from runyard_orchestrator.nodes.base import KnownAction, NodeType, Problems
+from runyard_orchestrator.nodes.base import NodeType, Problems
 from runyard_orchestrator.workflow.expressions import as_text
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Delay(NodeType[DelayNode]):
         if spec.until is not None:
             yield "until", spec.until
 
-    def problems(self, spec: DelayNode, path: str, is_known_action: KnownAction) -> Problems:
+    def problems(self, spec: DelayNode, path: str, catalog: Catalog) -> Problems:
         if spec.seconds is None and spec.until is None:
             yield path, "a delay needs seconds or until"
         elif spec.seconds is not None and spec.until is not None:

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.workflow import JoinNode
 
-from runyard_orchestrator.nodes.base import KnownAction, NodeType, Problems
+from runyard_orchestrator.nodes.base import NodeType, Problems
 
 if TYPE_CHECKING:
     from runyard_orchestrator.execution.walk import Walk
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Join(NodeType[JoinNode]):
-    def problems(self, spec: JoinNode, path: str, is_known_action: KnownAction) -> Problems:
+    def problems(self, spec: JoinNode, path: str, catalog: Catalog) -> Problems:
         if spec.mode == "count" and spec.count is None:
             yield f"{path}.count", "mode count needs count: how many incoming edges must be taken"
         elif spec.mode != "count" and spec.count is not None:

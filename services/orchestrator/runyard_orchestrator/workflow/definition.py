@@ -7,7 +7,7 @@ from runyard_shared.contracts import commands, events
 from runyard_shared.contracts.base import Event
 from runyard_shared.errors import Conflict, FieldProblem, Invalid, NotFound
 
-from runyard_orchestrator.workflow.validate import KnownAction, problems
+from runyard_orchestrator.workflow.validate import problems
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def create(command: commands.CreateWorkflow, actor: str) -> events.WorkflowCreat
     )
 
 
-def decide(state: WorkflowState, command: DefinitionCommand, actor: str, is_known_action: KnownAction) -> list[Event]:
+def decide(state: WorkflowState, command: DefinitionCommand, actor: str) -> list[Event]:
     """The events a command makes; none when it asks for what is already so. Raises `Refusal`."""
     if state.archived:
         raise Conflict("workflow_archived", f"workflow {state.name!r} is archived; create a new one")
@@ -63,7 +63,7 @@ def decide(state: WorkflowState, command: DefinitionCommand, actor: str, is_know
         case commands.SaveDraft():
             new = _save_draft(state, command, actor)
         case commands.PublishWorkflow():
-            new = _publish(state, actor, is_known_action)
+            new = _publish(state, command, actor)
         case commands.ActivateWorkflow() if not state.active:
             if state.running_version is None:
                 raise Conflict("not_published", f"workflow {state.name!r} has no published version; publish it first")
@@ -141,8 +141,8 @@ def _save_draft(state: WorkflowState, command: commands.SaveDraft, actor: str) -
     ]
 
 
-def _publish(state: WorkflowState, actor: str, is_known_action: KnownAction) -> list[Event]:
-    found = problems(state.draft.document, is_known_action)
+def _publish(state: WorkflowState, command: commands.PublishWorkflow, actor: str) -> list[Event]:
+    found = problems(state.draft.document, command.catalog)
     if found:
         count = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
         raise Invalid("invalid_workflow", f"the draft of {state.name!r} has {count}; correct them and publish again", found)

@@ -162,6 +162,10 @@ def template_expressions(value: Any, path: str) -> Iterator[tuple[str, str | Exp
             yield from template_expressions(item, f"{path}[{index}]")
 
 
+def has_template(text: str) -> bool:
+    return "{{" in text
+
+
 def as_text(value: Any) -> str:
     """How a value looks inside a text: JSON for lists and maps, nothing for null."""
     match value:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.workflow import AnyNode
 
 from runyard_orchestrator.nodes import type_of
 from runyard_orchestrator.workflow.expressions import Expression
+from runyard_orchestrator.workflow.schemas import UNKNOWN, sample
 
-_SCALARS: Final[dict[str, Any]] = {"string": "1", "integer": 1, "boolean": True}
-_UNKNOWN: Final = object()
 _NO_FUNCTION = re.compile(r"Undefined variable or function: '(\w+)'")
 _MUST_GIVE: Final[dict[str, tuple[type, str]]] = {
     "condition": (bool, "a condition must be true or false"),
@@ -23,8 +23,9 @@ _MUST_GIVE: Final[dict[str, tuple[type, str]]] = {
 class Samples:
     """A scope of sample values."""
 
-    def __init__(self, schema: Any, scope: dict[str, Any] | None = None) -> None:
-        inputs = _sample(schema) if isinstance(schema, dict) else _UNKNOWN
+    def __init__(self, schema: Any, catalog: Catalog, scope: dict[str, Any] | None = None) -> None:
+        inputs = sample(schema) if isinstance(schema, dict) else UNKNOWN
+        self._catalog = catalog
         self.scope: dict[str, Any] = scope if scope is not None else {}
         if scope is None:
             self.scope["execution"] = {"id": "1", "startedAt": "1", "workflowName": "1", "startedBy": "1"}
@@ -35,13 +36,13 @@ class Samples:
         """The samples for a graph inside this one."""
         known = dict(self.scope["nodes"])
         for node in nodes:
-            output = type_of(node).sample_output(node)
+            output = type_of(node).sample_output(node, self._catalog)
             if output is not None:
                 known[node.id] = {"status": "completed", "output": output}
         scope = self.scope | {"nodes": known}
         if in_iteration:
             scope["index"] = 0
-        return Samples(None, scope)
+        return Samples(None, self._catalog, scope)
 
 
 def type_problem(expression: Expression, samples: Samples, node_type: str | None) -> str | None:
@@ -68,19 +69,6 @@ def _unknown_function(expression: Expression, error: str) -> str | None:
     if name is None or name[1] in expression.roots:
         return None
     return f"{expression.source!r} calls {name[1]}(), which does not exist, or not for values of these types"
-
-
-def _sample(schema: dict[str, Any]) -> Any:
-    kind = schema.get("type")
-    if kind == "object" or (kind is None and "properties" in schema):
-        properties = schema.get("properties")
-        pairs = properties.items() if isinstance(properties, dict) else ()
-        samples = {name: _sample(field) for name, field in pairs if isinstance(field, dict)}
-        return {name: value for name, value in samples.items() if value is not _UNKNOWN}
-    if kind == "array":
-        items = _sample(schema["items"]) if isinstance(schema.get("items"), dict) else _UNKNOWN
-        return _UNKNOWN if items is _UNKNOWN else [items]
-    return _SCALARS.get(kind, _UNKNOWN) if isinstance(kind, str) else _UNKNOWN
 
 
 def _kind(value: Any) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeVar
 
-import jsonschema_rs
 import pydantic
+from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.workflow import (
     ITEM_NODE,
     TRIGGER_NODE,
@@ -20,11 +20,9 @@ from runyard_shared.contracts.workflow import (
 from runyard_shared.errors import FieldProblem
 
 from runyard_orchestrator.nodes import type_of
-from runyard_orchestrator.nodes.base import KnownAction
 from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression, template_expressions
+from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
 from runyard_orchestrator.workflow.typecheck import Samples, type_problem
-
-__all__ = ["KnownAction", "problems"]
 
 PartT = TypeVar("PartT")
 _TRIGGER: pydantic.TypeAdapter[AnyTrigger] = pydantic.TypeAdapter(AnyTrigger)
@@ -51,8 +49,8 @@ class _Level:
     samples: Samples
 
 
-def problems(document: dict[str, Any], is_known_action: KnownAction) -> tuple[FieldProblem, ...]:
-    """Every problem of the document; empty when it can be published."""
+def problems(document: dict[str, Any], catalog: Catalog) -> tuple[FieldProblem, ...]:
+    """Every problem of the document; empty when it can be published. `catalog`: what there is to refer to."""
     try:
         Workflow.model_validate(document)
         malformed: tuple[FieldProblem, ...] = ()
@@ -60,14 +58,14 @@ def problems(document: dict[str, Any], is_known_action: KnownAction) -> tuple[Fi
         malformed = tuple(
             FieldProblem(_path(document, problem["loc"]), _words(problem["type"], problem["msg"])) for problem in error.errors()
         )
-    samples = Samples(document.get("inputs"))
+    samples = Samples(document.get("inputs"), catalog)
     level = _level(document.get("nodes"), document.get("edges"), "", TRIGGER_NODE, {}, samples)
     return malformed + tuple(
         FieldProblem(path, message)
         for path, message in (
             *_input_problems(document.get("inputs")),
             *_trigger_problems(_fitting(_TRIGGER, document.get("triggers"))),
-            *_level_problems(level, is_known_action),
+            *_level_problems(level, catalog),
         )
     )
 
@@ -91,8 +89,8 @@ def _level(nodes: Any, edges: Any, prefix: str, source: str, outside: Mapping[st
     )
 
 
-def _level_problems(level: _Level, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
-    yield from _node_problems(level, is_known_action)
+def _level_problems(level: _Level, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    yield from _node_problems(level, catalog)
     yield from _edge_problems(level)
     yield from _graph_problems(level)
 
@@ -109,9 +107,9 @@ def _input_problems(inputs: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(inputs, dict):
         return
     try:
-        jsonschema_rs.validator_for(inputs)
-    except (jsonschema_rs.ValidationError, ValueError) as error:
-        yield "inputs", f"is not a valid JSON Schema: {getattr(error, 'message', error)}"
+        compile_schema(inputs)
+    except SchemaError as error:
+        yield "inputs", str(error)
     if inputs.get("type", "object") != "object":
         yield "inputs.type", "must be object: a run passes named variables"
 
@@ -125,7 +123,7 @@ def _trigger_problems(triggers: Mapping[int, AnyTrigger]) -> Iterator[tuple[str,
                 yield f"triggers[{index}].condition", str(error)
 
 
-def _node_problems(level: _Level, is_known_action: KnownAction) -> Iterator[tuple[str, str]]:
+def _node_problems(level: _Level, catalog: Catalog) -> Iterator[tuple[str, str]]:
     for index, raw in enumerate(level.raw_nodes):
         path = f"{level.prefix}nodes[{index}]"
         node = level.nodes.get(index)
@@ -139,13 +137,13 @@ def _node_problems(level: _Level, is_known_action: KnownAction) -> Iterator[tupl
             elif node_id in level.outside:
                 yield f"{path}.id", f"{node_id!r} is also the id of {level.outside[node_id]}; every node needs its own"
         if node is not None:
-            yield from type_of(node).problems(node, path, is_known_action)
+            yield from type_of(node).problems(node, path, catalog)
             yield from _text_problems(node, path, level)
         body = raw.get("body") if isinstance(raw, dict) and raw.get("type") == "forEach" else None
         if isinstance(body, dict):
             around = {**level.outside} | {name: f"{level.prefix}nodes[{place}]" for name, place in level.ids.items()}
             inner = _level(body.get("nodes"), body.get("edges"), f"{path}.body.", ITEM_NODE, around, level.samples)
-            yield from _level_problems(inner, is_known_action)
+            yield from _level_problems(inner, catalog)
 
 
 def _text_problems(node: AnyNode, path: str, level: _Level) -> Iterator[tuple[str, str]]:
