@@ -109,9 +109,10 @@ class ProbeConnection(Message, frozen=True, kw_only=True):
 
 class LinkTaken(Message, frozen=True, kw_only=True):
     """Among gateways: process `instance` of the agent has opened its stream anew somewhere. A gateway that holds a stream of
-    the same instance lets go of it; agents never see this."""
+    the same instance lets go of it, unless that is the new one, `link`; agents never see this."""
 
     instance: str
+    link: str = ""
 
 
 AgentOrder = RunJob | CancelJob | SessionRefused | ProbeConnection | LinkTaken
