@@ -97,6 +97,9 @@ SOME_OUTPUT: Fields = {"output": OUTPUT, "duration_ms": 1250, "seals": SEALS}
 DRAFT: Fields = {"name": "Disk cleanup", "document": DOCUMENT, "source": SOURCE, "format": "yaml", "by": "alice"}
 STARTED: Fields = {"workflow_id": OTHER, "workflow_name": "Disk cleanup", "version": 3, "started_by": "alice"}
 AGENT: Fields = {"name": "agent-1", "session_id": OTHER}
+NAMED: Fields = {"name": "web-01", "by": "alice"}
+PLACED: Fields = NAMED | {"pool": "dmz", "tags": ["linux"]}
+CONNECTION: Fields = NAMED | {"config": {"username": "deploy", "port": 22}, "secrets": ["password"], "pools": ["dmz"]}
 
 SAMPLES = [
     Samples(events.WorkflowCreated, DRAFT),
@@ -359,6 +362,23 @@ SAMPLES = [
     ),
     Samples(events.AgentOnline, AGENT),
     Samples(events.AgentOffline, AGENT | {"reason": "3 heartbeats were missed"}),
+    Samples(events.AgentCreated, PLACED),
+    Samples(events.AgentEnrolled, {"name": "web-01", "key": "SHA256:9f86d081884c7d65", "transport": "amqp"}),
+    Samples(events.AgentChanged, PLACED),
+    Samples(events.AgentKeyRotated, NAMED),
+    Samples(events.AgentRevoked, NAMED),
+    Samples(events.AgentDrained, NAMED),
+    Samples(events.AgentResumed, NAMED),
+    Samples(events.PoolCreated, NAMED | {"description": "hosts that the internet reaches"}),
+    Samples(events.PoolDeleted, NAMED),
+    Samples(events.PoolPaused, NAMED | {"reason": "the network is rebuilt"}),
+    Samples(events.PoolResumed, NAMED),
+    Samples(events.ConnectionCreated, CONNECTION | {"kind": "ssh"}),
+    Samples(events.ConnectionChanged, CONNECTION | {"changed": ["password"]}),
+    Samples(events.ConnectionEnabled, NAMED),
+    Samples(events.ConnectionDisabled, NAMED),
+    Samples(events.ConnectionDeleted, NAMED),
+    Samples(events.ConnectionTested, NAMED | {"agent": "web-01", "ok": False, "message": "the host key has changed"}),
 ]
 
 NOBODY_TOLD: Fields = {"notify": []}
