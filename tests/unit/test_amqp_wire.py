@@ -8,14 +8,16 @@ from pamqp.body import ContentBody
 from pamqp.frame import marshal
 from pamqp.header import ContentHeader
 from runyard_shared.messaging.amqp import frames
-from runyard_shared.messaging.amqp.channel import Channel, WireClosed
+from runyard_shared.messaging.amqp.channel import Channel, Origin, WireClosed
 from runyard_shared.messaging.amqp.wire import Wire
 
 BODIES = [b"[1]", b"", b"x" * 50]
+ORIGINS: list[Origin] = [None, ("agents", "acme.münchen-1.status"), ("news", "")]
 
 
-def delivery(tag: int, body: bytes, piece: int = 20) -> bytes:
-    deliver = commands.Basic.Deliver(consumer_tag="work", delivery_tag=tag, exchange="", routing_key="work")
+def delivery(tag: int, body: bytes, origin: Origin, piece: int = 20) -> bytes:
+    exchange, routing_key = origin or ("", "work")
+    deliver = commands.Basic.Deliver(consumer_tag="work", delivery_tag=tag, exchange=exchange, routing_key=routing_key)
     pieces = [body[start : start + piece] for start in range(0, len(body), piece)]
     head = marshal(deliver, 1) + marshal(ContentHeader(body_size=len(body)), 1)
     return head + b"".join(marshal(ContentBody(piece), 1) for piece in pieces)
@@ -40,16 +42,17 @@ class Line:
 
 
 async def test_deliveries_are_whole_wherever_the_stream_is_cut() -> None:
-    stream = b"".join(delivery(tag, body) for tag, body in enumerate(BODIES, 1))
+    sent = [(tag, body, origin) for tag, (body, origin) in enumerate(zip(BODIES, ORIGINS, strict=True), 1)]
+    stream = b"".join(delivery(*each) for each in sent)
     for cut in range(len(stream) + 1):
         wire = Wire()
-        got: list[tuple[int, bytes]] = []
+        got: list[tuple[int, bytes, Origin]] = []
         channel = Channel(wire, 1)
-        channel.on_delivery = lambda tag, body, got=got: got.append((tag, body))
+        channel.on_delivery = lambda *each, got=got: got.append(each)
         wire._channels[1] = channel
         wire.data_received(stream[:cut])
         wire.data_received(stream[cut:])
-        assert got == list(enumerate(BODIES, 1))
+        assert got == sent
         assert not wire.closed.done()
 
 
@@ -62,15 +65,15 @@ async def test_what_cannot_be_read_ends_the_wire_with_a_reason() -> None:
 async def test_a_body_above_the_size_of_a_frame_is_split_and_reads_back_the_same() -> None:
     line = Line()
     Channel(line, 1).publish(frames.publish_head(1, "news", "", False), b"y" * 40)
-    got: list[tuple[int, bytes]] = []
+    got: list[tuple[int, bytes, Origin]] = []
     wire = Wire()
     reader = wire._channels[1] = Channel(wire, 1)
-    reader.on_delivery = lambda tag, body: got.append((tag, body))
-    reader.delivery_begins(5)
+    reader.on_delivery = lambda *each: got.append(each)
+    reader.delivery_begins(5, None)
     publish = marshal(commands.Basic.Publish(exchange="news", routing_key=""), 1)
     assert line.written.startswith(publish)
     wire.data_received(line.written[len(publish) :])
-    assert got == [(5, b"y" * 40)]
+    assert got == [(5, b"y" * 40, None)]
 
 
 @pytest.mark.parametrize("multiple", [True, False])

@@ -2,7 +2,8 @@
 
 The handler gets the whole list. If it says `Unavailable`, a part it needs is away, and the same list comes again, later and
 later, for as long as it takes. If it fails in another way, the items come one by one, and one that has failed three times is
-parked, alone, with its reason; the rest is handled.
+parked, alone, with its reason; the rest is handled. Where there is no place to park (broadcasts, which may be lost anyway, and
+an agent, whose account does not reach so far) it is dropped, with the same words in the log.
 """
 
 import asyncio
@@ -29,9 +30,10 @@ Park = Callable[[Parked], Awaitable[None]]
 
 
 class Delivery:
-    """Hands the items of one queue to one handler. `cancelled` interrupts a pause between attempts."""
+    """Hands the items of one queue to one handler. Without `park` nothing is parked. `cancelled` interrupts a pause between
+    attempts."""
 
-    def __init__(self, queue: str, handler: Handler[Any], park: Park, clock: Clock) -> None:
+    def __init__(self, queue: str, handler: Handler[Any], park: Park | None, clock: Clock) -> None:
         self._queue = queue
         self._handler = handler
         self._park = park
@@ -52,6 +54,9 @@ class Delivery:
 
     async def park(self, body: bytes, reason: str, attempts: int, problem: Exception | None = None) -> bool:
         """Put away what cannot be handled; waits until the bus has it. False: cancelled before that."""
+        if self._park is None:
+            log.error("message_dropped", queue=self._queue, reason=reason, attempts=attempts, exc_info=problem)
+            return True
         log.error("message_parked", queue=self._queue, reason=reason, attempts=attempts, exc_info=problem)
         parked = Parked(
             queue=self._queue, body=body[:PARKED_BYTES], reason=reason, attempts=attempts, parked_at=rfc3339(self._clock.now())

@@ -55,7 +55,8 @@ class MemoryBus:
             await call.future
 
     async def consume(self, queue: str, item_type: Any, handler: Handler[Any], *, max_items: int = 256) -> Subscription:
-        return self._subscribe(queue, self._queue(queue), item_type, handler, max_items, lambda: None)
+        delivery = Delivery(queue, handler, self._park, self._clock)
+        return self._subscribe(self._queue(queue), item_type, delivery, max_items, lambda: None)
 
     async def broadcast(self, exchange: str, items: Sequence[Any]) -> None:
         for listener in self._listeners[exchange]:
@@ -64,7 +65,8 @@ class MemoryBus:
     async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
         listeners, own = self._listeners[exchange], _Queue(exchange, max_waiting)
         listeners.append(own)
-        return self._subscribe(exchange, own, item_type, handler, MAX_ITEMS, lambda: listeners.remove(own))
+        delivery = Delivery(exchange, handler, None, self._clock)
+        return self._subscribe(own, item_type, delivery, MAX_ITEMS, lambda: listeners.remove(own))
 
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
         own = self._mailboxes.get(mailbox)
@@ -75,7 +77,8 @@ class MemoryBus:
         if mailbox in self._mailboxes:
             raise Conflict("mailbox_taken", f"the mailbox {mailbox} is open already: close it, or use another name")
         own = self._mailboxes[mailbox] = _Queue(mailbox, MAX_WAITING)
-        return self._subscribe(mailbox, own, item_type, handler, MAX_ITEMS, lambda: self._mailboxes.pop(mailbox))
+        delivery = Delivery(mailbox, handler, self._park, self._clock)
+        return self._subscribe(own, item_type, delivery, MAX_ITEMS, lambda: self._mailboxes.pop(mailbox))
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         """This bus is never away, so it never calls back."""
@@ -86,10 +89,8 @@ class MemoryBus:
         return self._queues[name]
 
     def _subscribe(
-        self, name: str, queue: "_Queue", item_type: Any, handler: Handler[Any], max_items: int, ended: Callable[[], object]
+        self, queue: "_Queue", item_type: Any, delivery: Delivery, max_items: int, ended: Callable[[], object]
     ) -> "_Consumer":
-        delivery = Delivery(name, handler, self._park, self._clock)
-
         def forget() -> None:
             self._consumers.remove(consumer)
             ended()

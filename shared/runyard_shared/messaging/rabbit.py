@@ -3,10 +3,15 @@
 Keeps one connection alive and tells the parts that live on it (a `Sender` for each queue, a `Consumer` for each subscription)
 when it is there and when it is gone. Each new connection is built up the same way as the first: topology, channels, consumers,
 then what was not confirmed is sent again.
+
+An agent in a customer's network comes with an account of its own, and the broker lets it do two things: hold its mailbox, and
+publish under its own name to the exchange `AGENTS`, from which the topology's bindings lead on. As an agent, the bus asks for
+nothing else.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -15,15 +20,23 @@ from aio_pika.exceptions import AMQPError
 from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Conflict, Unavailable
-from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, WireClosed
+from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
 from runyard_shared.messaging.amqp.consumer import PREFETCH, Consumer
-from runyard_shared.messaging.amqp.declare import declare_own_queue, declare_topology, listener_queue, qualified
 from runyard_shared.messaging.amqp.frames import publish_head
+from runyard_shared.messaging.amqp.queues import declare_own_queue, listener_queue, qualified
 from runyard_shared.messaging.amqp.sender import MAX_ITEMS, Sender, encoded_lists
 from runyard_shared.messaging.amqp.wire import Wire
 from runyard_shared.messaging.bus import Handler, Subscription
 from runyard_shared.messaging.delivery import Delivery
-from runyard_shared.messaging.topology import PARKED, TOPOLOGY, Topology
+from runyard_shared.messaging.topology import (
+    AGENTS,
+    PARKED,
+    TOPOLOGY,
+    Topology,
+    agent_destinations,
+    agent_mailbox,
+    agent_routing_key,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +48,22 @@ LOCKED: Final = 405
 """The broker's code for a queue that belongs to another connection."""
 
 
+@dataclass(frozen=True)
+class AgentAccount:
+    """Whom the credentials of the URL belong to, if to an agent."""
+
+    tenant_id: str
+    agent_name: str
+
+
 class RabbitBus:
     """`namespace` keeps installations on one broker apart. `send_timeout_seconds`: how long `send` and subscriptions wait for
-    a broker that is away before they raise `Unavailable`."""
+    a broker that is away before they raise `Unavailable`.
+
+    With `account`, the bus of an agent: `send` reaches the queues of `agent_destinations()` by way of `AGENTS`, `open_mailbox`
+    opens the agent's own, `broadcast` does nothing, because the broker copies output by itself; all else is a `ValueError`.
+    The topology must be there.
+    """
 
     def __init__(
         self,
@@ -46,14 +72,17 @@ class RabbitBus:
         namespace: str = "",
         send_timeout_seconds: float = 30,
         topology: Topology = TOPOLOGY,
+        account: AgentAccount | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._url = url
         self._namespace = namespace
         self._patience = send_timeout_seconds
         self._topology = topology
+        self._account = account
         self._clock = clock or SystemClock()
         self._trouble: str | None = "not connected yet"
+        self._login_refused = False
         self._wire: Wire | None = None
         self._plain: Channel | None = None
         """For what is published without a confirmation."""
@@ -97,6 +126,11 @@ class RabbitBus:
             return f"RabbitMQ takes no messages: {self._wire.blocked}"
         return self._trouble or next((consumer.trouble for consumer in self._consumers if consumer.trouble), None)
 
+    @property
+    def login_refused(self) -> bool:
+        """Whether the broker's last answer was that it does not know this user with this password."""
+        return self._login_refused
+
     async def send(self, queue: str, items: Sequence[Any]) -> None:
         if not items:
             return
@@ -108,19 +142,23 @@ class RabbitBus:
             raise Unavailable(f"RabbitMQ took nothing for {queue} in {self._patience:g} s: {why}") from None
 
     async def consume(self, queue: str, item_type: Any, handler: Handler[Any], *, max_items: int = 256) -> Subscription:
+        self._refuse_agents("consume a work queue")
         name = self._known(queue)
 
         async def declare(_: Channel) -> str:
             return name
 
+        delivery = self._delivery(queue, handler)
         return await self._subscribe(
-            Consumer(declare, item_type, self._delivery(queue, handler), self._forget, max_items=max_items)
+            Consumer(declare, item_type, delivery, self._forget, max_items=max_items, agents=self._agents)
         )
 
     async def broadcast(self, exchange: str, items: Sequence[Any]) -> None:
-        await self._publish(qualified(self._namespace, exchange), "", items)
+        if self._account is None:
+            await self._publish(qualified(self._namespace, exchange), "", items)
 
     async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
+        self._refuse_agents("listen")
         name = qualified(self._namespace, exchange)
 
         async def declare(channel: Channel) -> str:
@@ -129,15 +167,18 @@ class RabbitBus:
             return queue
 
         prefetch = min(PREFETCH, max_waiting)
-        delivery = self._delivery(exchange, handler)
+        delivery = Delivery(exchange, handler, None, self._clock)
         return await self._subscribe(
-            Consumer(declare, item_type, delivery, self._forget, max_items=MAX_ITEMS, prefetch=prefetch)
+            Consumer(declare, item_type, delivery, self._forget, max_items=MAX_ITEMS, prefetch=prefetch, agents=self._agents)
         )
 
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
+        self._refuse_agents("post")
         await self._publish("", qualified(self._namespace, mailbox), items)
 
     async def open_mailbox(self, mailbox: str, item_type: Any, handler: Handler[Any]) -> Subscription:
+        if self._account is not None and mailbox != agent_mailbox(self._account.tenant_id, self._account.agent_name):
+            self._refuse_agents("open another mailbox than its own")
         name = qualified(self._namespace, mailbox)
 
         async def declare(channel: Channel) -> str:
@@ -164,6 +205,7 @@ class RabbitBus:
                 wire = await self._connect()
             except (OSError, AMQPError, WireClosed, ChannelClosed, TimeoutError) as problem:
                 self._trouble = f"RabbitMQ cannot be reached: {str(problem) or repr(problem)}"
+                self._login_refused = isinstance(problem, LoginRefused)
                 log.warning("broker_unreachable", problem=str(problem) or repr(problem), again_in_seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -180,7 +222,11 @@ class RabbitBus:
     async def _connect(self) -> Wire:
         wire = await Wire.connect(self._url, timeout_seconds=CONNECT_SECONDS)
         try:
-            await declare_topology(self._url, self._namespace, self._topology)
+            if self._account is None:
+                # An agent has none of what this imports.
+                from runyard_shared.messaging.amqp.declare import declare_topology
+
+                await declare_topology(self._url, self._namespace, self._topology)
             async with self._attaching:
                 self._plain = await wire.open_channel()
                 self._safe = await wire.open_channel(confirms=True)
@@ -193,6 +239,7 @@ class RabbitBus:
         for sender in self._senders.values():
             sender.attach(self._safe)
         self._trouble = None
+        self._login_refused = False
         self._up.set()
         return wire
 
@@ -225,13 +272,32 @@ class RabbitBus:
         return qualified(self._namespace, queue)
 
     def _new_sender(self, queue: str) -> Sender:
-        sender = self._senders[queue] = Sender(self._known(queue))
+        sender = self._senders[queue] = self._sender_to(queue)
         if self._safe is not None:
             sender.attach(self._safe)
         return sender
 
+    def _sender_to(self, queue: str) -> Sender:
+        if self._account is None:
+            name = self._known(queue)
+            return Sender(name, exchange="", routing_key=name)
+        if queue not in agent_destinations():
+            raise ValueError(f"no way for an agent to the queue {queue}")
+        routing_key = agent_routing_key(self._account.tenant_id, self._account.agent_name, queue)
+        return Sender(queue, exchange=qualified(self._namespace, AGENTS), routing_key=routing_key)
+
+    def _refuse_agents(self, what: str) -> None:
+        if self._account is not None:
+            raise ValueError(f"agent {self._account.agent_name} may not {what}")
+
+    @property
+    def _agents(self) -> str | None:
+        """The exchange by which agents speak."""
+        topic = self._topology.topic_exchange
+        return None if topic is None else qualified(self._namespace, topic)
+
     def _delivery(self, name: str, handler: Handler[Any]) -> Delivery:
-        return Delivery(name, handler, self._park, self._clock)
+        return Delivery(name, handler, self._park if self._account is None else None, self._clock)
 
     async def _subscribe(self, consumer: Consumer) -> Subscription:
         while True:

@@ -15,8 +15,10 @@ from runyard_shared.messaging.amqp import frames
 
 CALL_SECONDS: Final = 30
 
-Delivered = Callable[[int, bytes], None]
-"""Called with the delivery tag and the body, in order."""
+Origin = tuple[str, str] | None
+"""The exchange and the routing key that a message was published to; None for the default exchange."""
+Delivered = Callable[[int, bytes, Origin], None]
+"""Called with the delivery tag, the body and the origin, in order."""
 Settled = Callable[[str | None], None]
 """Called once for a published message: None when the broker has it safe, else why not."""
 
@@ -25,8 +27,13 @@ class WireClosed(Exception):
     """The connection has ended, for the reason given; nothing more can be said on it."""
 
 
+class LoginRefused(WireClosed):
+    """The broker does not know this user, or not with this password."""
+
+
 class ChannelClosed(Exception):
-    """The broker refused a call on this channel and closed it. `code`: 404 not found, 405 another's, 406 not as declared."""
+    """The broker refused a call on this channel and closed it. `code`: 403 not allowed, 404 not found, 405 another's, 406
+    not as declared."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"{code} {text}")
@@ -58,6 +65,7 @@ class Channel:
         self._returned: dict[str, str] = {}
         self._tag = 0
         """Delivery tag of the content that is coming in; 0 for a returned message, which is not kept."""
+        self._origin: Origin = None
         self._missing = 0
         self._body: list[bytes] = []
 
@@ -96,13 +104,13 @@ class Channel:
         parts = frames.content(self.number, body, self._line.largest_payload, persistent=False)
         self._line.write(b"".join((head, *parts)))
 
-    def publish_safely(self, queue: str, head: bytes, body: bytes, settled: Settled) -> None:
+    def publish_safely(self, routing_key: str, head: bytes, body: bytes, settled: Settled) -> None:
         """Publish to disk; `settled` is called when the broker has confirmed, refused or returned it. At most one unsettled
-        message for each queue: a return names only its queue. Raises `WireClosed`."""
+        message for each routing key: a return names only that. Raises `WireClosed`."""
         parts = frames.content(self.number, body, self._line.largest_payload, persistent=True)
         self._line.write(b"".join((head, *parts)))
         self._published += 1
-        self._unsettled[self._published] = (queue, settled)
+        self._unsettled[self._published] = (routing_key, settled)
 
     def acknowledge(self, tag: int) -> None:
         """Acknowledge delivery `tag` and all before it. Raises `WireClosed`."""
@@ -127,12 +135,13 @@ class Channel:
     def confirmed(self, tag: int, *, multiple: bool, accepted: bool) -> None:
         tags = [known for known in self._unsettled if known <= tag] if multiple else [tag]
         for each in tags:
-            queue, settled = self._unsettled.pop(each)
-            returned = self._returned.pop(queue, None)
+            routing_key, settled = self._unsettled.pop(each)
+            returned = self._returned.pop(routing_key, None)
             settled(returned if accepted else "the broker refused the message")
 
-    def delivery_begins(self, tag: int) -> None:
+    def delivery_begins(self, tag: int, origin: Origin) -> None:
         self._tag = tag
+        self._origin = origin
 
     def return_begins(self, routing_key: str, reason: str) -> None:
         """The message itself follows, and then its confirmation."""
@@ -155,4 +164,4 @@ class Channel:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         if self._tag and self.on_delivery is not None:
-            self.on_delivery(self._tag, body)
+            self.on_delivery(self._tag, body, self._origin)

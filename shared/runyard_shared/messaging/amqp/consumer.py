@@ -3,6 +3,8 @@
 Deliveries wait here until the handler is free; the broker sends at most `PREFETCH` messages ahead of the acknowledgements, so
 memory is bounded however slow the handler is. A consumer outlives its channel: after a reconnection it is attached to a new
 one, and the broker delivers again what had not been acknowledged.
+
+What came by the exchange that agents publish to is held against the name in its routing key, which the broker vouches for.
 """
 
 import asyncio
@@ -13,9 +15,11 @@ from typing import Any, Final
 
 import msgspec
 
-from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, WireClosed
+from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, Origin, WireClosed
 from runyard_shared.messaging.amqp.wire import Wire
 from runyard_shared.messaging.delivery import Delivery
+from runyard_shared.messaging.senders import trespass
+from runyard_shared.messaging.topology import sender_of
 
 PREFETCH: Final = 128
 
@@ -24,6 +28,8 @@ Declare = Callable[[Channel], Awaitable[str]]
 
 
 class Consumer:
+    """`agents`: the exchange by which agents speak, if any do."""
+
     def __init__(
         self,
         declare: Declare,
@@ -33,6 +39,7 @@ class Consumer:
         *,
         max_items: int,
         prefetch: int = PREFETCH,
+        agents: str | None = None,
     ) -> None:
         self._declare = declare
         self._item = msgspec.json.Decoder(item_type)
@@ -41,8 +48,9 @@ class Consumer:
         self._ended = ended
         self._max_items = max_items
         self._prefetch = prefetch
+        self._agents = agents
         self._channel: Channel | None = None
-        self._waiting: deque[tuple[int, bytes]] = deque()
+        self._waiting: deque[tuple[int, bytes, Origin]] = deque()
         self._arrived = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._attaching = asyncio.Lock()
@@ -82,8 +90,8 @@ class Consumer:
                     await channel.close()
         self._ended(self)
 
-    def _on_delivery(self, tag: int, body: bytes) -> None:
-        self._waiting.append((tag, body))
+    def _on_delivery(self, tag: int, body: bytes, origin: Origin) -> None:
+        self._waiting.append((tag, body, origin))
         self._arrived.set()
 
     async def _run(self) -> None:
@@ -93,8 +101,8 @@ class Consumer:
                 await self._arrived.wait()
                 continue
             channel = self._channel
-            tag, items, unreadable = self._take()
-            for body, reason in unreadable:
+            tag, items, refused = self._take()
+            for body, reason in refused:
                 if not await self._delivery.park(body, reason, 0):
                     return
             if items and not await self._delivery.deliver(items):
@@ -104,26 +112,43 @@ class Consumer:
                     channel.acknowledge(tag)
 
     def _take(self) -> tuple[int, list[Any], list[tuple[bytes, str]]]:
-        """The last delivery tag of what is taken, its items, and what cannot be read with the reason."""
+        """The last delivery tag of what is taken, its items, and what cannot be read or was not its sender's to say, with
+        the reason."""
         tag = 0
         items: list[Any] = []
-        unreadable: list[tuple[bytes, str]] = []
+        refused: list[tuple[bytes, str]] = []
         while self._waiting and len(items) < self._max_items:
-            tag, body = self._waiting.popleft()
+            tag, body, origin = self._waiting.popleft()
             try:
-                items += self._list.decode(body)
+                read = self._list.decode(body)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                self._take_singly(body, items, unreadable)
-        return tag, items, unreadable
+                read = self._read_singly(body, refused)
+            if origin is None or origin[0] != self._agents:
+                items += read
+            else:
+                self._take_own(read, *sender_of(origin[1]), items, refused)
+        return tag, items, refused
 
-    def _take_singly(self, body: bytes, items: list[Any], unreadable: list[tuple[bytes, str]]) -> None:
+    def _read_singly(self, body: bytes, refused: list[tuple[bytes, str]]) -> list[Any]:
         try:
             raws = msgspec.json.decode(body, type=list[msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            unreadable.append((body, f"not a JSON list: {problem}"))
-            return
+            refused.append((body, f"not a JSON list: {problem}"))
+            return []
+        read: list[Any] = []
         for raw in raws:
             try:
-                items.append(self._item.decode(raw))
+                read.append(self._item.decode(raw))
             except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-                unreadable.append((bytes(raw), f"not readable: {problem}"))
+                refused.append((bytes(raw), f"not readable: {problem}"))
+        return read
+
+    @staticmethod
+    def _take_own(read: list[Any], tenant_id: str, agent_name: str, items: list[Any], refused: list[tuple[bytes, str]]) -> None:
+        """What an agent may say, among `items`; else `refused`."""
+        for item in read:
+            reason = trespass(item, tenant_id, agent_name)
+            if reason is None:
+                items.append(item)
+            else:
+                refused.append((msgspec.json.encode(item), reason))

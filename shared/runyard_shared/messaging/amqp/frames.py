@@ -65,3 +65,13 @@ def delivery_tag(data: bytes, payload: int) -> int:
     """The tag of the Basic.Deliver whose payload begins at `payload`: it follows the consumer's name."""
     tag: int = TAG.unpack_from(data, payload + 5 + data[payload + 4])[0]
     return tag
+
+
+def origin(data: bytes, payload: int) -> tuple[str, str] | None:
+    """By which exchange and under which routing key the message of that Basic.Deliver was published; None for the default
+    exchange, where most come from."""
+    exchange = payload + 14 + data[payload + 4]
+    if data[exchange] == 0:
+        return None
+    key = exchange + 1 + data[exchange]
+    return data[exchange + 1 : key].decode(), data[key + 1 : key + 1 + data[key]].decode()

@@ -1,4 +1,4 @@
-"""Sends to one queue, in order, each list confirmed before the next goes.
+"""Sends to one place, in order, each list confirmed before the next goes.
 
 What is handed in while a message is under way becomes the next message: alone, an item goes at once; under load, lists grow by
 themselves. With one message on its way at a time, order survives every retry.
@@ -39,8 +39,12 @@ def encoded_lists(items: Sequence[Any]) -> Iterator[tuple[bytes, int]]:
 
 
 class Sender:
-    def __init__(self, queue: str) -> None:
-        self._queue = queue
+    """`place`: what people call it."""
+
+    def __init__(self, place: str, *, exchange: str, routing_key: str) -> None:
+        self._place = place
+        self._exchange = exchange
+        self._routing_key = routing_key
         self._channel: Channel | None = None
         self._head = b""
         self._waiting: deque[tuple[bytes, int, Call]] = deque()
@@ -63,7 +67,7 @@ class Sender:
     def attach(self, channel: Channel) -> None:
         """Send on this channel from now on, first again what was not confirmed on the last one."""
         self._channel = channel
-        self._head = publish_head(channel.number, "", self._queue, True)
+        self._head = publish_head(channel.number, self._exchange, self._routing_key, True)
         if not all(call.future.done() for call in self._under_way):
             self._publish()
         else:  # whoever sent it has given up, and may be sending it again
@@ -102,15 +106,15 @@ class Sender:
     def _publish(self) -> None:
         if self._channel is not None:
             try:
-                self._channel.publish_safely(self._queue, self._head, self._body, self._settled)
+                self._channel.publish_safely(self._routing_key, self._head, self._body, self._settled)
             except WireClosed:
                 self._channel = None  # the next wire's `attach` sends it again
 
     def _settled(self, problem: str | None) -> None:
         calls, self._under_way = self._under_way, []
         for call in calls:
-            call.settle(problem and f"RabbitMQ did not take a message for {self._queue}: {problem}")
+            call.settle(problem and f"RabbitMQ did not take a message for {self._place}: {problem}")
         if problem is not None and self._channel is not None:
             # The queue is not there, or its broker cannot serve it: connecting again declares it again.
-            self._channel.end_wire(f"a message for {self._queue} came back: {problem}")
+            self._channel.end_wire(f"a message for {self._place} came back: {problem}")
         self._flush()

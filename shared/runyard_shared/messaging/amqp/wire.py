@@ -16,11 +16,12 @@ from pamqp.frame import marshal, unmarshal
 from pamqp.heartbeat import Heartbeat
 
 from runyard_shared.messaging.amqp import frames
-from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, WireClosed
+from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
 
 HEARTBEAT_SECONDS: Final = 10
 PROTOCOL_HEADER: Final = b"AMQP\x00\x00\x09\x01"
 CONNECTION: Final = 0
+ACCESS_REFUSED: Final = 403
 
 
 class Wire(asyncio.Protocol):
@@ -43,7 +44,8 @@ class Wire(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, url: str, *, timeout_seconds: float) -> "Wire":
-        """Connect and log in. `url`: amqp:// or amqps://user:password@host:port/vhost. Raises OSError or `WireClosed`."""
+        """Connect and log in. `url`: amqp:// or amqps://user:password@host:port/vhost. Raises OSError, `WireClosed`,
+        `LoginRefused`."""
         parts = urlsplit(url)
         tls = ssl.create_default_context() if parts.scheme == "amqps" else None
         loop = asyncio.get_running_loop()
@@ -96,8 +98,8 @@ class Wire(asyncio.Protocol):
                 pass  # it is gone either way
         self.abort("closed")
 
-    def abort(self, reason: str) -> None:
-        """End the wire now; everybody who waits for something on it gets `WireClosed`."""
+    def abort(self, reason: str, problem: type[WireClosed] = WireClosed) -> None:
+        """End the wire now; everybody who waits for something on it gets `problem`."""
         if self.closed.done():
             return
         self.closed.set_result(reason)
@@ -105,7 +107,7 @@ class Wire(asyncio.Protocol):
         if self._beat is not None:
             self._beat.cancel()
         for channel in self._channels.values():
-            channel.fail(WireClosed(reason))
+            channel.fail(problem(reason))
         if self._transport is not None:
             self._transport.abort()
 
@@ -156,7 +158,7 @@ class Wire(asyncio.Protocol):
     def _method(self, channel: Channel, data: bytes, start: int, payload: int, end: int) -> None:
         method = frames.METHOD_ID.unpack_from(data, payload)
         if method == frames.DELIVER:
-            channel.delivery_begins(frames.delivery_tag(data, payload))
+            channel.delivery_begins(frames.delivery_tag(data, payload), frames.origin(data, payload))
         elif method in {frames.ACK, frames.NACK}:
             tag, bits = frames.CONFIRM.unpack_from(data, payload + 4)
             channel.confirmed(tag, multiple=bool(bits & 1), accepted=method == frames.ACK)
@@ -167,7 +169,9 @@ class Wire(asyncio.Protocol):
         match frame:
             case commands.Connection.Close():
                 self.write(marshal(commands.Connection.CloseOk(), CONNECTION))
-                self.abort(f"the broker ended the connection: {frame.reply_code} {frame.reply_text}")
+                # On a whole connection, this code is the answer to a login and to nothing else.
+                problem = LoginRefused if frame.reply_code == ACCESS_REFUSED else WireClosed
+                self.abort(f"the broker ended the connection: {frame.reply_code} {frame.reply_text}", problem)
             case commands.Connection.Blocked():
                 self.blocked = frame.reason
             case commands.Connection.Unblocked():
@@ -175,9 +179,9 @@ class Wire(asyncio.Protocol):
             case commands.Channel.Close():
                 self.write(marshal(commands.Channel.CloseOk(), channel.number))
                 self.forget(channel.number)
-                problem = ChannelClosed(frame.reply_code or 0, frame.reply_text)
-                if not channel.fail(problem):
-                    self.abort(f"the broker closed a channel: {problem}")
+                refusal = ChannelClosed(frame.reply_code or 0, frame.reply_text)
+                if not channel.fail(refusal):
+                    self.abort(f"the broker closed a channel: {refusal}")
             case commands.Basic.Return():
                 channel.return_begins(frame.routing_key or "", frame.reply_text or "returned")
             case commands.Basic.Cancel():
