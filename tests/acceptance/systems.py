@@ -86,7 +86,7 @@ class Standalone:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "runyard_standalone"], env=environment, stdout=log, stderr=log
             )
-        _eventually(lambda: (self.directory / "data" / "address").exists() and _answers(self.url), "standalone to answer")
+        eventually(lambda: (self.directory / "data" / "address").exists() and _answers(self.url), "standalone to answer")
 
     def kill(self, name: str) -> None:
         self._end(signal.SIGKILL)
@@ -238,7 +238,7 @@ class Client:
             seen.update(answer.json())
             return condition(seen)
 
-        _eventually(check, f"{what}; last seen: {json.dumps(seen)[:2000]}", lambda: f"last seen {json.dumps(seen)[:3000]}")
+        eventually(check, f"{what}; last seen: {json.dumps(seen)[:2000]}", lambda: f"last seen {json.dumps(seen)[:3000]}")
         return seen
 
     def finished(self, execution_id: str, status: str | None = None) -> Json:
@@ -264,7 +264,7 @@ class Client:
             seen = "\n".join(entry["message"] for entry in self.log(execution_id))
             return all(word in seen for word in words)
 
-        _eventually(check, f"{words} in the log", lambda: seen)
+        eventually(check, f"{words} in the log", lambda: seen)
         return seen
 
     def log(self, execution_id: str) -> list[Json]:
@@ -320,7 +320,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _eventually(condition: Callable[[], bool], what: str, more: Callable[[], str] = lambda: "") -> None:
+def eventually(condition: Callable[[], bool], what: str, more: Callable[[], str] = lambda: "") -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:g} s in vain for {what} {more()}"
