@@ -5,6 +5,7 @@ the form of the web app, publish and agent.
 gateway, and for the chosen agent by the dispatcher.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -144,3 +145,10 @@ class OpenedConnection(msgspec.Struct, frozen=True, rename="camel", kw_only=True
     kind: str
     config: dict[str, Any]
     secrets: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"OpenedConnection(name={self.name!r}, kind={self.kind!r})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+        """Tracebacks that show local variables show them with this."""
+        yield from {"name": self.name, "kind": self.kind}.items()
