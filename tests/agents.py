@@ -25,6 +25,7 @@ from runyard_shared.contracts.jobs import (
     RegisterAgent,
     RunJob,
 )
+from runyard_shared.contracts.link import Enrolment
 from runyard_shared.contracts.reports import JobFinished, JobStarted, Report
 from runyard_shared.errors import Unavailable
 from runyard_shared.ids import new_id
@@ -37,6 +38,7 @@ from runyard_shared.messaging.topology import (
     agent_mailbox,
     orchestrator_inbox_partition,
 )
+from runyard_shared.sealing import OpeningKey
 
 TENANT = "default"
 NAME = "agent-1"
@@ -192,20 +194,36 @@ class Watched(Action[Params]):
 
 
 def settings(**changes: Any) -> Settings:
-    given: dict[str, Any] = {
-        "agent_name": NAME,
-        "agent_capacity": 10,
-        "heartbeat_seconds": 0.05,
-        "kill_grace_seconds": 0.5,
-        "stop_grace_seconds": 5,
-    }
+    given: dict[str, Any] = {"agent_capacity": 10, "kill_grace_seconds": 0.5, "stop_grace_seconds": 5}
     return Settings(**(given | changes))
 
 
-async def agent_at(desk: Desk, actions: Callable[[Settings], dict[str, Action[Any]]], **changes: Any) -> Agent:
-    """A started and registered agent."""
+def enrolment(**changes: Any) -> Enrolment:
+    given: dict[str, Any] = {
+        "agent_id": "019ab2c4-0000-7000-8000-000000000001",
+        "tenant_id": TENANT,
+        "name": NAME,
+        "pool": "default",
+        "transport": "local",
+        "heartbeat_seconds": 0.05,
+        "offline_after_seconds": 30,
+        "server_time": "2026-11-22T12:00:00.000Z",
+    }
+    return Enrolment(**(given | changes))
+
+
+async def agent_at(
+    desk: Desk,
+    actions: Callable[[Settings], dict[str, Action[Any]]],
+    *,
+    enrolled: Enrolment | None = None,
+    key: OpeningKey | None = None,
+    **changes: Any,
+) -> Agent:
+    """A started and registered agent; `changes` are of its settings."""
     chosen = settings(**changes)
-    agent = Agent(chosen, BusTransport(desk.bus, TENANT, NAME), actions(chosen))
+    transport = BusTransport(desk.bus, TENANT, NAME)
+    agent = Agent(chosen, enrolled or enrolment(), key or OpeningKey.generate(), transport, actions(chosen))
     await agent.start()
     await until(lambda: bool(desk.registrations))
     return agent

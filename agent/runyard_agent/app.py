@@ -1,17 +1,21 @@
-"""The composition root: builds an agent from its settings and a way to its server."""
+"""The composition root: builds an agent from its settings, its enrolment and a way to its server."""
 
 import asyncio
 from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
+from runyard_shared.contracts.link import Enrolment
 from runyard_shared.errors import Conflict
 from runyard_shared.messaging.bus import Subscription
+from runyard_shared.sealing import OpeningKey
 
 from runyard_agent.actions.base import Action
 from runyard_agent.actions.registry import load_actions
+from runyard_agent.announcement import action_types
 from runyard_agent.delivery import Delivery
 from runyard_agent.leases import Leases
+from runyard_agent.probing import Probing
 from runyard_agent.reports import Reports
 from runyard_agent.runner import Runner
 from runyard_agent.session import Session
@@ -20,26 +24,58 @@ from runyard_agent.transport.base import Transport
 
 log = structlog.get_logger(__name__)
 _MAILBOX_RETRY_SECONDS: Final = 1.0
+VERSION: Final = version("runyard-agent")
 
 
 class Agent:
-    """Runs jobs between `start` and `stop`."""
+    """Runs jobs between `start` and `stop`. `revoked` is set when the server has cut it off and its jobs are stopped: only
+    `stop` is left to do."""
 
-    def __init__(self, settings: Settings, transport: Transport, actions: dict[str, Action[Any]]) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        enrolment: Enrolment,
+        key: OpeningKey,
+        transport: Transport,
+        actions: dict[str, Action[Any]],
+    ) -> None:
+        self.revoked = asyncio.Event()
+        self._enrolment = enrolment
         self._transport = transport
         self._actions = actions
-        leases = Leases(settings.offline_after_seconds * 2)
-        self._session = Session(settings, transport, leases, actions=list(actions), version=version("runyard-agent"))
+        leases = Leases(enrolment.offline_after_seconds * 2)
+        self._session = Session(
+            settings,
+            enrolment,
+            transport,
+            leases,
+            actions=list(actions),
+            action_types=action_types(actions),
+            version=VERSION,
+        )
         self._reports = Reports(transport, leases)
-        self._runner = Runner(settings, self._session, leases, self._reports, Delivery(transport), actions)
+        self._runner = Runner(
+            settings,
+            enrolment,
+            key,
+            self._session,
+            leases,
+            self._reports,
+            Delivery(transport),
+            actions,
+            Probing(settings, enrolment, key, self._session, transport),
+        )
         self._session.on_void = self._runner.give_up_waiting
+        self._session.on_revoked = self._revoke
+        transport.on_revoked(self._revoke)
         self._mailbox: Subscription | None = None
         self._mailbox_trouble: str | None = "not open yet"
+        self._revoked_because: str | None = None
+        self._cutting_off: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the mailbox and register. Waits while another process holds the mailbox: the broker may not have noticed yet
-        that an earlier process of this agent is gone."""
+        """Open the mailbox and register. Waits while another process holds the mailbox: the server may not have noticed yet
+        that an earlier process of this agent is gone. Raises `Revoked`, `Unavailable`."""
         self._mailbox = await self._open_mailbox()
         self._mailbox_trouble = None
         self._transport.on_reconnect(self._session.reconnected)
@@ -47,8 +83,11 @@ class Agent:
 
     async def stop(self) -> None:
         """End in good order: running jobs get their grace, reports are delivered, the dispatcher is told."""
-        await self._runner.stop()
-        await self._session.stop()
+        if self._cutting_off is not None:
+            await self._cutting_off
+        else:
+            await self._runner.stop()
+            await self._session.stop()
         if self._mailbox is not None:
             await self._mailbox.cancel()
             self._mailbox = None
@@ -57,22 +96,34 @@ class Agent:
 
     def health(self) -> dict[str, str | None]:
         return {
+            "enrolment": self._revoked_because,
             "connection": self._transport.trouble,
             "mailbox": self._mailbox_trouble,
             "session": self._session.trouble,
             "reports": self._reports.trouble,
         }
 
+    def _revoke(self, reason: str) -> None:
+        if self._cutting_off is None:
+            log.error("this agent is not let in any more: its jobs are stopped", agent=self._enrolment.name, reason=reason)
+            self._revoked_because = f"revoked: {reason}"
+            self._cutting_off = asyncio.create_task(self._cut_off(), name="cut off")
+
+    async def _cut_off(self) -> None:
+        await self._session.end()
+        await self._runner.abandon()
+        self.revoked.set()
+
     async def _open_mailbox(self) -> Subscription:
         while True:
             try:
                 return await self._transport.receive(self._runner.handle)
             except Conflict:
-                self._mailbox_trouble = f"another process is connected as agent {self._settings.agent_name!r}"
+                self._mailbox_trouble = f"another process is connected as agent {self._enrolment.name!r}"
                 log.warning("waiting for the mailbox", trouble=self._mailbox_trouble)
                 await asyncio.sleep(_MAILBOX_RETRY_SECONDS)
 
 
-async def create(settings: Settings, *, transport: Transport) -> Agent:
-    """An agent with every installed action."""
-    return Agent(settings, transport, load_actions(settings))
+async def create(settings: Settings, *, enrolment: Enrolment, key: OpeningKey, transport: Transport) -> Agent:
+    """An agent with every installed action. `transport` is open already."""
+    return Agent(settings, enrolment, key, transport, load_actions(settings))

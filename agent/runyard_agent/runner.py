@@ -10,45 +10,55 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
-from runyard_shared.contracts.jobs import AgentOrder, CancelJob, RunJob, SessionRefused
-from runyard_shared.contracts.reports import JobStarted
+from runyard_shared.contracts.jobs import AgentOrder, CancelJob, LinkTaken, ProbeConnection, RunJob, SessionRefused
+from runyard_shared.contracts.link import Enrolment
+from runyard_shared.contracts.reports import JobFinished, JobStarted
 from runyard_shared.messaging.topology import orchestrator_inbox
+from runyard_shared.sealing import OpeningKey
 
 from runyard_agent.actions.base import Action
 from runyard_agent.delivery import Delivery
 from runyard_agent.job import not_run, run_job
 from runyard_agent.leases import Lease, Leases, Phase, RecentKeys, Stop
+from runyard_agent.probing import Probing
 from runyard_agent.reports import Reports
 from runyard_agent.session import Session
 from runyard_agent.settings import Settings
 
 log = structlog.get_logger(__name__)
 _SETTLE_SECONDS: Final = 10
-"""For what is left to reach the broker when the agent stops."""
+"""For what is left to reach the server when the agent stops."""
+_SETTLE_REVOKED_SECONDS: Final = 1
+"""The server takes nothing more: only the stopped processes are waited for."""
 
 
 class Runner:
     def __init__(
         self,
         settings: Settings,
+        enrolment: Enrolment,
+        key: OpeningKey,
         session: Session,
         leases: Leases,
         reports: Reports,
         delivery: Delivery,
         actions: Mapping[str, Action[Any]],
+        probing: Probing,
     ) -> None:
         self._settings = settings
-        self._agent = settings.agent_name
+        self._agent = enrolment.name
+        self._key = key
         self._session = session
         self._leases = leases
         self._reports = reports
         self._delivery = delivery
         self._actions = actions
+        self._probing = probing
         self._waiting: deque[Lease] = deque()
         self._free = settings.agent_capacity
         self._starting: set[asyncio.Task[None]] = set()
-        self._cancelled_ahead = RecentKeys(settings.offline_after_seconds * 2)
-        self._stopping = False
+        self._cancelled_ahead = RecentKeys(enrolment.offline_after_seconds * 2)
+        self._stopping: str | None = None
 
     async def handle(self, orders: Sequence[AgentOrder]) -> None:
         """Orders from the mailbox. Never waits for a job."""
@@ -59,48 +69,67 @@ class Runner:
                 case CancelJob():
                     self._cancel(order)
                 case SessionRefused():
-                    self._session.refused(order.session_id, order.reason)
+                    self._session.refused(order.session_id, order.reason, revoked=order.revoked)
+                case ProbeConnection():
+                    self._probing.take(order)
+                case LinkTaken():
+                    pass  # among gateways
         self._start_waiting()
 
     def give_up_waiting(self, reason: str) -> None:
         """Nothing that has not begun begins any more."""
         for lease in self._leases.held():
             if lease.phase in (Phase.WAITING, Phase.STARTING) and lease.stopping is None:
-                log.info("job given back", job_id=lease.job.job_id, dispatch=lease.job.dispatch, reason=reason)
+                log.info("job given back", **_named(lease.job), reason=reason)
                 self._leases.give_up(lease)
         self._waiting.clear()
 
     async def stop(self) -> None:
         """Take nothing new, let running jobs end for `stop_grace_seconds`, then stop them; deliver every report."""
-        self._stopping = True
-        self.give_up_waiting("the agent stops")
-        await self._ended(within=self._settings.stop_grace_seconds)
+        await self._stop("the agent stops", self._settings.stop_grace_seconds, _SETTLE_SECONDS)
+
+    async def abandon(self) -> None:
+        """The agent is not let in any more: stop running jobs at once."""
+        await self._stop("the agent was revoked", 0, _SETTLE_REVOKED_SECONDS)
+
+    async def _stop(self, reason: str, grace_seconds: float, settle_seconds: float) -> None:
+        self._stopping = reason
+        self.give_up_waiting(reason)
+        if grace_seconds:
+            await self._ended(within=grace_seconds)
         for lease in self._leases.held():
-            log.warning("job stopped: the agent stops", job_id=lease.job.job_id, phase=lease.phase.value)
-            lease.stop(Stop.AGENT_STOPPED)
-        await self._ended(within=self._settings.kill_grace_seconds + _SETTLE_SECONDS)
+            if lease.phase is not Phase.REPORTING:
+                log.warning("job stopped", **_named(lease.job), reason=reason)
+                lease.stop(Stop.AGENT_STOPPED)
+        await self._ended(within=self._settings.kill_grace_seconds + settle_seconds)
+        await self._probing.stop()
         await self._reports.stop()
         await self._delivery.stop()
 
     def _take(self, job: RunJob) -> None:
         refusal = self._refusal(job)
         if refusal is not None:
-            log.info("job not taken", job_id=job.job_id, dispatch=job.dispatch, reason=refusal)
+            log.info("job not taken", **_named(job), reason=refusal)
             return
         lease = self._leases.add(job)
         if lease is None:
-            log.debug("job not taken", job_id=job.job_id, dispatch=job.dispatch, reason="it came before")
+            log.info("job not taken", **_named(job), reason="this lease came before")
         elif (job.job_id, job.dispatch) in self._cancelled_ahead:
             self._end_unrun(lease)
         else:
             self._waiting.append(lease)
+            if len(self._waiting) > self._free:
+                reason = f"all {self._settings.agent_capacity} slots are in use"
+                log.info("job waits", **_named(job), reason=reason, ahead=len(self._waiting) - 1)
 
     def _refusal(self, job: RunJob) -> str | None:
+        if self._stopping is not None:
+            return self._stopping
         if job.session_id != self._session.id:
-            return "it is for another session of this agent"
+            return "it is for an earlier session of this agent"
         if not self._session.in_contact:
-            return "the broker was out of reach for too long"
-        return "the agent stops" if self._stopping else None
+            return "the server was out of reach for too long: the job may have been given to another agent"
+        return None
 
     def _cancel(self, order: CancelJob) -> None:
         key = (order.job_id, order.dispatch)
@@ -114,10 +143,11 @@ class Runner:
         elif lease.phase is Phase.STARTING or (lease.phase is Phase.RUNNING and order.force):
             lease.stop(Stop.CANCELLED)
         else:
-            log.info("job not cancelled", job_id=order.job_id, reason=f"it is {lease.phase.value}", force=order.force)
+            log.info("job not cancelled", **_named(lease.job), reason=f"it is {lease.phase.value}", force=order.force)
 
     def _end_unrun(self, lease: Lease) -> None:
-        log.info("job not run", job_id=lease.job.job_id, dispatch=lease.job.dispatch, reason="it was cancelled")
+        reason = "it was cancelled" if self._stopping is None else self._stopping
+        log.info("job not run", **_named(lease.job), reason=reason)
         lease.phase = Phase.REPORTING
         self._reports.end(not_run(lease.job, self._agent))
 
@@ -141,6 +171,9 @@ class Runner:
             self._dismiss(leases)
             raise
         if not safe or not self._session.in_contact:
+            reason = "its start was not safe with the server" if not safe else "the server was out of reach for too long"
+            for lease in leases:
+                log.info("job given back", **_named(lease.job), reason=reason)
             self._dismiss(leases)
             return
         for lease in leases:
@@ -151,6 +184,7 @@ class Runner:
                 self._end_unrun(lease)
             else:
                 lease.phase = Phase.RUNNING
+                log.info("job runs", **_named(lease.job), action=lease.job.action, attempt=lease.job.attempt)
                 lease.task = asyncio.create_task(self._run(lease))
         self._start_waiting()
 
@@ -165,6 +199,7 @@ class Runner:
         try:
             finished = await run_job(lease, self._actions, self._delivery, self._agent)
             lease.phase = Phase.REPORTING
+            log.info("job ended", **_named(lease.job), status=finished.status.value, **_why(finished))
             self._reports.end(finished)
         finally:
             self._free += 1
@@ -190,3 +225,12 @@ class Runner:
                 await self._reports.delivered()
         except TimeoutError:
             log.debug("jobs are still running or being reported", seconds=within)
+
+
+def _named(job: RunJob) -> dict[str, object]:
+    return {"job_id": job.job_id, "execution_id": job.execution_id, "dispatch": job.dispatch}
+
+
+def _why(finished: JobFinished) -> dict[str, object]:
+    """Only the kind of error: its message may quote what the job wrote."""
+    return {"reason": finished.error.reason} if finished.error is not None else {}

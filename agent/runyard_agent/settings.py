@@ -1,30 +1,47 @@
-"""What can be set on an agent. The only reader of the environment (`RUNYARD_AGENT_NAME`, `RUNYARD_AMQP_URL`, …)."""
+"""What can be set on an agent. The only reader of the environment (`RUNYARD_URL`, `RUNYARD_AGENT_KEY_FILE`, …).
 
-import socket
+An agent knows where its server is and has a key; its name, its tenant and its pool are what the key was made for.
+"""
+
+import ipaddress
+import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_SYSTEM_STATE: Final = Path("/var/lib/runyard-agent")
+
+
+def default_state_dir() -> Path:
+    """`$XDG_STATE_HOME/runyard-agent`; without that variable `/var/lib/runyard-agent` where this user may write, else
+    `~/.local/state/runyard-agent`."""
+    if chosen := os.environ.get("XDG_STATE_HOME"):
+        return Path(chosen) / "runyard-agent"
+    if os.access(_SYSTEM_STATE if _SYSTEM_STATE.exists() else _SYSTEM_STATE.parent, os.W_OK | os.X_OK):
+        return _SYSTEM_STATE
+    return Path.home() / ".local" / "state" / "runyard-agent"
 
 
 class Settings(BaseSettings):
-    """Field `agent_name` is read from `RUNYARD_AGENT_NAME`, and so on."""
+    """Field `agent_tags` is read from `RUNYARD_AGENT_TAGS`, and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    amqp_url: str = "amqp://guest:guest@127.0.0.1:5672/"
-    amqp_namespace: str = Field(default="", description="As all processes of the same system have it")
+    url: str | None = Field(default=None, description="Of the server, `https://runyard.example.com`")
+    agent_key: SecretStr | None = Field(default=None, description="Shown once when the agent was made")
+    agent_key_file: Path | None = Field(default=None, description="A file with the key, read when the agent starts")
+    agent_transport: Literal["auto", "amqp", "https"] = "auto"
+    agent_state_dir: Path = Field(default_factory=default_state_dir, description="Its key pair and unsent results")
+    agent_ca_file: Path | None = Field(default=None, description="PEM; trusted for the server beside the public authorities")
+    agent_allow_http: bool = Field(default=False, description="Whether the key may travel over a network in plain text")
     log_format: Literal["human", "json"] = "human"
-    tenant_id: str = "default"
 
-    agent_name: str = Field(default_factory=socket.gethostname, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
-    agent_pool: str = Field(default="default", min_length=1)
-    agent_tags: Annotated[list[str], NoDecode] = Field(default=[], description="Comma-separated")
+    agent_tags: Annotated[list[str], NoDecode] = Field(default=[], description="Comma-separated, beside those it was given")
     agent_capacity: int = Field(default=10, ge=1, le=10_000, description="How many jobs run at the same time")
 
-    heartbeat_seconds: float = Field(default=10, gt=0)
-    offline_after_seconds: float = Field(default=30, gt=0, description="The dispatcher's setting of the same name")
     stop_grace_seconds: float = Field(default=30, ge=0, description="How long running jobs may go on when the agent stops")
     kill_grace_seconds: float = Field(default=5, ge=0, description="Between TERM and KILL of a job's processes")
 
@@ -41,7 +58,27 @@ class Settings(BaseSettings):
     def _split_at_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @property
-    def contact_seconds(self) -> float:
-        """Without contact to the broker for this long, nothing new is started: the dispatcher may soon give the jobs away."""
-        return self.offline_after_seconds * 2 / 3
+    @field_validator("url")
+    @classmethod
+    def _without_a_slash(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://nowhere")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be the address of the server, like https://runyard.example.com")
+        return value.rstrip("/") if value else None
+
+    @model_validator(mode="after")
+    def _no_key_in_plain_text(self) -> "Settings":
+        parts = urlsplit(self.url or "")
+        if parts.scheme == "http" and not (self.agent_allow_http or _is_loopback(parts.hostname or "")):
+            raise ValueError(
+                "url: http:// would send the agent's key over the network in plain text: use https://, "
+                "or set RUNYARD_AGENT_ALLOW_HTTP=true if that network is yours alone"
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

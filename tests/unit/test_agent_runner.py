@@ -14,7 +14,7 @@ from runyard_shared.contracts.jobs import SessionRefused
 from runyard_shared.contracts.values import JobStatus
 from runyard_shared.messaging.topology import orchestrator_inbox
 
-from tests.agents import BreakableBus, Desk, Params, Watched, agent_at, beats, until
+from tests.agents import BreakableBus, Desk, Params, Watched, agent_at, beats, enrolment, until
 
 Start = Callable[..., Coroutine[Any, Any, Watched]]
 
@@ -59,10 +59,10 @@ def start(desk: Desk, agents: list[Agent]) -> Start:
 
 
 async def test_an_agent_registers_with_what_it_offers_and_then_sends_heartbeats(desk: Desk, start: Start) -> None:
-    await start(agent_pool="db", agent_tags="linux, big", agent_capacity=3)
+    await start(agent_tags="linux, big", agent_capacity=3)
     await beats(desk)
     registration = desk.registrations[0]
-    assert (registration.pool, registration.tags, registration.capacity) == ("db", ["linux", "big"], 3)
+    assert (registration.tags, registration.capacity) == (["linux", "big"], 3)
     assert registration.actions == ["watched"]
     assert {beat.session_id for beat in desk.heartbeats} == {registration.session_id}
 
@@ -253,7 +253,7 @@ async def test_a_reconnected_agent_registers_again_with_its_leases_in_the_same_s
 async def test_without_the_broker_nothing_new_is_started_and_running_jobs_go_on(
     bus: BreakableBus, desk: Desk, start: Start, agents: list[Agent]
 ) -> None:
-    action = await start(agent_capacity=1, offline_after_seconds=0.3)
+    action = await start(agent_capacity=1, enrolled=enrolment(offline_after_seconds=0.3))
     action.open.clear()
     running, waiting = desk.job("watched"), desk.job("watched")
     await desk.order(running, waiting)

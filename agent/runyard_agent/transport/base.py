@@ -21,7 +21,8 @@ class Transport(Protocol):
 
     async def send(self, queue: str, items: Sequence[Any]) -> None:
         """Returns once the items are safe at the server. `queue` is one of `agent_destinations()`; items that are sent to one
-        queue arrive in the order of the calls. Raises `Unavailable`: some may have arrived all the same."""
+        queue arrive in the order of the calls. Raises `Unavailable`: some may have arrived all the same; `Revoked`, for good.
+        """
 
     async def receive(self, handler: Handler[AgentOrder]) -> Subscription:
         """Take orders from now on; they may be lost while the connection is, and come again. Raises `Conflict` (code
@@ -29,3 +30,6 @@ class Transport(Protocol):
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Call back after each re-established connection: orders may have been lost."""
+
+    def on_revoked(self, callback: Callable[[str], None]) -> None:
+        """Call once, with the reason, when the server does not let this agent in any more."""

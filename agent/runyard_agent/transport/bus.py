@@ -1,4 +1,8 @@
-"""Over a bus: RabbitMQ, or the bus of the process that the agent runs in."""
+"""Over a bus: RabbitMQ, or the bus of the process that the agent runs in.
+
+A bus lets everyone in whom its broker knows; whoever makes the connection to RabbitMQ says what happens when that ends
+(`transport.amqp`).
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -12,6 +16,7 @@ class BusTransport:
     def __init__(self, bus: Bus, tenant_id: str, agent_name: str) -> None:
         self._bus = bus
         self._mailbox = agent_mailbox(tenant_id, agent_name)
+        self._on_revoked: Callable[[str], None] = lambda reason: None
 
     async def open(self) -> None:
         await self._bus.open()
@@ -34,3 +39,10 @@ class BusTransport:
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._bus.on_reconnect(callback)
+
+    def on_revoked(self, callback: Callable[[str], None]) -> None:
+        self._on_revoked = callback
+
+    def revoked(self, reason: str) -> None:
+        """The broker does not know the agent any more, and the server gives it no other account."""
+        self._on_revoked(reason)
