@@ -91,15 +91,21 @@ class Engine:
     def dispatched(self, node_id: str, dispatch: int = 1) -> list[Event]:
         return self.when(reports.JobDispatched(**self._report(node_id, dispatch)))
 
-    def started(self, node_id: str, dispatch: int = 1) -> list[Event]:
-        return self.when(reports.JobStarted(**self._report(node_id, dispatch)))
+    def started(self, node_id: str, dispatch: int = 1, agent: str = "a1") -> list[Event]:
+        return self.when(reports.JobStarted(**self._report(node_id, dispatch) | {"agent": agent}))
 
     def finished(
-        self, node_id: str, status: JobStatus = JobStatus.COMPLETED, output: Json | None = None, dispatch: int = 1, **error: Any
+        self,
+        node_id: str,
+        status: JobStatus = JobStatus.COMPLETED,
+        output: Json | None = None,
+        dispatch: int = 1,
+        agent: str = "a1",
+        **error: Any,
     ) -> list[Event]:
         return self.when(
             reports.JobFinished(
-                **self._report(node_id, dispatch),
+                **self._report(node_id, dispatch) | {"agent": agent},
                 status=status,
                 duration_ms=5,
                 output=output or {},
@@ -107,12 +113,13 @@ class Engine:
             )
         )
 
-    def failed(self, node_id: str, dispatch: int = 1, exit_code: int = 1) -> list[Event]:
+    def failed(self, node_id: str, dispatch: int = 1, exit_code: int = 1, agent: str = "a1") -> list[Event]:
         return self.finished(
             node_id,
             JobStatus.FAILED,
             {"exitCode": exit_code},
             dispatch,
+            agent,
             reason="exit_code",
             message=f"exit code {exit_code}",
             exit_code=exit_code,
@@ -125,6 +132,11 @@ class Engine:
         report = self._report(node_id, dispatch)
         del report["agent"]
         return self.when(reports.JobWithdrawn(**report))
+
+    def refused(self, node_id: str, reason: str = "connection_disabled", dispatch: int = 0) -> list[Event]:
+        report = self._report(node_id, dispatch)
+        del report["agent"]
+        return self.when(reports.JobRefused(**report, reason=reason, message="the connection 'web-hosts' is disabled"))
 
     def cancel(self, *, force: bool = False) -> list[Event]:
         return self.when(commands.CancelExecution(execution_id=EXECUTION, reason="enough", force=force))

@@ -213,7 +213,28 @@ class World:
 
     # --- answers of the world
 
-    async def finish(self, job_id: str, status: JobStatus = JobStatus.COMPLETED, output: Json | None = None) -> None:
+    async def start(self, job_id: str, agent: str = "a1") -> None:
+        order = self.jobs[job_id]
+        await self.deliver(
+            reports.JobStarted(tenant_id=TENANT, execution_id=order.execution_id, job_id=job_id, dispatch=1, agent=agent)
+        )
+
+    async def refuse(self, job_id: str) -> None:
+        order = self.jobs[job_id]
+        await self.deliver(
+            reports.JobRefused(
+                tenant_id=TENANT,
+                execution_id=order.execution_id,
+                job_id=job_id,
+                dispatch=0,
+                reason="connection_disabled",
+                message="the connection 'web-hosts' is disabled",
+            )
+        )
+
+    async def finish(
+        self, job_id: str, status: JobStatus = JobStatus.COMPLETED, output: Json | None = None, agent: str = "a1"
+    ) -> None:
         order = self.jobs[job_id]
         error = ErrorInfo(reason="exit_code", message="exit code 1", exit_code=1) if status == JobStatus.FAILED else None
         await self.deliver(
@@ -222,7 +243,7 @@ class World:
                 execution_id=order.execution_id,
                 job_id=job_id,
                 dispatch=1,
-                agent="a1",
+                agent=agent,
                 status=status,
                 duration_ms=1,
                 output=output or {},

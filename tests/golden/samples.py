@@ -208,7 +208,11 @@ SAMPLES = [
         {"job_id": JOB, "reason": "withdrawn", "dispatch": 0} | NO_OUTPUT,
         {"job_id": JOB, "reason": "stopped on its agent", "dispatch": 2} | SOME_OUTPUT,
     ),
-    Samples(events.JobReportIgnored, _job(report="JobStarted", detail="it came late")),
+    Samples(
+        events.JobReportIgnored,
+        _job(report="JobStarted", detail="it came late", agent=None),
+        more={"agent": _job(report="JobFinished", detail="it came from db-01", agent="db-01")},
+    ),
     Samples(
         events.ForEachEntered,
         {"node_id": "each", "items": [], "scope": {}},

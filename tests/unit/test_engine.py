@@ -1,13 +1,17 @@
 """What an execution does, decision by decision."""
 
+import msgspec
 import pytest
+from runyard_orchestrator.execution.jobs import MOST_IGNORED
 from runyard_orchestrator.execution.timers import timer_changes
-from runyard_shared.contracts import events, reports
+from runyard_orchestrator.orders import orders_of
+from runyard_shared.contracts import events, jobs, reports
+from runyard_shared.contracts.feed import Recorded
 from runyard_shared.contracts.values import ExecutionStatus, JobStatus, NodeStatus, Trigger
 from runyard_shared.errors import Conflict
 from runyard_shared.eventstore.store import ClearAllTimers, SetTimer
 
-from tests.engine import Engine, action, chain, edge
+from tests.engine import EXECUTION, Engine, action, chain, edge
 
 
 def test_a_chain_schedules_one_job_after_the_other_and_completes() -> None:
@@ -316,6 +320,129 @@ def test_an_agent_lost_while_the_job_runs_fails_the_job_and_a_result_that_comes_
     assert engine.finished(first) == []
     engine.run()
     assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_a_refused_job_fails_at_once_with_the_reason_and_is_never_tried_again() -> None:
+    engine = Engine(chain(action("a", maxRetries=3, retryDelaySeconds=10, queueTimeoutSeconds=60)))
+    job_id = engine.job("a")
+    assert [event.topic for event in engine.refused("a")] == [
+        *("job.failed", "node.failed"),
+        *("execution.failing", "execution.failed"),
+    ]
+    error = engine.of(events.ExecutionFailed)[0].error
+    assert (error.reason, error.message) == ("connection_disabled", "the connection 'web-hosts' is disabled")
+    assert (error.node_id, error.action_type) == ("a", "script.bash")
+    assert not engine.state.timers
+    assert engine.refused(job_id) == []
+
+
+def test_a_refused_job_follows_the_error_edge_and_is_a_warning_where_it_is_not_critical() -> None:
+    document = {
+        "name": "Refused",
+        "nodes": [action("a"), action("b", critical=False), action("handler"), action("after")],
+        "edges": [edge("trigger", "a"), edge("trigger", "b"), edge("a", "handler", "error"), edge("b", "after")],
+    }
+    engine = Engine(document)
+    engine.refused("a")
+    engine.refused("b", "pool_unknown")
+    engine.run()
+    assert engine.state.status == ExecutionStatus.COMPLETED
+    assert {"handler", "after"} <= engine.state.nodes.keys()
+
+
+def test_a_job_is_refused_also_after_it_was_put_back() -> None:
+    engine = Engine(chain(action("a")))
+    engine.dispatched("a", 1)
+    engine.lost("a", 1)
+    assert engine.refused("a", "agent_revoked", dispatch=1)[0].topic == "job.failed"
+    late = engine.finished("a", dispatch=1)
+    assert [event.topic for event in late] == ["job.report_ignored"]
+
+
+def test_a_refusal_of_a_job_that_runs_is_late() -> None:
+    engine = Engine(chain(action("a")))
+    engine.started("a")
+    assert [event.topic for event in engine.refused("a")] == ["job.report_ignored"]
+    assert engine.refused("a") == []
+    engine.run()
+    engine.finished("a")
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_a_cancelled_job_that_is_refused_was_cancelled() -> None:
+    engine = Engine(chain(action("a")))
+    engine.cancel()
+    assert [event.topic for event in engine.refused("a")] == ["job.cancelled", "node.cancelled"]
+
+
+@pytest.mark.parametrize("told_by", ["dispatch", "start"])
+def test_what_an_agent_says_of_a_job_that_another_has_changes_nothing(told_by: str) -> None:
+    engine = Engine(chain(action("a")))
+    if told_by == "dispatch":
+        engine.dispatched("a")
+    else:
+        engine.started("a")
+    assert [event.topic for event in engine.started("a", agent="b2")] == ["job.report_ignored"]
+    assert [event.topic for event in engine.failed("a", agent="b2")] == ["job.report_ignored"]
+    assert engine.failed("a", agent="b2") == []
+    ignored = engine.of(events.JobReportIgnored)[-1]
+    assert (ignored.agent, ignored.detail) == (
+        "b2",
+        "JobFinished (failed) of dispatch 1 came from b2, but it is a1 that has the job",
+    )
+    engine.finished("a")
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_who_had_an_earlier_lease_may_hold_the_next_one() -> None:
+    engine = Engine(chain(action("a")))
+    engine.dispatched("a", 1)
+    engine.lost("a", 1)
+    engine.started("a", 2, agent="b2")
+    engine.finished("a", dispatch=2, agent="b2")
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_an_agent_that_makes_reports_up_does_not_fill_the_log() -> None:
+    engine = Engine(chain(action("a")))
+    engine.started("a")
+    for number in range(100):
+        engine.finished("a", dispatch=2 + number, agent="b2")
+    assert len(engine.of(events.JobReportIgnored)) == MOST_IGNORED
+    engine.finished("a")
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def released(engine: Engine) -> list[bool]:
+    """Of each job that ended, in order, whether its agent is told to be at fault."""
+    found: list[bool] = []
+    for position, event in enumerate(engine.events, 1):
+        data = msgspec.Raw(msgspec.json.encode(event))
+        recorded = Recorded(
+            position=position,
+            stream_id=EXECUTION,
+            version=position,
+            tenant_id="default",
+            topic=event.topic,
+            recorded_at=engine.now,
+            data=data,
+        )
+        found += [order.faulty for _, order in orders_of(recorded) if isinstance(order, jobs.ReleaseJob)]
+    return found
+
+
+def test_a_release_says_whether_the_agent_was_at_fault() -> None:
+    engine = Engine(chain(action("a", maxRetries=5)))
+    engine.failed("a")
+    engine.finished("a", JobStatus.TIMEOUT, reason="timeout", message="over 30 s")
+    engine.finished("a", JobStatus.FAILED, reason="unknown_action", message="there is no such action here")
+    engine.started("a")
+    engine.lost("a")
+    engine.finished("a")
+    assert released(engine) == [False, False, True, True, False]
+    refused = Engine(chain(action("a")))
+    refused.refused("a")
+    assert released(refused) == [False]
 
 
 def test_cancel_is_at_once_and_records_what_still_runs() -> None:

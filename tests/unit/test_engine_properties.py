@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from runyard_orchestrator.execution.state import UNSETTLED
+from runyard_orchestrator.execution.state import UNSETTLED, JobState
 from runyard_shared.contracts import commands, events, reports
 from runyard_shared.contracts.values import FINISHED_JOBS, ErrorInfo, ExecutionStatus, JobStatus
 
@@ -59,18 +59,19 @@ def _node(draw: st.DrawFn, kind: str, node_id: str, incoming: int) -> Json:
     return {"id": node_id, "type": kind} | fields.get(kind, {})
 
 
-def _stimuli(engine: Engine, job_id: str, dispatch: int) -> list[Any]:
+def _stimuli(job_id: str, dispatch: int, agent: str) -> list[Any]:
     base: Json = {"tenant_id": "default", "execution_id": EXECUTION, "job_id": job_id, "dispatch": dispatch}
     failed = ErrorInfo(reason="exit_code", message="exit code 1", exit_code=1)
     return [
-        reports.JobDispatched(**base, agent="a"),
-        reports.JobStarted(**base, agent="a"),
-        reports.JobFinished(**base, agent="a", status=JobStatus.COMPLETED, duration_ms=1),
-        reports.JobFinished(**base, agent="a", status=JobStatus.FAILED, duration_ms=1, error=failed),
-        reports.JobFinished(**base, agent="a", status=JobStatus.TIMEOUT, duration_ms=1),
-        reports.JobFinished(**base, agent="a", status=JobStatus.CANCELLED, duration_ms=1),
-        reports.JobLost(**base, agent="a", reason="silent"),
+        reports.JobDispatched(**base, agent=agent),
+        reports.JobStarted(**base, agent=agent),
+        reports.JobFinished(**base, agent=agent, status=JobStatus.COMPLETED, duration_ms=1),
+        reports.JobFinished(**base, agent=agent, status=JobStatus.FAILED, duration_ms=1, error=failed),
+        reports.JobFinished(**base, agent=agent, status=JobStatus.TIMEOUT, duration_ms=1),
+        reports.JobFinished(**base, agent=agent, status=JobStatus.CANCELLED, duration_ms=1),
+        reports.JobLost(**base, agent=agent, reason="silent"),
         reports.JobWithdrawn(**base),
+        reports.JobRefused(**base, reason="pool_unknown", message="there is no pool 'dmz' any more"),
     ]
 
 
@@ -88,11 +89,22 @@ def test_every_execution_ends_whatever_comes_in_whatever_order(document: Json, d
             engine.after(5, data.draw(st.sampled_from(sorted(before.timers))))
         elif before.jobs:
             job_id = data.draw(st.sampled_from(sorted(before.jobs)))
-            engine.when(data.draw(st.sampled_from(_stimuli(engine, job_id, data.draw(st.integers(1, 3))))))
+            stimuli = _stimuli(job_id, data.draw(st.integers(1, 3)), data.draw(st.sampled_from("aab")))
+            stimulus = data.draw(st.sampled_from(stimuli))
+            holder = before.jobs[job_id]
+            new = engine.when(stimulus)
+            if _is_foreign(stimulus, holder):
+                assert {event.topic for event in new} <= {"job.report_ignored"}, "who does not hold the lease changes nothing"
+            assert engine.when(stimulus) == [], "what comes again says nothing new"
         if ended:
             assert engine.state.status == before.status, "an execution that ended never changes its status"
     _let_it_end(engine)
     _check(engine)
+
+
+def _is_foreign(stimulus: Any, job: JobState) -> bool:
+    by_agent = isinstance(stimulus, reports.JobStarted | reports.JobFinished)
+    return by_agent and stimulus.dispatch == job.lease and job.agent not in (None, stimulus.agent)
 
 
 def _let_it_end(engine: Engine) -> None:
@@ -107,7 +119,8 @@ def _let_it_end(engine: Engine) -> None:
             if job.status == JobStatus.PENDING and job.cancel_requested:
                 engine.when(reports.JobWithdrawn(**base, dispatch=job.voided))
             else:
-                engine.when(reports.JobFinished(**base, dispatch=lease, agent="a", status=JobStatus.COMPLETED, duration_ms=1))
+                agent = job.agent or "a"
+                engine.when(reports.JobFinished(**base, dispatch=lease, agent=agent, status=JobStatus.COMPLETED, duration_ms=1))
         for timer_id in sorted(engine.state.timers.keys() - {"execution"}):
             engine.after(5, timer_id)
     raise AssertionError(f"stuck: {engine.state}")
@@ -129,6 +142,11 @@ def _check(engine: Engine) -> None:
     assert len(node_ends) == len(set(node_ends)), "a node ends at most once"
     attempts = [(event.node_id, event.attempt) for event in engine.of(events.JobScheduled)]
     assert len(attempts) == len(set(attempts))
+    jobs = {event.job_id: event for event in engine.of(events.JobScheduled)}
+    for failed in engine.of(events.JobFailed):
+        if failed.error.reason == "pool_unknown":
+            job = jobs[failed.job_id]
+            assert (job.node_id, job.attempt + 1) not in attempts, "what was refused is not tried again"
     if state.status == ExecutionStatus.COMPLETED:
         assert UNSETTLED not in state.edges, "every edge is settled"
         assert set(node_ends) == set(engine.graph.nodes), "every node ended"

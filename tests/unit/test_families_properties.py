@@ -25,7 +25,10 @@ _PORTS = {
     "forEach": ["success", "error"],
     "subworkflow": ["success", "error"],
 }
-HAPPENINGS = ("message", "message", "message", "job", "job", "approval", "timer", "again", "restart", "cancel")
+HAPPENINGS = (
+    *("message", "message", "message", "start", "job", "job", "refuse", "stranger"),
+    *("approval", "timer", "again", "restart", "cancel"),
+)
 _ROUNDS_TO_THE_END = 2000
 
 
@@ -107,9 +110,7 @@ async def _live(document: Json, child: Json, data: st.DataObject) -> None:
 
 async def _something(world: World, root: str, data: st.DataObject) -> None:
     """One thing that can happen, drawn at random."""
-    kind = data.draw(
-        st.sampled_from(["message", "message", "message", "job", "job", "approval", "timer", "again", "restart", "cancel"])
-    )
+    kind = data.draw(st.sampled_from(HAPPENINGS))
     if kind == "message" and world.inbox:
         await world.deliver_next(data.draw(st.sampled_from(sorted(world.inbox))))
     elif kind == "job" and world.jobs:
@@ -119,6 +120,12 @@ async def _something(world: World, root: str, data: st.DataObject) -> None:
         else:
             statuses = [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.TIMEOUT, JobStatus.CANCELLED]
             await world.finish(job_id, data.draw(st.sampled_from(statuses)))
+    elif kind == "start" and world.jobs:
+        await world.start(data.draw(st.sampled_from(sorted(world.jobs))))
+    elif kind == "refuse" and world.jobs:
+        await world.refuse(data.draw(st.sampled_from(sorted(world.jobs))))
+    elif kind == "stranger" and world.jobs:
+        await _stranger(world, data.draw(st.sampled_from(sorted(world.jobs))))
     elif kind == "approval" and world.asked:
         statuses_of_approval = [status for status in ApprovalStatus if status != ApprovalStatus.PENDING]
         await world.resolve(data.draw(st.sampled_from(sorted(world.asked))), data.draw(st.sampled_from(statuses_of_approval)))
@@ -132,6 +139,17 @@ async def _something(world: World, root: str, data: st.DataObject) -> None:
         world.executions.forget_all()
     elif kind == "cancel" and data.draw(st.integers(0, 4)) == 0:
         await world.cancel(root, force=data.draw(st.booleans()))
+
+
+async def _stranger(world: World, job_id: str) -> None:
+    """An agent reports on a job that another is known to hold."""
+    execution_id = world.jobs[job_id].execution_id
+    if world.state(execution_id).jobs[job_id].agent is None:
+        return
+    before = len(world.history(execution_id))
+    await world.start(job_id, "a2")
+    await world.finish(job_id, agent="a2")
+    assert {event.topic for event in world.history(execution_id)[before:]} <= {"job.report_ignored"}
 
 
 def _timers(world: World) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import approvals, events, jobs, reports
 from runyard_shared.contracts.base import Contract
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, Parent
+from runyard_shared.contracts.values import AGENT_FAULTS, ErrorInfo, ExecutionStatus, Parent
 from runyard_shared.messaging.topology import DISPATCHER_INBOX, approvals_inbox, orchestrator_inbox
 
 
@@ -17,6 +17,17 @@ class _JobOf(Contract, frozen=True):
     """The one field that an order about an existing job needs."""
 
     job_id: str
+
+
+class _Reason(Contract, frozen=True):
+    reason: str
+
+
+class _FailedJob(Contract, frozen=True):
+    """What the health of its agent depends on."""
+
+    job_id: str
+    error: _Reason
 
 
 class _End(Contract, frozen=True):
@@ -37,6 +48,7 @@ _decode_end = msgspec.json.Decoder(_End).decode
 _decode_scheduled = msgspec.json.Decoder(events.JobScheduled).decode
 _decode_requeued = msgspec.json.Decoder(events.JobRequeued).decode
 _decode_cancel = msgspec.json.Decoder(events.JobCancelRequested).decode
+_decode_failed = msgspec.json.Decoder(_FailedJob).decode
 _decode_ended = msgspec.json.Decoder(_JobOf).decode
 
 
@@ -80,6 +92,12 @@ def _withdraw(recorded: Recorded) -> jobs.WithdrawJob:
 
 def _release(recorded: Recorded) -> jobs.ReleaseJob:
     return jobs.ReleaseJob(position=recorded.position, job_id=_decode_ended(recorded.data).job_id)
+
+
+def _release_failed(recorded: Recorded) -> jobs.ReleaseJob:
+    failed = _decode_failed(recorded.data)
+    faulty = failed.error.reason in AGENT_FAULTS
+    return jobs.ReleaseJob(position=recorded.position, job_id=failed.job_id, faulty=faulty)
 
 
 def _ask(recorded: Recorded) -> Iterable[tuple[str, approvals.ApprovalOrder]]:
@@ -198,7 +216,7 @@ _ORDERS: dict[str, Callable[[Recorded], jobs.PlacementOrder]] = {
     events.JobRequeued.topic: _requeue,
     events.JobCancelRequested.topic: _withdraw,
     events.JobCompleted.topic: _release,
-    events.JobFailed.topic: _release,
+    events.JobFailed.topic: _release_failed,
     events.JobTimedOut.topic: _release,
     events.JobCancelled.topic: _release,
 }

@@ -279,13 +279,15 @@ class JobCancelled(Event, frozen=True, kw_only=True):
 
 
 class JobReportIgnored(Event, frozen=True, kw_only=True):
-    """A report came for an earlier lease or an ended job (R40): kept, and without effect."""
+    """A report came for an earlier lease or an ended job (R40), or from an `agent` that does not hold the lease: kept, and
+    without effect."""
 
     topic: ClassVar[str] = "job.report_ignored"
     job_id: str
     dispatch: int
     report: str
     detail: str
+    agent: str | None = None
 
 
 # forEach: each iteration is a stream of its own, whose events have the execution's id as their `correlation_id`

@@ -114,5 +114,18 @@ class StreamSeal(Contract, frozen=True, kw_only=True):
     sha256: str
 
 
+REFUSALS = frozenset(
+    {
+        "connection_unknown",
+        "connection_disabled",
+        "connection_not_allowed",
+        "connection_wrong_kind",
+        "connection_unreadable",
+        "pool_unknown",
+        "agent_unknown",
+        "agent_revoked",
+    }
+)
+"""Reasons of a job that the dispatcher refused (`JobRefused`)."""
 AGENT_FAULTS = frozenset({"agent_lost", "agent_stopped", "exception", "unknown_action", "credentials_undelivered"})
 """Reasons of a failed job that say something of its agent: they count against its health."""

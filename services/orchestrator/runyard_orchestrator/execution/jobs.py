@@ -12,12 +12,15 @@ from runyard_orchestrator.nodes.action import AGENT_LOST, after_failure
 if TYPE_CHECKING:
     from runyard_orchestrator.execution.walk import Walk
 
+MOST_IGNORED = 20
+"""Reports without effect that are written down for one job: an agent that makes them up must not fill the log."""
+
 
 def report_on_job(walk: "Walk", report: reports.Report) -> None:
     job = walk.state.jobs.get(report.job_id)
     if job is None:
         raise TypeError(f"execution {walk.state.execution_id} has no job {report.job_id}")
-    match verdict(job.status, job.lease, job.voided, job.ended_by_report, report):
+    match verdict(job, report):
         case Verdict.DISPATCH if isinstance(report, reports.JobDispatched):
             walk.emit(events.JobDispatched(job_id=report.job_id, dispatch=report.dispatch, agent=report.agent))
         case Verdict.START if isinstance(report, reports.JobStarted):
@@ -36,6 +39,8 @@ def report_on_job(walk: "Walk", report: reports.Report) -> None:
             _requeue(walk, job, report)
         case Verdict.WITHDRAW:
             _withdraw(walk, job, report)
+        case Verdict.REFUSE if isinstance(report, reports.JobRefused):
+            _refuse(walk, job, report)
         case Verdict.LATE:
             _ignore(walk, job, report)
         case _:
@@ -84,6 +89,16 @@ def _withdraw(walk: "Walk", job: JobState, report: reports.Report) -> None:
         _time_out_in_queue(walk, job, report)
 
 
+def _refuse(walk: "Walk", job: JobState, report: reports.JobRefused) -> None:
+    """Another attempt would be refused as well."""
+    if job.cancel_requested:
+        _withdraw(walk, job, report)
+        return
+    error = _error_of(job, report.reason, report.message)
+    walk.emit(events.JobFailed(job_id=report.job_id, dispatch=report.dispatch, error=error))
+    walk.fail(job.node_id, error)
+
+
 def _time_out_in_queue(walk: "Walk", job: JobState, report: reports.Report) -> None:
     error = _error_of(job, "queue_timeout", f"no agent started the job within {job.queue_timeout_seconds:g} s")
     walk.emit(events.JobTimedOut(job_id=report.job_id, dispatch=report.dispatch, error=error))
@@ -97,11 +112,14 @@ def _after_cancelled(walk: "Walk", job: JobState) -> None:
 
 
 def _ignore(walk: "Walk", job: JobState, report: reports.Report) -> None:
-    name = type(report).__name__
-    if (name, report.dispatch) not in job.ignored:
-        outcome = f" ({report.status})" if isinstance(report, reports.JobFinished) else ""
-        detail = f"{name}{outcome} of dispatch {report.dispatch} came after the job was {job.status}, dispatch {job.lease}"
-        walk.emit(events.JobReportIgnored(job_id=report.job_id, dispatch=report.dispatch, report=name, detail=detail))
+    name, agent = type(report).__name__, getattr(report, "agent", None)
+    if (name, report.dispatch, agent) in job.ignored or len(job.ignored) >= MOST_IGNORED:
+        return
+    outcome = f" ({report.status})" if isinstance(report, reports.JobFinished) else ""
+    detail = f"{name}{outcome} of dispatch {report.dispatch} came after the job was {job.status}, dispatch {job.lease}"
+    if agent is not None and job.agent not in (None, agent) and report.dispatch == job.lease:
+        detail = f"{name}{outcome} of dispatch {report.dispatch} came from {agent}, but it is {job.agent} that has the job"
+    walk.emit(events.JobReportIgnored(job_id=report.job_id, dispatch=report.dispatch, report=name, detail=detail, agent=agent))
 
 
 def _reported_error(job: JobState, report: reports.JobFinished) -> ErrorInfo:

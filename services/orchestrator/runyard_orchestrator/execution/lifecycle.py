@@ -1,21 +1,24 @@
 """The life of a job, as a table. What a report means depends only on this.
 
-    status      | JobDispatched   | JobStarted | JobFinished | JobLost                       | JobWithdrawn
-    ------------|-----------------|------------|-------------|-------------------------------|-------------
-    pending     | -> dispatched   | -> running | -> ended    | requeue (stays pending)       | -> cancelled
-    dispatched  | again: nothing  | -> running | -> ended    | requeue -> pending            | -> cancelled
-    running     | nothing         | nothing    | -> ended    | -> failed (agent_lost)        | nothing
-    ended       | nothing         | nothing    | late        | nothing                       | nothing
+    status      | JobDispatched   | JobStarted | JobFinished | JobLost                  | JobWithdrawn | JobRefused
+    ------------|-----------------|------------|-------------|--------------------------|--------------|-----------
+    pending     | -> dispatched   | -> running | -> ended    | requeue (stays pending)  | -> cancelled | -> failed
+    dispatched  | again: nothing  | -> running | -> ended    | requeue -> pending       | -> cancelled | -> failed
+    running     | nothing         | nothing    | -> ended    | -> failed (agent_lost)   | nothing      | late
+    ended       | nothing         | nothing    | late        | nothing                  | nothing      | nothing
 
 A report counts only for the current lease: above every lease that was given up (`voided`), not below the one already known.
-Anything of an older lease is late: kept as `job.report_ignored`, without effect (R40). A JobStarted may overtake its
-JobDispatched, since they come from two senders; the later one then changes nothing.
+Anything of an older lease is late: kept as `job.report_ignored`, without effect (R40). So is what an agent says of a lease that
+another is known to hold: its holder is the agent that was told, or the first to say that it started. A JobStarted may overtake
+its JobDispatched, since they come from two senders; the later one then changes nothing.
 """
 
 from enum import Enum
 
 from runyard_shared.contracts import reports
 from runyard_shared.contracts.values import FINISHED_JOBS, JobStatus
+
+from runyard_orchestrator.execution.state import JobState
 
 
 class Verdict(Enum):
@@ -27,6 +30,7 @@ class Verdict(Enum):
     LOSE = "lose"
     REQUEUE = "requeue"
     WITHDRAW = "withdraw"
+    REFUSE = "refuse"
     NOTHING = "nothing"
     LATE = "late"
 
@@ -47,21 +51,38 @@ _LIVE: dict[tuple[JobStatus, type[reports.JobReport]], Verdict] = {
 }
 
 
-def verdict(status: JobStatus, lease: int, voided: int, ended_by_report: bool, report: reports.Report) -> Verdict:
-    """What `report` does to a job in `status`: `lease` is its newest known lease, those up to `voided` were given up.
+_OF_ANOTHER_LEASE: dict[tuple[JobStatus, type[reports.JobReport]], Verdict] = {
+    (JobStatus.DISPATCHED, reports.JobDispatched): Verdict.DISPATCH,
+    (JobStatus.RUNNING, reports.JobDispatched): Verdict.LATE,
+    (JobStatus.RUNNING, reports.JobStarted): Verdict.LATE,
+    (JobStatus.RUNNING, reports.JobFinished): Verdict.LATE,
+    (JobStatus.RUNNING, reports.JobLost): Verdict.LATE,
+}
+"""Where it makes a difference that the report is of a later lease than the one known."""
+_WAITING = (JobStatus.PENDING, JobStatus.DISPATCHED)
 
-    `ended_by_report`: the job ended with a JobFinished of `lease`; the same report again is a redelivery, not news.
-    """
+
+def verdict(job: JobState, report: reports.Report) -> Verdict:
+    """What `report` does to the job."""
     if isinstance(report, reports.JobWithdrawn):
-        return Verdict.WITHDRAW if status in (JobStatus.PENDING, JobStatus.DISPATCHED) else Verdict.NOTHING
-    if status in FINISHED_JOBS:
-        news = isinstance(report, reports.JobFinished) and not (ended_by_report and report.dispatch == lease)
-        return Verdict.LATE if news else Verdict.NOTHING
-    if report.dispatch <= voided or report.dispatch < lease:
-        quiet = isinstance(report, reports.JobDispatched | reports.JobLost)
-        return Verdict.NOTHING if quiet else Verdict.LATE
-    if status == JobStatus.RUNNING and report.dispatch != lease:
-        return Verdict.LATE
-    if status == JobStatus.DISPATCHED and report.dispatch != lease and isinstance(report, reports.JobDispatched):
-        return Verdict.DISPATCH
-    return _LIVE[status, type(report)]
+        return Verdict.WITHDRAW if job.status in _WAITING else Verdict.NOTHING
+    if isinstance(report, reports.JobRefused):
+        return _verdict_on_refusal(job, report)
+    by_agent = isinstance(report, reports.JobStarted | reports.JobFinished)
+    foreign = by_agent and report.dispatch == job.lease and job.agent is not None and report.agent != job.agent
+    if job.status in FINISHED_JOBS:
+        # The JobFinished that ended it comes again as a redelivery, not as news.
+        again = job.ended_by_report and report.dispatch == job.lease and not foreign
+        return Verdict.LATE if isinstance(report, reports.JobFinished) and not again else Verdict.NOTHING
+    if foreign or report.dispatch <= job.voided or report.dispatch < job.lease:
+        return Verdict.LATE if by_agent else Verdict.NOTHING
+    if report.dispatch != job.lease:
+        return _OF_ANOTHER_LEASE.get((job.status, type(report)), _LIVE[job.status, type(report)])
+    return _LIVE[job.status, type(report)]
+
+
+def _verdict_on_refusal(job: JobState, report: reports.JobRefused) -> Verdict:
+    if job.status in FINISHED_JOBS:
+        return Verdict.NOTHING
+    sent_since = job.status == JobStatus.DISPATCHED and report.dispatch < job.lease
+    return Verdict.LATE if sent_since or job.status not in _WAITING else Verdict.REFUSE

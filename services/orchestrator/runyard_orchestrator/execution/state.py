@@ -18,7 +18,7 @@ from runyard_shared.contracts.values import (
     Trigger,
 )
 
-SCHEMA = "2"
+SCHEMA = "3"
 """Changes when the shape below does; older snapshots are then ignored."""
 
 UNSETTLED, TAKEN, SKIPPED = 0, 1, 2
@@ -38,7 +38,7 @@ class NodeState(msgspec.Struct, frozen=True, gc=False):
 
 
 class JobState(msgspec.Struct, frozen=True, gc=False):
-    """A job. `lease`: the newest dispatch known; leases up to `voided` were given up."""
+    """A job. `lease`: the newest dispatch known, held by `agent`; leases up to `voided` were given up."""
 
     node_id: str
     attempt: int
@@ -46,12 +46,13 @@ class JobState(msgspec.Struct, frozen=True, gc=False):
     status: JobStatus
     lease: int = 0
     voided: int = 0
+    agent: str | None = None
     cancel_requested: bool = False
     queue_timeout_seconds: float = 0
     """Set when it is being withdrawn because it waited longer than that for an agent."""
     ended_by_report: bool = False
-    ignored: tuple[tuple[str, int], ...] = ()
-    """Late reports already written down, so that their redelivery is not written again."""
+    ignored: tuple[tuple[str, int, str | None], ...] = ()
+    """Late and foreign reports already written down, so that their redelivery is not written again."""
 
 
 class LoopState(msgspec.Struct, frozen=True, gc=False):

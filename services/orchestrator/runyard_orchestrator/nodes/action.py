@@ -7,7 +7,7 @@ from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import events
 from runyard_shared.contracts.actions import ACTIONS
 from runyard_shared.contracts.commands import Catalog
-from runyard_shared.contracts.values import FINISHED_JOBS, ErrorInfo, JobStatus, NodeStatus
+from runyard_shared.contracts.values import FINISHED_JOBS, REFUSALS, ErrorInfo, JobStatus, NodeStatus
 from runyard_shared.contracts.workflow import ActionNode
 from runyard_shared.ids import derived_id
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from runyard_orchestrator.workflow.graph import GraphNode
 
 AGENT_LOST = "agent_lost"
+_NOT_REPORTED: Final = {AGENT_LOST, *REFUSALS}
+"""Why a job fails without a word of its agent."""
 
 _SAMPLES: Final[dict[str, dict[str, Any]]] = {
     name: sample(action.output.model_json_schema(mode="serialization")) for name, action in ACTIONS.items()
@@ -41,15 +43,15 @@ def _job_scheduled(state: ExecutionState, event: events.JobScheduled, _graph: An
 
 
 def _job_dispatched(state: ExecutionState, event: events.JobDispatched, _graph: Any) -> None:
-    job_changed(state, event.job_id, status=JobStatus.DISPATCHED, lease=event.dispatch)
+    job_changed(state, event.job_id, status=JobStatus.DISPATCHED, lease=event.dispatch, agent=event.agent)
 
 
 def _job_requeued(state: ExecutionState, event: events.JobRequeued, _graph: Any) -> None:
-    job_changed(state, event.job_id, status=JobStatus.PENDING, lease=event.dispatch, voided=event.dispatch)
+    job_changed(state, event.job_id, status=JobStatus.PENDING, lease=event.dispatch, voided=event.dispatch, agent=None)
 
 
 def _job_started(state: ExecutionState, event: events.JobStarted, _graph: Any) -> None:
-    job_changed(state, event.job_id, status=JobStatus.RUNNING, lease=event.dispatch, queue_timeout_seconds=0)
+    job_changed(state, event.job_id, status=JobStatus.RUNNING, lease=event.dispatch, agent=event.agent, queue_timeout_seconds=0)
     if state.timers:
         state.timers.pop(timer("queue", state.jobs[event.job_id].node_id), None)
 
@@ -67,7 +69,7 @@ def _job_completed(state: ExecutionState, event: events.JobCompleted, _graph: An
 
 
 def _job_failed(state: ExecutionState, event: events.JobFailed, _graph: Any) -> None:
-    _job_ended(state, event, JobStatus.FAILED, by_report=event.error.reason != AGENT_LOST)
+    _job_ended(state, event, JobStatus.FAILED, by_report=event.error.reason not in _NOT_REPORTED)
 
 
 def _job_timed_out(state: ExecutionState, event: events.JobTimedOut, _graph: Any) -> None:
@@ -87,7 +89,8 @@ def _job_cancel_requested(state: ExecutionState, event: events.JobCancelRequeste
 
 
 def _job_report_ignored(state: ExecutionState, event: events.JobReportIgnored, _graph: Any) -> None:
-    job_changed(state, event.job_id, ignored=(*state.jobs[event.job_id].ignored, (event.report, event.dispatch)))
+    ignored = (*state.jobs[event.job_id].ignored, (event.report, event.dispatch, event.agent))
+    job_changed(state, event.job_id, ignored=ignored)
 
 
 def _retry_scheduled(state: ExecutionState, event: events.RetryScheduled, _graph: Any) -> None:
