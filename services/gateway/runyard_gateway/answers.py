@@ -441,7 +441,8 @@ class VersionDiff(Body):
 
 
 class AgentRow(Body):
-    """`reason`: why it is offline. `health` is 0 to 100."""
+    """`status`: new (has not enrolled with its key yet), online, draining (online, and gets nothing new), offline or revoked.
+    `reason`: why it is not online. `health` is 0 to 100."""
 
     agent_id: Id
     name: str
@@ -449,18 +450,138 @@ class AgentRow(Body):
     tags: list[str]
     actions: Annotated[list[str], Meta(description="The action types it offers")]
     version: str
-    status: Literal["online", "offline"]
+    status: Literal["new", "online", "offline", "draining", "revoked"]
+    drained: Annotated[bool, Meta(description="It gets nothing new until it is resumed, online or not")]
     reason: str | None
     health: int
     running: Annotated[int, Meta(description="Jobs it holds")]
-    capacity: int
-    registered_at: Instant
-    last_heartbeat_at: Instant
+    capacity: Annotated[int, Meta(description="Jobs it may hold at once; 0 before it first came")]
+    transport: Annotated[str | None, Meta(description="amqp, https or local; null before it first came")]
+    key_fingerprint: Annotated[str | None, Meta(description="Of the public key it enrolled with")]
+    created_at: Instant
+    registered_at: Instant | None
+    last_heartbeat_at: Instant | None
 
 
 class AgentList(Body):
     items: list[AgentRow]
     next_cursor: Cursor
+
+
+class AgentKeyMade(Body):
+    """`command` starts the agent with its key, on a machine where runyard-agent is installed."""
+
+    agent_id: Id
+    name: str
+    key: Annotated[str, Meta(description="Shown here and never again")]
+    command: str
+
+
+class AgentMade(AgentKeyMade):
+    pool: str
+    tags: list[str]
+
+
+class OwnAgent(Body):
+    """What an agent's key is of."""
+
+    agent_id: Id
+    tenant_id: str
+    name: str
+    pool: str
+    status: str
+    server_time: Instant
+
+
+class PoolRow(Body):
+    """`capacity`: of its online agents. `waiting`: jobs that wait for it."""
+
+    name: str
+    description: str
+    paused: bool
+    paused_by: str | None
+    pause_reason: str | None
+    agents: int
+    online: int
+    capacity: int
+    running: int
+    waiting: int
+
+
+class PoolList(Body):
+    items: list[PoolRow]
+    next_cursor: Cursor
+
+
+class ConnectionTest(Body):
+    """The last one."""
+
+    ok: bool
+    message: str
+    agent: str
+    at: Instant
+
+
+class Connection(Body):
+    """`secrets`: the names of those it has. `pools`: which may use it; empty for all."""
+
+    connection_id: Id
+    name: str
+    kind: str
+    config: Json
+    secrets: list[str]
+    pools: list[str]
+    enabled: bool
+
+
+class ConnectionRow(Connection):
+    description: str
+    created_at: Instant
+    updated_at: Instant
+    tested: ConnectionTest | None
+
+
+class ConnectionList(Body):
+    items: list[ConnectionRow]
+    next_cursor: Cursor
+
+
+class ConnectionTested(Body):
+    """`message` is for people."""
+
+    ok: bool
+    message: str
+    agent: str
+    duration_ms: int
+
+
+class ConnectionType(Body):
+    """`config` and `secrets`: JSON Schemas of what a connection of this kind has."""
+
+    kind: str
+    config: dict[str, Any]
+    secrets: dict[str, Any]
+
+
+class ConnectionTypeList(Body):
+    items: list[ConnectionType]
+
+
+class ActionTypeRow(Body):
+    """`params` and `output`: JSON Schemas. `connections`: the kinds it can use. `builtIn`: it came with Runyard; others are
+    announced by agents."""
+
+    type: str
+    description: str
+    params: dict[str, Any]
+    output: dict[str, Any]
+    connections: list[str]
+    needs_connection: bool
+    built_in: bool
+
+
+class ActionTypeList(Body):
+    items: list[ActionTypeRow]
 
 
 class EventList(Body):

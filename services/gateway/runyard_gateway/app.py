@@ -10,26 +10,32 @@ from runyard_shared.ids import new_id
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.requests import Requests
 
+from runyard_gateway.agent_messages import AgentMessages
 from runyard_gateway.commands import Commands
 from runyard_gateway.database import Database, missing_views
 from runyard_gateway.graphs import Graphs
+from runyard_gateway.http.agent_keys import AgentKeys
 from runyard_gateway.http.endpoint import create_router
 from runyard_gateway.http.identity import ApiKeys
 from runyard_gateway.http.operation import Operation
 from runyard_gateway.http.server import HttpServer
 from runyard_gateway.own_tables import OwnTables
+from runyard_gateway.queries.agent_keys import AgentKeyQueries
 from runyard_gateway.queries.agents import AgentQueries
 from runyard_gateway.queries.api_keys import ApiKeyQueries
 from runyard_gateway.queries.approvals import ApprovalQueries
 from runyard_gateway.queries.bulk_requests import BulkRequestQueries
+from runyard_gateway.queries.catalog import CatalogQueries
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.queries.execution_list import ExecutionListQueries
 from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.queries.output import OutputQueries
+from runyard_gateway.queries.pools import PoolQueries
 from runyard_gateway.queries.users import UserQueries
 from runyard_gateway.queries.waiting import WaitingQueries
 from runyard_gateway.queries.workflows import WorkflowQueries
 from runyard_gateway.read_position import ReadPosition
+from runyard_gateway.resources.agent_link import AgentLink
 from runyard_gateway.resources.agents import Agents
 from runyard_gateway.resources.approval_links import ApprovalLinks
 from runyard_gateway.resources.approvals import Approvals
@@ -40,12 +46,14 @@ from runyard_gateway.resources.execution_logs import ExecutionLogs
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.executions import Executions
 from runyard_gateway.resources.output import Output
+from runyard_gateway.resources.pools import Pools
 from runyard_gateway.resources.runs import Runs
 from runyard_gateway.resources.system import System
 from runyard_gateway.resources.users import Users
 from runyard_gateway.resources.waiting_reader import WaitingReader
 from runyard_gateway.resources.workflows import Workflows
 from runyard_gateway.settings import Settings
+from runyard_gateway.streams.agent_links import DISPATCHER_LOG, AgentLinks
 from runyard_gateway.streams.execution_stream import ExecutionStreams
 from runyard_gateway.streams.live_events import LiveEvents
 from runyard_gateway.streams.live_output import LiveOutput
@@ -65,7 +73,11 @@ class Service:
         executions = ExecutionQueries(database, approval_queries)
         lists = ExecutionListQueries(database)
         workflows = WorkflowQueries(database)
-        self._live_events = live_events = LiveEvents(bus, events, settings.stream_buffer_bytes)
+        catalogs = CatalogQueries(database)
+        agent_keys = AgentKeys(AgentKeyQueries(database))
+        self._agent_links = agent_links = AgentLinks(bus, agent_keys)
+        hear_dispatcher = {DISPATCHER_LOG: agent_links.hear_log}
+        self._live_events = live_events = LiveEvents(bus, events, settings.stream_buffer_bytes, hear_dispatcher)
         self._live_output = LiveOutput(bus, live_events, events)
         commands = Commands(self._requests, settings.command_timeout_seconds)
         graphs = Graphs(workflows, read_position)
@@ -78,7 +90,7 @@ class Service:
         approvals = Approvals(commands, approval_queries, read_position)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
-            *Workflows(commands, workflows, read_position).operations(),
+            *Workflows(commands, workflows, catalogs, read_position).operations(),
             # before what has an id in the same place of its path
             *Bulk(commands, lists, BulkRequestQueries(database), clock).operations(),
             *Executions(executions, lists, reader, waiting, graphs, read_position, clock).operations(),
@@ -88,12 +100,14 @@ class Service:
             *approvals.operations(),
             *Channels(commands).operations(),
             *ApprovalLinks(commands, approvals, settings.tenant).operations(),
-            *Agents(AgentQueries(database)).operations(),
+            *Agents(commands, AgentQueries(database), agent_keys, settings.public_url).operations(),
+            *Pools(commands, PoolQueries(database)).operations(),
+            *AgentLink(commands, agent_links, AgentMessages(bus, settings.command_timeout_seconds), clock).operations(),
             *Users(UserQueries(database), api_keys, keys, clock).operations(),
             *system.operations(),
         )
         system.document(self.operations)
-        self.app = create_router(self.operations, keys, settings.body_limit_bytes)
+        self.app = create_router(self.operations, keys, agent_keys, settings.body_limit_bytes)
         self._server = HttpServer(self.app, settings.host, settings.port)
 
     @property
@@ -111,6 +125,7 @@ class Service:
 
     async def stop(self) -> None:
         """Ends the streams, answers what is under way, then leaves the bus. Also after a `start` that failed half way."""
+        self._agent_links.end()
         self._live_events.end_streams()
         await self._server.stop()
         await self._live_output.stop()

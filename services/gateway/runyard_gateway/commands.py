@@ -1,4 +1,4 @@
-"""Sending commands to the orchestrator and to approvals on somebody's behalf, and their refusals as exceptions."""
+"""Sending commands to the services on somebody's behalf, and their refusals as exceptions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from runyard_shared.contracts.commands import Command, Problem
 from runyard_shared.errors import FieldProblem, Refusal, Unavailable
 from runyard_shared.messaging.requests import Requests
-from runyard_shared.messaging.topology import approvals_inbox, orchestrator_inbox
+from runyard_shared.messaging.topology import DISPATCHER_COMMANDS, approvals_inbox, orchestrator_inbox
 
 from runyard_gateway.http.identity import Identity
 
@@ -26,19 +26,25 @@ class Commands:
 
     async def send(self, identity: Identity, stream_id: str, command: Command) -> Outcome:
         """Raises the orchestrator's `Refusal`, or `Unavailable` if it does not answer; the command may still be carried out."""
-        return await self._ask(orchestrator_inbox(stream_id), identity, command)
+        return await self._ask(orchestrator_inbox(stream_id), identity, command, self._timeout_seconds)
 
     async def send_to_approvals(self, identity: Identity, stream_id: str, command: Command) -> dict[str, Any]:
         """As `send`; the result alone, as positions of that log mean nothing to a read model."""
-        return (await self._ask(approvals_inbox(stream_id), identity, command)).result
+        return (await self._ask(approvals_inbox(stream_id), identity, command, self._timeout_seconds)).result
 
-    async def _ask(self, queue: str, identity: Identity, command: Command) -> Outcome:
+    async def send_to_dispatcher(
+        self, identity: Identity, command: Command, *, timeout_seconds: float | None = None
+    ) -> dict[str, Any]:
+        """As `send`; the result alone, as the dispatcher's views show at once what a command did."""
+        return (await self._ask(DISPATCHER_COMMANDS, identity, command, timeout_seconds or self._timeout_seconds)).result
+
+    async def _ask(self, queue: str, identity: Identity, command: Command, timeout_seconds: float) -> Outcome:
         reply = await self._requests.ask(
             queue,
             command,
             tenant_id=identity.tenant_id,
             actor=identity.actor,
-            timeout_seconds=self._timeout_seconds,
+            timeout_seconds=timeout_seconds,
         )
         if reply.problem is not None:
             raise refusal_of(reply.problem)

@@ -9,7 +9,7 @@ from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.outage import outages_as_unavailable
 
 QUERY_SECONDS = 10.0
-_VIEWS = ("read.event", "read.execution", "read.agent")
+_VIEWS = ("read.event", "read.execution", "read.connection")
 """One of each service whose views the gateway reads."""
 
 Row: TypeAlias = asyncpg.Record
@@ -64,7 +64,7 @@ class Database:
         except Unavailable as outage:
             self.trouble = str(outage)
             raise
-        except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError) as missing:
+        except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as missing:
             self.trouble = f"the read models are not there yet: {missing}"
             raise Unavailable(self.trouble) from missing
         self.trouble = None

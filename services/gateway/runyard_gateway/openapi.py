@@ -17,7 +17,12 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 _ALWAYS = {400: "The request is malformed", 500: "An unexpected error; its reference is in the gateway's log"}
 _WITH_KEY = {401: "unauthorized: no API key, or an unknown one"}
-_NAMES = {"version": {"type": "integer", "minimum": 1}, "userName": {"type": "string"}, "token": {"type": "string"}}
+_NAMES = {
+    "version": {"type": "integer", "minimum": 1},
+    "userName": {"type": "string"},
+    "token": {"type": "string"},
+    "poolName": {"type": "string"},
+}
 """Path parameters that are no ids."""
 _WITH_BODY = {
     413: "body_too_large",
@@ -43,7 +48,10 @@ def openapi_document(operations: Sequence[Operation]) -> dict[str, Any]:
         "security": [{"apiKey": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"apiKey": {"type": "http", "scheme": "bearer", "description": "An API key"}},
+            "securitySchemes": {
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key"},
+                "agentKey": {"type": "http", "scheme": "bearer", "description": "The key of an agent"},
+            },
             "schemas": {**_body_schemas(operations), **_answer_schemas(operations)},
         },
     }
@@ -59,6 +67,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.public:
         document["security"] = []
+    if operation.for_agents:
+        document["security"] = [{"agentKey": []}]
     if operation.permission is not None:
         document["x-permission"] = operation.permission.value
     model = _body_model(operation)

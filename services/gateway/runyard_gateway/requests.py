@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from runyard_shared.contracts import values
 from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus
 from runyard_shared.contracts.workflow import NodeId
 
@@ -18,6 +19,8 @@ MAX_BULK = 1000
 MAX_NOTE = 10_000
 TriggerType = Literal["manual", "webhook", "cron", "incident"]
 Version = Annotated[int, Field(ge=1, lt=2**31)]
+ShortName = Annotated[str, Field(pattern=values.NAME)]
+"""Of an agent, a pool, a tag or a connection."""
 
 
 class RequestBody(BaseModel):
@@ -142,6 +145,79 @@ class CreateApiKey(RequestBody):
 
 class ApiKeysQuery(PageQuery):
     user: str | None = Field(default=None, pattern=NAME, description="Only this user's")
+
+
+# --- agents, pools, connections
+
+
+class CreateAgent(RequestBody):
+    name: ShortName
+    pool: ShortName = "default"
+    tags: list[ShortName] = Field(default_factory=list, max_length=100)
+
+
+class ChangeAgent(RequestBody):
+    """What is not given stays."""
+
+    pool: ShortName | None = None
+    tags: list[ShortName] | None = Field(default=None, max_length=100)
+
+
+class AgentsQuery(PageQuery):
+    """`status` may be repeated."""
+
+    pool: ShortName | None = None
+    status: list[Literal["new", "online", "offline", "draining", "revoked"]] = Field(default_factory=list, max_length=10)
+
+
+class CreatePool(RequestBody):
+    name: ShortName
+    description: str = Field(default="", max_length=2000)
+
+
+class PausePool(RequestBody):
+    reason: str = Field(default="", max_length=2000, description="Shown wherever a job waits for the pool")
+
+
+class SaveConnection(RequestBody):
+    """`config` and `secrets` as the kind has them (`GET /connection-types`). A secret is stored encrypted and never shown
+    again: when a connection is replaced, one that is absent stays, and null removes it. `pools`: which may use it; empty for
+    all."""
+
+    name: ShortName
+    kind: str = Field(min_length=1, max_length=100)
+    config: dict[str, Any] = Field(default_factory=dict)
+    secrets: dict[str, str | None] = Field(
+        default_factory=dict, max_length=100, repr=False, json_schema_extra={"writeOnly": True}
+    )
+    pools: list[ShortName] = Field(default_factory=list, max_length=100)
+    description: str = Field(default="", max_length=2000)
+
+
+class TestConnection(RequestBody):
+    agent: ShortName | None = Field(default=None, description="The agent that tries it; else the healthiest that may use it")
+
+
+class ConnectionsQuery(PageQuery):
+    kind: str | None = Field(default=None, min_length=1, max_length=100)
+
+
+# --- for agents
+
+
+class EnrolAgent(RequestBody):
+    """`publicKey`: of the X25519 pair that this process of the agent keeps, in base64."""
+
+    public_key: str = Field(max_length=100)
+    version: str = Field(max_length=100)
+    transport: Literal["auto", "amqp", "https", "local"] = "auto"
+
+
+class AgentOrdersQuery(Query):
+    instance: str = Field(
+        pattern=r"^[A-Za-z0-9_.-]{1,100}$",
+        description="The process of the agent; the same one again takes over from itself",
+    )
 
 
 # --- executions

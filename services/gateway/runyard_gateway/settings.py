@@ -21,6 +21,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535, description="0 takes a free port; the service's `address` tells which")
+    public_url: str = Field(default="", description="Where agents reach the gateway; empty: where the request came to")
     tenant: str = Field(default="default", min_length=1)
     admin_token: SecretStr = Field(min_length=1, description="The API key of the first administrator")
     command_timeout_seconds: float = Field(default=10.0, gt=0)

@@ -10,6 +10,7 @@ from runyard_shared.errors import NotFound
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from runyard_gateway.http.agent_keys import AgentKeys
 from runyard_gateway.http.bodies import ClientGone, parse_model, read_body
 from runyard_gateway.http.identity import ApiKeys, Identity
 from runyard_gateway.http.operation import Call, Operation, RawBody
@@ -24,12 +25,13 @@ NOBODY = Identity(tenant_id="", actor="nobody")
 class Endpoint:
     """All operations of one path."""
 
-    def __init__(self, operations: Sequence[Operation], keys: ApiKeys, body_limit: int) -> None:
+    def __init__(self, operations: Sequence[Operation], keys: ApiKeys, agent_keys: AgentKeys, body_limit: int) -> None:
         self._by_method = {operation.method: operation for operation in operations}
         for operation in operations:
             if operation.method == "GET" and not operation.stream:
                 self._by_method.setdefault("HEAD", operation)
         self._keys = keys
+        self._agent_keys = agent_keys
         self._body_limit = body_limit
 
     @property
@@ -51,27 +53,33 @@ class Endpoint:
         if operation is None:
             raise MethodNotAllowed(scope["method"], self._by_method)
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        identity = NOBODY if operation.public else await self._keys.identify(headers.get(b"authorization"))
+        identity = await self._identify(operation, headers.get(b"authorization"))
         if operation.permission is not None:
             identity.require(operation.permission)
         query = parse_query(operation.query, scope["query_string"])
         body: object = None
         if operation.body is not None:
             media_type = _media_type(headers, operation)
-            content = await read_body(receive, headers.get(b"content-length"), self._body_limit)
+            content = await read_body(receive, headers.get(b"content-length"), operation.body_limit or self._body_limit)
             if operation.body is RawBody:
                 body = RawBody(content, media_type)
             else:
                 body = parse_model(operation.body, content, required=operation.body_required)  # type: ignore[arg-type]
         return await operation.handle(Call(identity, scope["path_params"], headers, query, body))
 
+    async def _identify(self, operation: Operation, authorization: bytes | None) -> Identity:
+        if operation.public:
+            return NOBODY
+        keys = self._agent_keys if operation.for_agents else self._keys
+        return await keys.identify(authorization)
 
-def create_router(operations: Sequence[Operation], keys: ApiKeys, body_limit: int) -> Router:
+
+def create_router(operations: Sequence[Operation], keys: ApiKeys, agent_keys: AgentKeys, body_limit: int) -> Router:
     """The ASGI application of all operations, matched in the order given."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
-    routes = [Route(path, Endpoint(each, keys, body_limit)) for path, each in by_path.items()]
+    routes = [Route(path, Endpoint(each, keys, agent_keys, body_limit)) for path, each in by_path.items()]
     return Router(routes, redirect_slashes=False, default=_no_route)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
+from runyard_gateway.http.agent_keys import AgentIdentity
 from runyard_gateway.http.identity import Identity
 from runyard_gateway.permissions import Permission
 
@@ -27,6 +28,13 @@ class Call:
     @property
     def tenant_id(self) -> str:
         return self.identity.tenant_id
+
+    @property
+    def agent(self) -> AgentIdentity:
+        """Who calls an operation `for_agents`."""
+        if not isinstance(self.identity, AgentIdentity):
+            raise TypeError("this operation is not for agents")
+        return self.identity
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -49,6 +57,7 @@ class Operation:
     """`answer` is a msgspec type or None for no JSON; `body` a pydantic model, or `RawBody` with `body_schema`.
 
     `permission`: without it the answer is 403; None for what anybody with a key may ask. `public`: without any key.
+    `for_agents`: with the key of an agent, and with no other. `body_limit`: in bytes, None for that of the gateway.
     """
 
     method: str
@@ -70,4 +79,6 @@ class Operation:
     refusals: Mapping[int, str] = field(default_factory=dict)
     permission: Permission | None
     public: bool = False
+    for_agents: bool = False
+    body_limit: int | None = None
     stream: bool = False

@@ -31,6 +31,14 @@ def channel_id_of(call: Call) -> str:
     return _id(call, "channelId", "channel")
 
 
+def agent_id_of(call: Call) -> str:
+    return _id(call, "agentId", "agent")
+
+
+def connection_id_of(call: Call) -> str:
+    return _id(call, "connectionId", "connection")
+
+
 def key_id_of(call: Call) -> str:
     return _id(call, "keyId", "api_key")
 
@@ -52,6 +60,14 @@ def no_execution(execution_id: str) -> NotFound:
 
 def no_approval(approval_id: str) -> NotFound:
     return NotFound("approval_not_found", f"There is no approval {approval_id}.")
+
+
+def no_agent(agent_id: str) -> NotFound:
+    return NotFound("agent_not_found", f"There is no agent {agent_id}.")
+
+
+def no_connection(connection_id: str) -> NotFound:
+    return NotFound("connection_not_found", f"There is no connection {connection_id}.")
 
 
 def no_job(job_id: str) -> NotFound:

@@ -20,6 +20,7 @@ from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation, RawBody
 from runyard_gateway.http.query import ReadPageQuery, ReadQuery
 from runyard_gateway.permissions import Permission
+from runyard_gateway.queries.catalog import CatalogQueries
 from runyard_gateway.queries.workflows import PageKey, VersionKey, WorkflowQueries
 from runyard_gateway.read_position import WORKFLOWS, ReadPosition
 from runyard_gateway.resources.path_ids import no_workflow, version_of, workflow_id_of
@@ -36,9 +37,12 @@ _DOCUMENT: dict[str, Any] = {
 
 
 class Workflows:
-    def __init__(self, commands: Commands, queries: WorkflowQueries, read_position: ReadPosition) -> None:
+    def __init__(
+        self, commands: Commands, queries: WorkflowQueries, catalogs: CatalogQueries, read_position: ReadPosition
+    ) -> None:
         self._commands = commands
         self._queries = queries
+        self._catalogs = catalogs
         self._read_position = read_position
 
     def operations(self) -> Sequence[Operation]:
@@ -98,7 +102,8 @@ class Workflows:
 
     async def validate(self, call: Call) -> ASGIApp:
         workflow_id = workflow_id_of(call)
-        outcome = await self._commands.send(call.identity, workflow_id, commands.ValidateWorkflow(workflow_id=workflow_id))
+        command = commands.ValidateWorkflow(workflow_id=workflow_id, catalog=await self._catalogs.catalog(call.tenant_id))
+        outcome = await self._commands.send(call.identity, workflow_id, command)
         problems = [answers.Problem(path=error["path"], message=error["message"]) for error in outcome.result["errors"]]
         return json_answer(answers.Validation(valid=outcome.result["valid"], errors=problems))
 
@@ -106,7 +111,8 @@ class Workflows:
 
     async def publish(self, call: Call) -> ASGIApp:
         workflow_id = workflow_id_of(call)
-        return await self._published(call, workflow_id, commands.PublishWorkflow(workflow_id=workflow_id))
+        catalog = await self._catalogs.catalog(call.tenant_id)
+        return await self._published(call, workflow_id, commands.PublishWorkflow(workflow_id=workflow_id, catalog=catalog))
 
     async def roll_back(self, call: Call) -> ASGIApp:
         body: requests.RollBack = call.body

@@ -5,7 +5,7 @@ is read from the store before anything newer is handed on. While nobody watches,
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 from runyard_shared.contracts.feed import FeedBatch, Recorded
@@ -27,12 +27,18 @@ MAX_GAP = 20_000
 
 
 class LiveEvents:
-    """Subscriptions by execution (its iterations included) and by tenant."""
+    """Subscriptions by execution (its iterations included) and by tenant.
 
-    def __init__(self, bus: Bus, events: EventQueries, buffer_bytes: int) -> None:
+    `others`: who else in this process wants to hear of other logs, by log: as it comes, gaps and all.
+    """
+
+    def __init__(
+        self, bus: Bus, events: EventQueries, buffer_bytes: int, others: Mapping[str, Callable[[list[Recorded]], None]]
+    ) -> None:
         self._bus = bus
         self._events = events
         self._buffer_bytes = buffer_bytes
+        self._others = others
         self._by_key: dict[str, set[Subscription]] = {}
         self._last: int | None = None
         self._in_order = asyncio.Lock()
@@ -101,6 +107,9 @@ class LiveEvents:
         return subscription
 
     async def _hear(self, batches: Sequence[FeedBatch]) -> None:
+        for batch in batches:
+            if batch.log in self._others:
+                self._others[batch.log](batch.events)
         async with self._in_order:
             for batch in batches:
                 if batch.log == LOG and batch.events:
