@@ -1,8 +1,8 @@
-"""The output of one running job: bytes in, numbered chunks out, sealed at the end (R15).
+"""The output of one running job: bytes in, redacted and numbered chunks out, sealed at the end (R15).
 
 A stream flushes at once when it was quiet, else what gathered for 50 ms, sooner when a chunk is full, and always at the end; so
-nobody waits for a line and a chatty job does not become thousands of rows. What was written and is not yet safe with the broker
-is bounded: `drain` waits, and so the process, server or host that writes has to.
+nobody waits for a line and a chatty job does not become thousands of rows. What was written and is not yet safe at the server
+or in the spool is bounded: `drain` waits, and so the process, server or host that writes has to.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from runyard_shared.contracts.jobs import OutputChunk, OutputSealed
 from runyard_shared.contracts.values import StreamSeal
 
 from runyard_agent.delivery import Delivery
+from runyard_agent.redaction import Redactor
 
 TEXT_LIMIT: Final = 64 * 1024
 """How many bytes of text an output holds for templates; all of it is in the chunks."""
@@ -22,28 +23,32 @@ _WINDOW_BYTES: Final = 512 * 1024
 _GATHER_SECONDS: Final = 0.05
 
 
+OutputPart = tuple[int, int, bytes]
+"""(number, offset, data) of at most a chunk."""
+
+
 class OutputStream:
     """One stream (stdout, stderr, body) of a job. Write, then `drain`, like an `asyncio.StreamWriter`."""
 
-    def __init__(self, name: str, output: "JobOutput") -> None:
+    def __init__(self, name: str, output: "JobOutput", redactor: Redactor) -> None:
         self.name = name
         self.size = 0
-        self.chunks = 0
+        """Bytes that were given out: of the redacted stream, as offsets and seal are."""
         self._output = output
+        self._redacted = redactor.stream()
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._chunks = 0
         self._head = bytearray()
-        self._gathered = bytearray()
         self._hash = hashlib.sha256()
 
     def write(self, data: bytes) -> None:
         """Never blocks; follow it with `drain`, or stop the source while `congested`."""
         if not data:
             return
-        self.size += len(data)
-        self._hash.update(data)
-        if len(self._head) < TEXT_LIMIT:
-            self._head += data[: TEXT_LIMIT - len(self._head)]
-        self._gathered += data
-        self._output.written(len(data), full=len(self._gathered) >= _CHUNK_BYTES)
+        self._gathered.append(data)
+        self._gathered_bytes += len(data)
+        self._output.written(len(data), full=self._gathered_bytes >= _CHUNK_BYTES)
 
     async def drain(self) -> None:
         await self._output.drain()
@@ -55,30 +60,49 @@ class OutputStream:
     @property
     def truncated(self) -> bool:
         """Whether `text` is less than what was written."""
-        return self.size > TEXT_LIMIT
+        self._output.flush()
+        return self.size + len(self._redacted.rest()) > TEXT_LIMIT
 
     def text(self, encoding: str = "utf-8") -> str:
         """The first 64 KiB as text, cut between characters. What is no text (wrong bytes, NUL) shows as U+FFFD."""
+        truncated = self.truncated
+        head = (bytes(self._head) + self._redacted.rest())[:TEXT_LIMIT]
         decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
-        text = decoder.decode(bytes(self._head), not self.truncated).replace("\0", "\ufffd")
+        text = decoder.decode(head, not truncated).replace("\0", "\ufffd")
         return text.encode(errors="replace")[:TEXT_LIMIT].decode(errors="ignore")
 
-    def take(self) -> list[tuple[int, bytes]]:
-        """What gathered, as (offset, data) of at most a chunk each."""
-        gathered, self._gathered = self._gathered, bytearray()
-        start = self.size - len(gathered)
-        return [(start + at, bytes(gathered[at : at + _CHUNK_BYTES])) for at in range(0, len(gathered), _CHUNK_BYTES)]
+    def take(self, *, last: bool = False) -> tuple[int, list[OutputPart]]:
+        """(how many bytes had gathered, what became of them). `last`: nothing follows, so nothing is held back."""
+        gathered = self._gathered_bytes
+        if not gathered and not last:
+            return 0, []
+        data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
+        self._gathered.clear()
+        self._gathered_bytes = 0
+        data = self._redacted.last(data) if last else self._redacted.feed(data)
+        self._hash.update(data)
+        if len(self._head) < TEXT_LIMIT:
+            self._head += data[: TEXT_LIMIT - len(self._head)]
+        parts: list[OutputPart] = []
+        for at in range(0, len(data), _CHUNK_BYTES):
+            parts.append((self._chunks, self.size + at, data[at : at + _CHUNK_BYTES]))
+            self._chunks += 1
+        self.size += len(data)
+        return gathered, parts
 
     def seal(self) -> StreamSeal:
-        return StreamSeal(stream=self.name, chunks=self.chunks, size=self.size, sha256=self._hash.hexdigest())
+        return StreamSeal(stream=self.name, chunks=self._chunks, size=self.size, sha256=self._hash.hexdigest())
 
 
 class JobOutput:
     """All streams of one job, and how much of them is not yet safe."""
 
-    def __init__(self, tenant_id: str, execution_id: str, job_id: str, delivery: Delivery) -> None:
+    def __init__(
+        self, tenant_id: str, execution_id: str, job_id: str, delivery: Delivery, redactor: Redactor | None = None
+    ) -> None:
         self._job = {"tenant_id": tenant_id, "execution_id": execution_id, "job_id": job_id}
         self._delivery = delivery
+        self._redactor = redactor or Redactor()
         self._loop = asyncio.get_running_loop()
         self._streams: dict[str, OutputStream] = {}
         self._unsafe_bytes = 0
@@ -90,7 +114,7 @@ class JobOutput:
     def stream(self, name: str) -> OutputStream:
         stream = self._streams.get(name)
         if stream is None:
-            stream = self._streams[name] = OutputStream(name, self)
+            stream = self._streams[name] = OutputStream(name, self, self._redactor)
         return stream
 
     @property
@@ -104,10 +128,10 @@ class JobOutput:
     def written(self, size: int, *, full: bool) -> None:
         self._unsafe_bytes += size
         if full:
-            self._flush()
+            self.flush()
         elif self._flush_at is None:
             wait = self._flushed_at + _GATHER_SECONDS - self._loop.time()
-            self._flush_at = self._loop.call_later(max(0.0, wait), self._flush)
+            self._flush_at = self._loop.call_later(max(0.0, wait), self.flush)
 
     async def drain(self) -> None:
         """Until less than the window is on its way."""
@@ -116,7 +140,7 @@ class JobOutput:
 
     async def seal(self) -> list[StreamSeal]:
         """Send what is left and the seals, and wait until everything is safe. No message at all if nothing was written."""
-        self._flush()
+        self.flush(last=True)
         seals = [stream.seal() for stream in self._streams.values() if stream.size]
         if seals:
             self._unsafe_messages += 1
@@ -131,18 +155,22 @@ class JobOutput:
         self._unsafe_messages -= 1
         self._changed.set()
 
-    async def _wait(self) -> None:
-        self._changed.clear()
-        await self._changed.wait()
-
-    def _flush(self) -> None:
+    def flush(self, *, last: bool = False) -> None:
+        """Send what gathered."""
         if self._flush_at is not None:
             self._flush_at.cancel()
             self._flush_at = None
         self._flushed_at = self._loop.time()
         for stream in self._streams.values():
-            for offset, data in stream.take():
-                chunk = OutputChunk(stream=stream.name, number=stream.chunks, offset=offset, data=data, **self._job)
-                stream.chunks += 1
+            gathered, parts = stream.take(last=last)
+            self._unsafe_bytes -= gathered
+            for number, offset, data in parts:
+                self._unsafe_bytes += len(data)
                 self._unsafe_messages += 1
+                chunk = OutputChunk(stream=stream.name, number=number, offset=offset, data=data, **self._job)
                 self._delivery.put(chunk, len(data), self)
+        self._changed.set()
+
+    async def _wait(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()

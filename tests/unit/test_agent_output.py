@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from runyard_agent.delivery import Delivery
 from runyard_agent.output import JobOutput
+from runyard_agent.transport.bus import BusTransport
 from runyard_shared.contracts.jobs import OutputChunk, OutputMessage, OutputSealed
 from runyard_shared.messaging.topology import JOB_OUTPUT, LIVE_OUTPUT
 
@@ -51,7 +52,7 @@ async def kept(bus: BreakableBus) -> Kept:
 
 @pytest.fixture
 async def output(bus: BreakableBus) -> JobOutput:
-    return JobOutput("default", "execution", "job", Delivery(bus))
+    return JobOutput("default", "execution", "job", Delivery(BusTransport(bus, "default", "agent-1")))
 
 
 async def test_a_line_arrives_while_the_job_still_runs(kept: Kept, output: JobOutput) -> None:

@@ -18,6 +18,7 @@ from runyard_shared.errors import RunyardError
 
 from runyard_agent.delivery import Delivery
 from runyard_agent.output import JobOutput, OutputStream
+from runyard_agent.redaction import Redactor
 from runyard_agent.settings import Settings
 
 P = TypeVar("P", bound=BaseModel)
@@ -73,18 +74,26 @@ class Context:
     Whatever a job gives (streams, output, error) is redacted: the connection's secrets are in none of it.
     """
 
-    __slots__ = ("_delivery", "connection", "job", "output")
+    __slots__ = ("_delivery", "_redactor", "connection", "job", "output")
 
-    def __init__(self, job: RunJob, delivery: Delivery, connection: OpenedConnection | None = None) -> None:
+    def __init__(
+        self,
+        job: RunJob,
+        delivery: Delivery,
+        connection: OpenedConnection | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
         self.job = job
         self.connection = connection
         self.output: JobOutput | None = None
         self._delivery = delivery
+        self._redactor = redactor
 
     def stream(self, name: str) -> OutputStream:
         """The output stream of that name (`stdout`, `stderr`, `body`); made at the first call."""
         if self.output is None:
-            self.output = JobOutput(self.job.tenant_id, self.job.execution_id, self.job.job_id, self._delivery)
+            job = self.job
+            self.output = JobOutput(job.tenant_id, job.execution_id, job.job_id, self._delivery, self._redactor)
         return self.output.stream(name)
 
     def output_so_far(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ the form of the web app, publish and agent.
 gateway, and for the chosen agent by the dispatcher.
 """
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -149,6 +148,6 @@ class OpenedConnection(msgspec.Struct, frozen=True, rename="camel", kw_only=True
     def __repr__(self) -> str:
         return f"OpenedConnection(name={self.name!r}, kind={self.kind!r})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Tracebacks that show local variables show them with this."""
-        yield from {"name": self.name, "kind": self.kind}.items()
+        return [("name", self.name), ("kind", self.kind)]
