@@ -10,7 +10,10 @@ from typing import Final
 
 from runyard_shared.contracts.connections import OpenedConnection
 
-from runyard_agent.actions.base import ProbeFailed
+from runyard_agent.actions.base import ProbeFailed, Unusable
+from runyard_agent.actions.chat import probe_webhook
+from runyard_agent.actions.email import probe_smtp
+from runyard_agent.actions.kubernetes import probe_kubernetes
 from runyard_agent.settings import Settings
 
 __all__ = ["PROBES", "Probe", "ProbeFailed", "probe"]
@@ -40,6 +43,19 @@ async def _secrets(connection: OpenedConnection, settings: Settings) -> str:
     return "nothing to try: it only holds values and secrets; delivered and opened"
 
 
+async def _postgresql(connection: OpenedConnection, settings: Settings) -> str:
+    try:
+        from runyard_agent.actions.database import probe_postgresql
+    except Unusable as missing:
+        raise ProbeFailed(f"this agent cannot try it out: {missing}") from None
+    return await probe_postgresql(connection, settings)
+
+
 PROBES: Final[dict[str, Probe]] = {
     "secrets": _secrets,
+    "slack": probe_webhook,
+    "teams": probe_webhook,
+    "smtp": probe_smtp,
+    "kubernetes": probe_kubernetes,
+    "postgresql": _postgresql,
 }
