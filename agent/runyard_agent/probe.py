@@ -10,10 +10,12 @@ from typing import Final
 
 from runyard_shared.contracts.connections import OpenedConnection
 
-from runyard_agent.actions.base import ProbeFailed, Unusable
+from runyard_agent.actions.base import InvalidParams, ProbeFailed, Unusable
 from runyard_agent.actions.chat import probe_webhook
 from runyard_agent.actions.email import probe_smtp
+from runyard_agent.actions.http import probe_http
 from runyard_agent.actions.kubernetes import probe_kubernetes
+from runyard_agent.actions.ssh import probe_ssh
 from runyard_agent.settings import Settings
 
 __all__ = ["PROBES", "Probe", "ProbeFailed", "probe"]
@@ -26,6 +28,8 @@ _WITHIN_SECONDS: Final = 20.0
 async def probe(connection: OpenedConnection, settings: Settings) -> str:
     """What was found when `connection` was tried, for people. Raises `ProbeFailed`, whose text says what to do; both are free
     of secrets only after redaction, because a server may repeat what it was sent."""
+    if connection.kind == "secrets":
+        return "nothing to try: it only holds values for scripts and packages; this agent can open it"
     try_out = PROBES.get(connection.kind)
     if try_out is None:
         raise ProbeFailed(f"this agent cannot try connections of the kind {connection.kind!r} out: update it")
@@ -36,11 +40,9 @@ async def probe(connection: OpenedConnection, settings: Settings) -> str:
             found = await try_out(connection, settings)
     except TimeoutError:
         raise ProbeFailed(f"no answer within {_WITHIN_SECONDS:g} s") from None
+    except InvalidParams as invalid:
+        raise ProbeFailed(str(invalid)) from None
     return f"{found} in {(loop.time() - began_at) * 1000:.0f} ms"
-
-
-async def _secrets(connection: OpenedConnection, settings: Settings) -> str:
-    return "nothing to try: it only holds values and secrets; delivered and opened"
 
 
 async def _postgresql(connection: OpenedConnection, settings: Settings) -> str:
@@ -52,7 +54,8 @@ async def _postgresql(connection: OpenedConnection, settings: Settings) -> str:
 
 
 PROBES: Final[dict[str, Probe]] = {
-    "secrets": _secrets,
+    "ssh": probe_ssh,
+    "http": probe_http,
     "slack": probe_webhook,
     "teams": probe_webhook,
     "smtp": probe_smtp,

@@ -1,17 +1,22 @@
 """`http.request`: one HTTP request from the agent's host. 2xx succeeds, any other status fails the job (R34)."""
 
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from importlib.metadata import version
-from typing import Any
+import ssl
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any, Final
 
 import httpx
 import msgspec
 from runyard_shared.contracts.actions import HttpParams
+from runyard_shared.contracts.connections import OpenedConnection
 
-from runyard_agent.actions.base import Action, Context, InvalidParams, Outcome
-from runyard_agent.actions.causes import cause_of
+from runyard_agent.actions.base import Action, Context, InvalidParams, Outcome, ProbeFailed
+from runyard_agent.actions.causes import cause_of, causes_of
+from runyard_agent.actions.http_access import Access
+from runyard_agent.actions.http_clients import HttpClients
 from runyard_agent.output import OutputStream
 from runyard_agent.settings import Settings
+
+_REDIRECTS: Final = 20
 
 
 class HttpRequest(Action[HttpParams], built_in="http.request"):
@@ -19,82 +24,133 @@ class HttpRequest(Action[HttpParams], built_in="http.request"):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._clients = HttpClients(settings)
 
     async def run(self, params: HttpParams, context: Context) -> Outcome:
-        client = self._client(verify_tls=params.verify_tls)
-        request = _request(client, params)
+        access = Access.of(context.connection) if context.connection is not None else None
         body = context.stream("body")
-        try:
-            response = await client.send(request, stream=True, follow_redirects=params.follow_redirects)
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(self._client(params, access))
+            request = _request(client, params, access)
             try:
+                response, left = await self._send(client, request, params, access, stack)
                 async for part in response.aiter_bytes():
                     body.write(part)
                     await body.drain()
-            finally:
-                await response.aclose()
-        except httpx.HTTPError as error:
-            return Outcome.failed("exception", self._words(error, request), context.output_so_far())
+            except httpx.HTTPError as error:
+                return Outcome.failed("exception", in_words(error, request, self.settings), context.output_so_far())
         output = _output(response, body)
         if response.is_success:
             return Outcome.completed(output)
-        status = f"{response.status_code} {response.reason_phrase}".rstrip()
-        message = f"{request.method} {_address(response.url)} answered {status}"
+        message = f"{request.method} {_address(response.url)} answered {_status(response)}"
+        if left and access is not None:
+            message += f"; it was redirected there from {access.base}, whose connection gives it nothing there"
         return Outcome.failed("http_status", message, output, status_code=response.status_code)
 
     async def close(self) -> None:
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
+        await self._clients.close()
 
-    def _client(self, *, verify_tls: bool) -> httpx.AsyncClient:
-        client = self._clients.get(verify_tls)
-        if client is None:
-            read, connect = self.settings.http_read_timeout_seconds, self.settings.http_connect_timeout_seconds
-            client = self._clients[verify_tls] = httpx.AsyncClient(
-                verify=verify_tls,
-                headers={"user-agent": f"runyard-agent/{version('runyard-agent')}"},
-                timeout=httpx.Timeout(read, connect=connect, pool=None),
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=self.settings.agent_capacity),
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            )
-        return client
+    async def _send(
+        self,
+        client: httpx.AsyncClient,
+        request: httpx.Request,
+        params: HttpParams,
+        access: Access | None,
+        stack: AsyncExitStack,
+    ) -> tuple[httpx.Response, bool]:
+        """The answer, which `stack` closes, and whether redirects led out of the connection's origin: then the connection's
+        headers and its trust in certificates are left behind, even if they lead back."""
+        left = False
+        for _ in range(_REDIRECTS + 1):
+            response = await client.send(request, stream=True)
+            if not params.follow_redirects or response.next_request is None:
+                stack.push_async_callback(response.aclose)
+                return response, left
+            await response.aclose()
+            request = response.next_request
+            if access is not None and not left and not access.covers(request.url):
+                left = True
+                client = await stack.enter_async_context(self._client(params, None))
+            if access is not None and left:
+                access.withhold(request)
+        raise httpx.TooManyRedirects("too many redirects", request=request)
 
-    def _words(self, error: httpx.HTTPError, request: httpx.Request) -> str:
-        address = _address(request.url)
-        match error:
-            case httpx.ConnectTimeout():
-                return f"{address}: no connection within {self.settings.http_connect_timeout_seconds:g} s"
-            case httpx.TimeoutException():
-                return f"{address}: no answer for {self.settings.http_read_timeout_seconds:g} s"
-            case httpx.ConnectError():
-                return f"{address}: cannot connect: {cause_of(error)}"
-            case httpx.TooManyRedirects():
-                return f"{address}: redirected too often"
-            case _:
-                return f"{address}: {type(error).__name__}: {cause_of(error)}"
+    def _client(self, params: HttpParams, access: Access | None) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        if access is None:
+            return self._clients.client(None, verify_tls=params.verify_tls)
+        return self._clients.client(access.ca_certificate, verify_tls=params.verify_tls and access.verify_tls)
 
 
-def _request(client: httpx.AsyncClient, params: HttpParams) -> httpx.Request:
+def in_words(error: httpx.HTTPError, request: httpx.Request, settings: Settings) -> str:
+    address = _address(request.url)
+    untrusted = next((cause for cause in causes_of(error) if isinstance(cause, ssl.SSLCertVerificationError)), None)
+    if untrusted is not None:
+        return (
+            f"{address}: the server's certificate is not trusted: {untrusted.verify_message}; if it is of a private "
+            "certificate authority, put that authority's certificate into the connection"
+        )
+    match error:
+        case httpx.ConnectTimeout():
+            return f"{address}: no connection within {settings.http_connect_timeout_seconds:g} s"
+        case httpx.TimeoutException():
+            return f"{address}: no answer for {settings.http_read_timeout_seconds:g} s"
+        case httpx.ConnectError():
+            return f"{address}: cannot connect: {cause_of(error)}"
+        case httpx.TooManyRedirects():
+            return f"{address}: redirected too often"
+        case _:
+            return f"{address}: {type(error).__name__}: {cause_of(error)}"
+
+
+async def probe_http(connection: OpenedConnection, settings: Settings) -> str:
+    """Asks for the base URL, with the connection's credentials, and follows no redirect."""
+    access = Access.of(connection)
+    clients = HttpClients(settings)
+    try:
+        async with clients.client(access.ca_certificate, verify_tls=access.verify_tls) as client:
+            request = client.build_request("GET", access.base, headers=access.headers)
+            access.lend(request)
+            try:
+                response = await client.send(request, stream=True)
+            except httpx.HTTPError as error:
+                raise ProbeFailed(in_words(error, request, settings)) from None
+            await response.aclose()
+    finally:
+        await clients.close()
+    answered = f"{_address(access.base)} answered {_status(response)}"
+    if response.status_code in (401, 403):
+        raise ProbeFailed(f"{answered}: it is reached, but does not accept the credentials of the connection")
+    if response.is_server_error:
+        raise ProbeFailed(f"{answered}: it is reached, but does not work")
+    secured = "" if access.base.scheme == "http" else " over TLS" if access.verify_tls else " over TLS that is not checked"
+    return f"{answered}{secured}"
+
+
+def _request(client: httpx.AsyncClient, params: HttpParams, access: Access | None) -> httpx.Request:
     problems = []
     has_json = "json_body" in params.model_fields_set
     if has_json and params.body is not None:
         problems.append("json, body: give at most one of them")
-    if not params.url.lower().startswith(("http://", "https://")):
-        problems.append("url: must begin with http:// or https://")
+    address = access.url(params.url) if access is not None else params.url
+    if not address.lower().startswith(("http://", "https://")):
+        path = ", or with / for what is below the connection's base URL" if access is not None else ""
+        problems.append(f"url: must begin with http:// or https://{path}")
     if problems:
         raise InvalidParams(*problems)
-    headers = dict(params.headers)
+    headers = httpx.Headers(access.headers if access is not None else None)
     content = params.body
-    if has_json:
-        content = msgspec.json.encode(params.json_body).decode()
-        if not any(name.lower() == "content-type" for name in headers):
-            headers["content-type"] = "application/json"
     try:
-        url = httpx.URL(params.url).copy_merge_params(params.query) if params.query else params.url
-        return client.build_request(params.method, url, headers=headers, content=content)
+        headers.update(params.headers)
+        if has_json:
+            content = msgspec.json.encode(params.json_body).decode()
+            headers.setdefault("content-type", "application/json")
+        url = httpx.URL(address).copy_merge_params(params.query) if params.query else httpx.URL(address)
+        request = client.build_request(params.method, url, headers=headers, content=content)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise InvalidParams(f"url, headers: {error}") from None
+    if access is not None:
+        access.lend(request)
+    return request
 
 
 def _output(response: httpx.Response, body: OutputStream) -> dict[str, Any]:
@@ -139,3 +195,7 @@ def _without_nul(value: Any) -> Any:
 def _address(url: httpx.URL) -> str:
     """The URL without user, password and query: they may hold secrets."""
     return str(url.copy_with(username=None, password=None, query=None, fragment=None))
+
+
+def _status(response: httpx.Response) -> str:
+    return f"{response.status_code} {response.reason_phrase}".rstrip()

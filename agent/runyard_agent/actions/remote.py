@@ -31,18 +31,19 @@ async def run_remote(
     connection: asyncssh.SSHClientConnection,
     command: str,
     *,
+    stdin: bytes = b"",
     stdout: OutputStream,
     stderr: OutputStream,
     kill_grace_seconds: float,
 ) -> int | None:
-    """Run `command` under the login shell of the user there, and return its exit code (negative: minus the signal that ended
-    it; None: the connection was lost).
+    """Run `command` under the login shell of the user there, with `stdin` as its whole standard input, and return its exit code
+    (negative: minus the signal that ended it; None: the connection was lost).
 
     What the command leaves in the background goes on, as with any ssh. If the calling task is cancelled, the whole group is
     ended before the `CancelledError` goes on; raises `NotStopped` if that failed.
     """
     mark = f"runyard-{secrets.token_hex(16)}:"
-    running = _Command(mark.encode(), stdout, stderr)
+    running = _Command(mark.encode(), stdin, stdout, stderr)
     starting = asyncio.ensure_future(connection.create_session(lambda: running, _announcing(command, mark), encoding=None))
     try:
         await asyncio.shield(starting)
@@ -103,13 +104,14 @@ async def _gone(connection: asyncssh.SSHClientConnection, pid: int, within_secon
 class _Command(asyncssh.SSHClientSession[bytes]):
     """The channel's events: output to its streams (without the announcement), the process id, and the end."""
 
-    def __init__(self, mark: bytes, stdout: OutputStream, stderr: OutputStream) -> None:
+    def __init__(self, mark: bytes, stdin: bytes, stdout: OutputStream, stderr: OutputStream) -> None:
         loop = asyncio.get_running_loop()
         self.pid: asyncio.Future[int] = loop.create_future()
         self.exited: asyncio.Future[None] = loop.create_future()
         self.exit_code: int | None = None
         self._closed: asyncio.Future[None] = loop.create_future()
         self._mark = mark
+        self._stdin = stdin
         self._held: bytes | None = b""
         self._stdout = stdout
         self._stderr = stderr
@@ -139,6 +141,7 @@ class _Command(asyncssh.SSHClientSession[bytes]):
 
     def session_started(self) -> None:
         if self._channel is not None:
+            self._channel.write(self._stdin)
             self._channel.write_eof()
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:

@@ -1,66 +1,72 @@
-"""`ssh.executeCommand`: one command on a remote host, as `ssh host command` runs it."""
+"""`ssh.executeCommand`: one command on a remote host, as `ssh host command` runs it. `ssh.executeScript`: a script there."""
 
-from typing import Any, Final
+from typing import Any
 
 import asyncssh
-from runyard_shared.contracts.actions import SshCommandParams
+from runyard_shared.contracts.actions import SshCommandParams, SshParams, SshScriptParams
+from runyard_shared.contracts.connections import OpenedConnection
 
-from runyard_agent.actions.base import Action, Context, Outcome
-from runyard_agent.actions.causes import cause_of
+from runyard_agent.actions.base import Action, Context, Outcome, P, ProbeFailed
 from runyard_agent.actions.remote import run_remote
 from runyard_agent.actions.script import command_outcome
+from runyard_agent.actions.ssh_login import NoLogin, SshDoor, words_of
+from runyard_agent.actions.ssh_script import remote_script
+from runyard_agent.settings import Settings
 
-_KEEPALIVE_SECONDS: Final = 15
 
+class _OverSsh(Action[P]):
+    """The job ends with the command; what that leaves in the background goes on. A timeout or a forced cancel ends the command
+    and all of its process group."""
 
-class ExecuteCommand(Action[SshCommandParams], built_in="ssh.executeCommand"):
-    """The host's key must be known (`ssh_known_hosts`). The job ends with the command; what that leaves in the background goes
-    on. A timeout or a forced cancel ends the command and all of its process group."""
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._door = SshDoor(settings)
 
-    async def run(self, params: SshCommandParams, context: Context) -> Outcome:
-        target = f"{params.host}:{params.port}"
+    async def _run(self, params: SshParams, context: Context, command: str, *, stdin: bytes = b"", what: str) -> Outcome:
         stdout, stderr = context.stream("stdout"), context.stream("stderr")
         try:
-            async with await self._connect(params) as connection:
-                code = await run_remote(
-                    connection,
-                    params.command,
-                    stdout=stdout,
-                    stderr=stderr,
-                    kill_grace_seconds=self.settings.kill_grace_seconds,
-                )
-        except asyncssh.HostKeyNotVerifiable as error:
-            return Outcome.failed("exception", f"{target}: the host's key is not trusted by this agent: {error.reason}")
-        except asyncssh.PermissionDenied as error:
-            return Outcome.failed("exception", f"{target}: the host does not let this agent in: {error.reason}")
-        except TimeoutError:
-            return Outcome.failed(
-                "exception", f"{target}: no connection within {self.settings.ssh_connect_timeout_seconds:g} s"
-            )
-        except (asyncssh.Error, OSError) as error:
-            words = error.reason if isinstance(error, asyncssh.Error) else cause_of(error)
-            return Outcome.failed("exception", f"{target}: {words}", context.output_so_far())
+            async with self._door.open(params, context.connection) as (login, client):
+                try:
+                    code = await run_remote(
+                        client,
+                        command,
+                        stdin=stdin,
+                        stdout=stdout,
+                        stderr=stderr,
+                        kill_grace_seconds=self.settings.kill_grace_seconds,
+                    )
+                except (asyncssh.Error, OSError) as error:
+                    return Outcome.failed("exception", f"{login.target}: {words_of(error)}", context.output_so_far())
+        except NoLogin as error:
+            return Outcome.failed("exception", str(error))
         if code is None:
-            message = f"{target}: the connection was lost; whether the command ended is not known"
+            message = f"{login.target}: the connection was lost; whether {what} ended is not known"
             return Outcome.failed("exception", message, context.output_so_far())
-        return command_outcome(stdout, stderr, code, what="the command")
+        return command_outcome(stdout, stderr, code, what=what)
 
-    async def _connect(self, params: SshCommandParams) -> asyncssh.SSHClientConnection:
-        settings = self.settings
-        # What is not given comes from ssh's own configuration. known_hosts must never be None: that would trust every host.
-        options: dict[str, Any] = {}
-        if settings.ssh_known_hosts is not None:
-            options["known_hosts"] = str(settings.ssh_known_hosts)
-        if settings.ssh_identity_files:
-            options["client_keys"] = [str(path) for path in settings.ssh_identity_files]
-        username = params.username or settings.ssh_username
-        if username is not None:
-            options["username"] = username
-        return await asyncssh.connect(
-            params.host,
-            params.port,
-            connect_timeout=settings.ssh_connect_timeout_seconds,
-            login_timeout=settings.ssh_connect_timeout_seconds,
-            keepalive_interval=_KEEPALIVE_SECONDS,
-            **options,
-        )
+
+class ExecuteCommand(_OverSsh[SshCommandParams], built_in="ssh.executeCommand"):
+    """The command runs under the login shell of the user there."""
+
+    async def run(self, params: SshCommandParams, context: Context) -> Outcome:
+        return await self._run(params, context, params.command, what="the command")
+
+
+class ExecuteScript(_OverSsh[SshScriptParams], built_in="ssh.executeScript"):
+    """The script runs only once it has arrived whole."""
+
+    async def run(self, params: SshScriptParams, context: Context) -> Outcome:
+        command, stdin = remote_script(params)
+        return await self._run(params, context, command, stdin=stdin, what="the script")
+
+
+async def probe_ssh(connection: OpenedConnection, settings: Settings) -> str:
+    """Logs in and runs nothing."""
+    config: dict[str, Any] = connection.config
+    try:
+        if not config.get("host"):
+            raise ProbeFailed("the connection names no host, so there is nothing to log in to: its jobs name theirs")
+        async with SshDoor(settings).open(None, connection) as (login, client):
+            return f"logged in to {login.target} as {client.get_extra_info('username')}"
+    except NoLogin as error:
+        raise ProbeFailed(str(error)) from None
