@@ -26,6 +26,7 @@ from runyard_gateway.queries.api_keys import ApiKeyQueries
 from runyard_gateway.queries.approvals import ApprovalQueries
 from runyard_gateway.queries.bulk_requests import BulkRequestQueries
 from runyard_gateway.queries.catalog import CatalogQueries
+from runyard_gateway.queries.connections import ConnectionQueries
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.queries.execution_list import ExecutionListQueries
 from runyard_gateway.queries.executions import ExecutionQueries
@@ -41,10 +42,12 @@ from runyard_gateway.resources.approval_links import ApprovalLinks
 from runyard_gateway.resources.approvals import Approvals
 from runyard_gateway.resources.bulk import Bulk
 from runyard_gateway.resources.channels import Channels
+from runyard_gateway.resources.connections import Connections
 from runyard_gateway.resources.events import Events
 from runyard_gateway.resources.execution_logs import ExecutionLogs
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.executions import Executions
+from runyard_gateway.resources.kinds import Kinds
 from runyard_gateway.resources.output import Output
 from runyard_gateway.resources.pools import Pools
 from runyard_gateway.resources.runs import Runs
@@ -102,6 +105,8 @@ class Service:
             *ApprovalLinks(commands, approvals, settings.tenant).operations(),
             *Agents(commands, AgentQueries(database), agent_keys, settings.public_url).operations(),
             *Pools(commands, PoolQueries(database)).operations(),
+            *Connections(commands, ConnectionQueries(database), settings.connection_test_seconds).operations(),
+            *Kinds(catalogs).operations(),
             *AgentLink(commands, agent_links, AgentMessages(bus, settings.command_timeout_seconds), clock).operations(),
             *Users(UserQueries(database), api_keys, keys, clock).operations(),
             *system.operations(),

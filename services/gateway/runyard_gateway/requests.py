@@ -179,19 +179,25 @@ class PausePool(RequestBody):
     reason: str = Field(default="", max_length=2000, description="Shown wherever a job waits for the pool")
 
 
-class SaveConnection(RequestBody):
+class ReplaceConnection(RequestBody):
     """`config` and `secrets` as the kind has them (`GET /connection-types`). A secret is stored encrypted and never shown
-    again: when a connection is replaced, one that is absent stays, and null removes it. `pools`: which may use it; empty for
-    all."""
+    again: one that is absent stays, and null removes it. `pools`: which may use it; empty for all."""
 
     name: ShortName
-    kind: str = Field(min_length=1, max_length=100)
+    kind: str | None = Field(default=None, max_length=100, description="Cannot be changed")
     config: dict[str, Any] = Field(default_factory=dict)
     secrets: dict[str, str | None] = Field(
         default_factory=dict, max_length=100, repr=False, json_schema_extra={"writeOnly": True}
     )
     pools: list[ShortName] = Field(default_factory=list, max_length=100)
     description: str = Field(default="", max_length=2000)
+
+
+class CreateConnection(ReplaceConnection):
+    """`config` and `secrets` as the kind has them (`GET /connection-types`). A secret is stored encrypted and never shown
+    again. `pools`: which may use it; empty for all."""
+
+    kind: str = Field(max_length=100, description="One of GET /connection-types")
 
 
 class TestConnection(RequestBody):

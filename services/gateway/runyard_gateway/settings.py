@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     tenant: str = Field(default="default", min_length=1)
     admin_token: SecretStr = Field(min_length=1, description="The API key of the first administrator")
     command_timeout_seconds: float = Field(default=10.0, gt=0)
+    connection_test_seconds: float = Field(default=60.0, gt=0, description="How long the test of a connection may take")
     body_limit_bytes: int = Field(default=BODY_LIMIT_BYTES, gt=0)
     read_model_wait_seconds: float = Field(default=READ_MODEL_WAIT_SECONDS, gt=0)
     keep_alive_seconds: float = Field(default=15.0, gt=0, description="Silence after which an event stream gets a comment line")
