@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -13,7 +14,7 @@ from tests.servers import ServerMissing, Servers
 
 RUN_DIRECTORY = "RUNYARD_TEST_SERVERS"
 SERVERS = pytest.StashKey[Servers]()
-NEEDED_BY = {"postgres_url": "postgres", "amqp_url": "rabbitmq"}
+NEEDED_BY = {"postgres_url": "postgres", "amqp_url": "rabbitmq", "management_url": "rabbitmq"}
 """The fixtures that need a server."""
 
 
@@ -73,15 +74,29 @@ async def pool(postgres_url: str) -> AsyncIterator[asyncpg.Pool]:
 @pytest.fixture
 def amqp_url(request: pytest.FixtureRequest) -> str:
     """A real RabbitMQ, shared by all tests: use `namespace`. Without one the test is skipped; under CI it fails."""
-    given = os.environ.get("RUNYARD_AMQP_URL")
-    if given:
-        return given
+    return os.environ.get("RUNYARD_AMQP_URL") or _of_rabbitmq(request, "url")
+
+
+@pytest.fixture
+def management_url(request: pytest.FixtureRequest) -> str:
+    """The management API of the same RabbitMQ, with the credentials of an administrator."""
+    if not os.environ.get("RUNYARD_AMQP_URL"):
+        return _of_rabbitmq(request, "management_url")
+    given = os.environ.get("RUNYARD_AMQP_MANAGEMENT_URL")
+    return given or _without_rabbitmq("RUNYARD_AMQP_URL is set, RUNYARD_AMQP_MANAGEMENT_URL is not")
+
+
+def _of_rabbitmq(request: pytest.FixtureRequest, which: str) -> str:
     try:
-        return request.config.stash[SERVERS].url("rabbitmq")
+        return request.config.stash[SERVERS].url("rabbitmq", which)
     except ServerMissing as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must run the tests on RabbitMQ: {missing}", pytrace=False)
-        pytest.skip(f"no RabbitMQ to test on: {missing}")
+        _without_rabbitmq(str(missing))
+
+
+def _without_rabbitmq(why: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must run the tests on RabbitMQ: {why}", pytrace=False)
+    pytest.skip(f"no RabbitMQ to test on: {why}")
 
 
 @pytest.fixture

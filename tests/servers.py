@@ -53,8 +53,8 @@ class Servers:
         (self.directory / f"{name}.launcher").write_text(str(launcher.pid))
         self._launchers.append(launcher)
 
-    def url(self, name: str) -> str:
-        """Waits until the server is ready. Raises `ServerMissing`."""
+    def url(self, name: str, which: str = "url") -> str:
+        """Waits until the server is ready. RabbitMQ has a `management_url` too. Raises `ServerMissing`."""
         answer = self.directory / f"{name}.json"
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not answer.exists():
@@ -62,9 +62,9 @@ class Servers:
                 raise ServerMissing(f"{name} was not ready within {PATIENCE_SECONDS:g} s")
             time.sleep(0.05)
         found = json.loads(answer.read_text())
-        if "url" not in found:
+        if which not in found:
             raise ServerMissing(found["error"])
-        return str(found["url"])
+        return str(found[which])
 
     def end(self) -> None:
         """Ends the servers and the launchers that are still at it, and removes the directory."""
@@ -94,7 +94,8 @@ def main() -> None:
             server.start()
             answer = {"url": server.dsn}
         else:
-            answer = {"url": RabbitNode(arguments.directory / "rabbitmq").start()}
+            node = RabbitNode(arguments.directory / "rabbitmq")
+            answer = {"url": node.start(), "management_url": node.management_url}
     except Exception as error:  # noqa: BLE001 - whatever it is, the tests that wait are told
         answer = {"error": str(error) or repr(error)}
     draft = arguments.directory / f"{arguments.name}.draft"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from runyard_shared.messaging.rabbit import RabbitBus
@@ -48,11 +49,14 @@ async def test_a_node_keeps_what_was_confirmed_through_a_kill_and_the_bus_comes_
     node: RabbitNode, bus: RabbitBus, tmp_path: Path
 ) -> None:
     await bus.send(WORK, pings(*range(100)))
-    url = node.amqp_url
+    url, management_url = node.amqp_url, node.management_url
     node.kill()
     await until(lambda: bus.trouble)
     assert not node.running
     assert node.start() == url
+    assert node.management_url == management_url
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"{management_url}/api/whoami")).json()["name"] == "runyard"
     await until(lambda: not bus.trouble, 30)
     await bus.send(WORK, pings(100))
     notes = Notes()

@@ -48,6 +48,11 @@ class RabbitNode:
         return f"amqp://{USER}:{self._state['password']}@{HOST}:{self._state['amqp_port']}/"
 
     @property
+    def management_url(self) -> str:
+        """Of the management API, by which accounts are made; as long-lived as `amqp_url`."""
+        return f"http://{USER}:{self._state['password']}@{HOST}:{self._state['management_port']}"
+
+    @property
     def running(self) -> bool:
         return self._processes.find("server") is not None
 
@@ -92,7 +97,7 @@ class RabbitNode:
     def _choose_ports(self) -> None:
         """Ports below the range from which the system takes those of outgoing connections."""
         taken: set[int] = set()
-        for name in ("amqp_port", "dist_port", "epmd_port"):
+        for name in ("amqp_port", "management_port", "dist_port", "epmd_port"):
             port = self._state.get(name)
             while port is None or port in taken or not _is_free(port):
                 port = random.randrange(20_000, 32_000)
@@ -110,8 +115,12 @@ class RabbitNode:
             "default_user_tags.administrator = true\n"
             "disk_free_limit.absolute = 50MB\n"
             "log.console = false\n"
+            f"management.tcp.ip = {HOST}\n"
+            f"management.tcp.port = {self._state['management_port']}\n"
+            # Nobody looks at its graphs here, and every connection and queue would pay for them.
+            "management_agent.disable_metrics_collector = true\n"
         )
-        (self._dir / "enabled_plugins").write_text("[].\n")
+        (self._dir / "enabled_plugins").write_text("[rabbitmq_management].\n")
 
     def _environment(self, server: Installation) -> dict[str, str]:
         here = self._dir
@@ -151,11 +160,16 @@ class RabbitNode:
             time.sleep(0.1)
 
     def _answers(self) -> bool:
-        """An open port is not enough: the node must answer the protocol header with a method frame."""
-        with suppress(OSError), socket.create_connection((HOST, self._state["amqp_port"]), timeout=2) as connection:
-            connection.sendall(PROTOCOL_HEADER)
-            return connection.recv(1) == b"\x01"
-        return False
+        """An open port is not enough: the node must answer the protocol header with a method frame, and an HTTP request."""
+        return self._first_byte("amqp_port", PROTOCOL_HEADER) == b"\x01" and (
+            self._first_byte("management_port", b"HEAD / HTTP/1.0\r\n\r\n") == b"H"
+        )
+
+    def _first_byte(self, port: str, request: bytes) -> bytes:
+        with suppress(OSError), socket.create_connection((HOST, self._state[port]), timeout=2) as connection:
+            connection.sendall(request)
+            return connection.recv(1)
+        return b""
 
     def _end(self, name: str, sig: signal.Signals) -> None:
         self._processes.end([name], sig, STOP_SECONDS)
