@@ -12,6 +12,7 @@ nothing else.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -19,7 +20,7 @@ from aio_pika.exceptions import AMQPError
 
 from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts.jobs import Parked
-from runyard_shared.errors import Conflict, Unavailable
+from runyard_shared.errors import Conflict, Revoked, Unavailable
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
 from runyard_shared.messaging.amqp.consumer import PREFETCH, Consumer
 from runyard_shared.messaging.amqp.frames import publish_head
@@ -44,6 +45,8 @@ CONNECT_SECONDS: Final = 10
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
 MAX_MAILBOX: Final = 10_000
+Renew = Callable[[], Awaitable[str]]
+"""Gives the URL with new credentials when the broker refuses those there are. Raises `Unavailable`, or `Revoked`: give up."""
 LOCKED: Final = 405
 """The broker's code for a queue that belongs to another connection."""
 
@@ -62,7 +65,8 @@ class RabbitBus:
 
     With `account`, the bus of an agent: `send` reaches the queues of `agent_destinations()` by way of `AGENTS`, `open_mailbox`
     opens the agent's own, `broadcast` does nothing, because the broker copies output by itself; all else is a `ValueError`.
-    The topology must be there.
+    The topology must be there. `renew`: see `Renew`; after its `Revoked`, everything that needs the broker raises that.
+    `ca_file`: trusted for an amqps broker besides what the system trusts.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class RabbitBus:
         send_timeout_seconds: float = 30,
         topology: Topology = TOPOLOGY,
         account: AgentAccount | None = None,
+        renew: Renew | None = None,
+        ca_file: Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._url = url
@@ -80,9 +86,11 @@ class RabbitBus:
         self._patience = send_timeout_seconds
         self._topology = topology
         self._account = account
+        self._renew = renew
+        self._ca_file = ca_file
         self._clock = clock or SystemClock()
         self._trouble: str | None = "not connected yet"
-        self._login_refused = False
+        self._revoked: str | None = None
         self._wire: Wire | None = None
         self._plain: Channel | None = None
         """For what is published without a confirmation."""
@@ -97,11 +105,11 @@ class RabbitBus:
         self._calling_back: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect. Raises `Unavailable` if there is no broker within `send_timeout_seconds`."""
+        """Connect. Raises `Unavailable` if there is no broker within `send_timeout_seconds`, `Revoked` as `renew` does."""
         self._keeper = asyncio.create_task(self._keep_connected())
         try:
             await self._until_up()
-        except Unavailable:
+        except (Unavailable, Revoked):
             await self.close()
             raise
 
@@ -124,16 +132,15 @@ class RabbitBus:
     def trouble(self) -> str | None:
         if self._trouble is None and self._wire is not None and self._wire.blocked is not None:
             return f"RabbitMQ takes no messages: {self._wire.blocked}"
+        if self._keeper is not None and self._keeper.done() and not self._keeper.cancelled() and self._keeper.exception():
+            return f"the connection to RabbitMQ is no longer kept: {self._keeper.exception()!r}"
         return self._trouble or next((consumer.trouble for consumer in self._consumers if consumer.trouble), None)
-
-    @property
-    def login_refused(self) -> bool:
-        """Whether the broker's last answer was that it does not know this user with this password."""
-        return self._login_refused
 
     async def send(self, queue: str, items: Sequence[Any]) -> None:
         if not items:
             return
+        if self._revoked is not None:
+            raise Revoked(self._revoked)
         sender = self._senders.get(queue) or self._new_sender(queue)
         try:
             await sender.send(items, self._patience)
@@ -199,18 +206,20 @@ class RabbitBus:
     # --- the connection
 
     async def _keep_connected(self) -> None:
-        pause, again = FIRST_PAUSE_SECONDS, False
-        while True:
+        pause, again, renewed = FIRST_PAUSE_SECONDS, False, False
+        while self._revoked is None:
             try:
                 wire = await self._connect()
             except (OSError, AMQPError, WireClosed, ChannelClosed, TimeoutError) as problem:
                 self._trouble = f"RabbitMQ cannot be reached: {str(problem) or repr(problem)}"
-                self._login_refused = isinstance(problem, LoginRefused)
                 log.warning("broker_unreachable", problem=str(problem) or repr(problem), again_in_seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                # Credentials that are refused although they were just given are not renewed in a hurry.
+                renewed = isinstance(problem, LoginRefused) and not renewed and await self._renewed()
+                if not renewed and self._revoked is None:
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
-            pause = FIRST_PAUSE_SECONDS
+            pause, renewed = FIRST_PAUSE_SECONDS, False
             if again:
                 log.info("broker_reconnected")
                 self._calling_back = asyncio.create_task(self._call_back())
@@ -220,7 +229,7 @@ class RabbitBus:
             log.warning("broker_lost", reason=wire.closed.result())
 
     async def _connect(self) -> Wire:
-        wire = await Wire.connect(self._url, timeout_seconds=CONNECT_SECONDS)
+        wire = await Wire.connect(self._url, timeout_seconds=CONNECT_SECONDS, ca_file=self._ca_file)
         try:
             if self._account is None:
                 # An agent has none of what this imports.
@@ -239,7 +248,6 @@ class RabbitBus:
         for sender in self._senders.values():
             sender.attach(self._safe)
         self._trouble = None
-        self._login_refused = False
         self._up.set()
         return wire
 
@@ -249,6 +257,22 @@ class RabbitBus:
         self._wire = self._plain = self._safe = None
         for sender in self._senders.values():
             sender.detach()
+
+    async def _renewed(self) -> bool:
+        if self._renew is None:
+            return False
+        try:
+            self._url = await self._renew()
+        except Unavailable as problem:
+            self._trouble = str(problem)
+            return False
+        except Revoked as problem:
+            self._trouble = self._revoked = str(problem)
+            for sender in self._senders.values():
+                sender.fail(self._revoked)
+            self._up.set()  # those who wait are told
+            return False
+        return True
 
     async def _call_back(self) -> None:
         for callback in self._callbacks:
@@ -263,6 +287,8 @@ class RabbitBus:
                 await self._up.wait()
         except TimeoutError:
             raise Unavailable(self.trouble or "RabbitMQ does not answer") from None
+        if self._revoked is not None:
+            raise Revoked(self._revoked)
 
     # --- what lives on it
 

@@ -7,6 +7,7 @@ here ever has to recover.
 
 import asyncio
 import ssl
+from pathlib import Path
 from typing import Final, cast
 from urllib.parse import unquote, urlsplit
 
@@ -43,11 +44,11 @@ class Wire(asyncio.Protocol):
         self._writable.set()
 
     @classmethod
-    async def connect(cls, url: str, *, timeout_seconds: float) -> "Wire":
-        """Connect and log in. `url`: amqp:// or amqps://user:password@host:port/vhost. Raises OSError, `WireClosed`,
-        `LoginRefused`."""
+    async def connect(cls, url: str, *, timeout_seconds: float, ca_file: Path | None = None) -> "Wire":
+        """Connect and log in. `url`: amqp:// or amqps://user:password@host:port/vhost. `ca_file`: trusted for amqps besides
+        what the system trusts. Raises OSError, `WireClosed`, `LoginRefused`."""
         parts = urlsplit(url)
-        tls = ssl.create_default_context() if parts.scheme == "amqps" else None
+        tls = _tls(ca_file) if parts.scheme == "amqps" else None
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(timeout_seconds):
             port = parts.port or (5671 if tls else 5672)
@@ -221,3 +222,10 @@ class Wire(asyncio.Protocol):
             return
         self.write(Heartbeat().marshal())
         self._beat = self._loop.call_later(HEARTBEAT_SECONDS / 2, self._heartbeat)
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context
