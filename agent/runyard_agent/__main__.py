@@ -1,62 +1,116 @@
-"""`runyard-agent`: the agent as a process. SIGTERM and SIGINT end it in good order; a broker that is away is waited for."""
+"""`runyard-agent`: the agent as a process. SIGTERM and SIGINT end it in good order; a server that is away is waited for.
+
+It ends by itself only when it cannot be used as it was started: 2 if it is not configured, 3 if the server does not let it in.
+"""
 
 import asyncio
 import signal
+import sys
 from typing import Final
 
 import structlog
 import uvloop
-from runyard_shared.errors import Unavailable
+from runyard_shared.errors import Refusal, Revoked, RunyardError
 from runyard_shared.logs import configure_logs
-from runyard_shared.messaging.bus import Bus
-from runyard_shared.messaging.rabbit import RabbitBus
 
+from runyard_agent import cli
 from runyard_agent.app import Agent, create
+from runyard_agent.check import check
+from runyard_agent.connecting import connect
+from runyard_agent.identity import Identity
+from runyard_agent.server import NotConfigured, Server
 from runyard_agent.settings import Settings
-from runyard_agent.transport.bus import BusTransport
+from runyard_agent.transport.base import Transport
+from runyard_agent.version import VERSION
 
 log = structlog.get_logger(__name__)
-_RETRY_SECONDS: Final = 0.5
+STOPPED: Final = 0
+FAILED: Final = 1
+NOT_CONFIGURED: Final = 2
+REVOKED: Final = 3
 
 
 def main() -> None:
-    settings = Settings()
-    configure_logs("agent", settings.log_format)
-    uvloop.run(_run(settings))
+    given = cli.parse(sys.argv[1:])
+    try:
+        settings = cli.settings_of(given)
+        if given.command == "check":
+            sys.exit(uvloop.run(check(settings, sys.stdout)))
+        configure_logs("agent", settings.log_format)
+        sys.exit(uvloop.run(_run(settings)))
+    except NotConfigured as problem:
+        _end(str(problem), NOT_CONFIGURED)
+    except Refusal as refusal:
+        _end(refusal.detail, NOT_CONFIGURED)
+    except Revoked as gone:
+        _end(f"the server does not let this agent in: {gone}", REVOKED)
+    except RunyardError as error:
+        _end(str(error), FAILED)
 
 
-async def _run(settings: Settings) -> None:
+def _end(words: str, code: int) -> None:
+    print(f"runyard-agent: {words}", file=sys.stderr)  # noqa: T201 - the command line's own words
+    sys.exit(code)
+
+
+async def _run(settings: Settings) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    bus = RabbitBus(settings.amqp_url, namespace=settings.amqp_namespace)
-    starting = asyncio.create_task(_start(settings, bus))
-    stopped = asyncio.create_task(stopping.wait())
-    await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    if not starting.done():
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
-    else:
+    server = Server(settings)
+    identity = Identity.open(settings.agent_state_dir)
+    log.info("starting", version=VERSION, server=server.url, state_directory=str(identity.directory))
+    process = _Process(settings, server, identity)
+    try:
+        return await process.run(stopping)
+    finally:
+        await process.close()
+        await server.close()
+        identity.close()
+
+
+class _Process:
+    def __init__(self, settings: Settings, server: Server, identity: Identity) -> None:
+        self._settings = settings
+        self._server = server
+        self._identity = identity
+        self._transport: Transport | None = None
+        self._agent: Agent | None = None
+
+    async def run(self, stopping: asyncio.Event) -> int:
+        """Until it is told to stop, or was revoked. Raises what `connect` raises."""
+        stopped = asyncio.create_task(stopping.wait())
+        starting = asyncio.create_task(self._start())
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return STOPPED
         agent = starting.result()
-        log.info("started", agent=settings.agent_name)
-        await stopped
-        log.info("stopping", agent=settings.agent_name, running_jobs_get_seconds=settings.stop_grace_seconds)
+        revoked = asyncio.create_task(agent.revoked.wait())
+        await asyncio.wait({revoked, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        was_revoked = agent.revoked.is_set()
+        stopped.cancel()
+        revoked.cancel()
+        if not was_revoked:
+            log.info("stopping", running_jobs_get_seconds=self._settings.stop_grace_seconds)
         await agent.stop()
-    await bus.close()
+        self._agent = None
+        return REVOKED if was_revoked else STOPPED
 
+    async def close(self) -> None:
+        if self._agent is not None:
+            await self._agent.stop()
+        if self._transport is not None:
+            await self._transport.close()
 
-async def _start(settings: Settings, bus: Bus) -> Agent:
-    while True:
-        try:
-            await bus.open()
-            break
-        except (Unavailable, OSError) as trouble:
-            log.warning("waiting for the broker", trouble=str(trouble))
-            await asyncio.sleep(_RETRY_SECONDS)
-    agent = await create(settings, transport=BusTransport(bus, settings.tenant_id, settings.agent_name))
-    await agent.start()
-    return agent
+    async def _start(self) -> Agent:
+        enrolment, self._transport = await connect(self._settings, self._server, self._identity)
+        self._agent = await create(self._settings, enrolment=enrolment, key=self._identity.key, transport=self._transport)
+        await self._agent.start()
+        log.info("started", agent=enrolment.name, pool=enrolment.pool, transport=enrolment.transport)
+        return self._agent
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """The composition root: builds an agent from its settings, its enrolment and a way to its server."""
 
 import asyncio
-from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
 from runyard_shared.contracts.link import Enrolment
-from runyard_shared.errors import Conflict
+from runyard_shared.errors import Conflict, Unavailable
 from runyard_shared.messaging.bus import Subscription
 from runyard_shared.sealing import OpeningKey
 
@@ -21,10 +20,10 @@ from runyard_agent.runner import Runner
 from runyard_agent.session import Session
 from runyard_agent.settings import Settings
 from runyard_agent.transport.base import Transport
+from runyard_agent.version import VERSION
 
 log = structlog.get_logger(__name__)
 _MAILBOX_RETRY_SECONDS: Final = 1.0
-VERSION: Final = version("runyard-agent")
 
 
 class Agent:
@@ -75,7 +74,7 @@ class Agent:
 
     async def start(self) -> None:
         """Open the mailbox and register. Waits while another process holds the mailbox: the server may not have noticed yet
-        that an earlier process of this agent is gone. Raises `Revoked`, `Unavailable`."""
+        that an earlier process of this agent is gone. Raises `Revoked`."""
         self._mailbox = await self._open_mailbox()
         self._mailbox_trouble = None
         self._transport.on_reconnect(self._session.reconnected)
@@ -121,7 +120,10 @@ class Agent:
             except Conflict:
                 self._mailbox_trouble = f"another process is connected as agent {self._enrolment.name!r}"
                 log.warning("waiting for the mailbox", trouble=self._mailbox_trouble)
-                await asyncio.sleep(_MAILBOX_RETRY_SECONDS)
+            except Unavailable as trouble:
+                self._mailbox_trouble = str(trouble)
+                log.warning("waiting for the server", trouble=str(trouble))
+            await asyncio.sleep(_MAILBOX_RETRY_SECONDS)
 
 
 async def create(settings: Settings, *, enrolment: Enrolment, key: OpeningKey, transport: Transport) -> Agent:

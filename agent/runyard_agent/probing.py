@@ -4,16 +4,16 @@ import asyncio
 import time
 from typing import Final
 
-import msgspec
 import structlog
-from runyard_shared.contracts.connections import OpenedConnection
 from runyard_shared.contracts.jobs import ConnectionProbed, ProbeConnection
 from runyard_shared.contracts.link import Enrolment
 from runyard_shared.errors import Revoked, Unavailable
 from runyard_shared.messaging.topology import AGENT_STATUS
 from runyard_shared.sealing import CannotOpen, OpeningKey
 
+from runyard_agent.connection import open_connection
 from runyard_agent.probe import ProbeFailed, probe
+from runyard_agent.redaction import Redactor
 from runyard_agent.session import Session
 from runyard_agent.settings import Settings
 from runyard_agent.transport.base import Transport
@@ -70,9 +70,9 @@ class Probing:
     async def _try_out(self, sealed: bytes) -> tuple[bool, str]:
         """Whether it works, and words for people, without secrets."""
         try:
-            connection = msgspec.json.decode(self._key.open(sealed), type=OpenedConnection)
-        except (CannotOpen, msgspec.MsgspecError):
-            return False, "the agent cannot open the connection it was sent: its key pair has changed; test again"
+            connection = open_connection(self._key, sealed)
+        except CannotOpen as problem:
+            return False, str(problem)
         try:
             async with asyncio.timeout(_WITHIN_SECONDS):
                 ok, words = True, await probe(connection, self._settings)
@@ -82,6 +82,4 @@ class Probing:
             ok, words = False, str(failed)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, whoever asked gets an answer
             ok, words = False, f"{type(error).__name__}: {error}"
-        for secret in sorted(connection.secrets.values(), key=len, reverse=True):
-            words = words.replace(secret, "***")
-        return ok, words
+        return ok, Redactor(connection.secrets.values()).text(words)

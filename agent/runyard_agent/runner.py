@@ -197,7 +197,7 @@ class Runner:
 
     async def _run(self, lease: Lease) -> None:
         try:
-            finished = await run_job(lease, self._actions, self._delivery, self._agent)
+            finished = await run_job(lease, self._actions, self._delivery, self._agent, self._key)
             lease.phase = Phase.REPORTING
             log.info("job ended", **_named(lease.job), status=finished.status.value, **_why(finished))
             self._reports.end(finished)

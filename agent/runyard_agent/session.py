@@ -25,6 +25,8 @@ from runyard_agent.transport.base import Transport
 
 log = structlog.get_logger(__name__)
 _RETRY_SECONDS: Final = 0.5
+_FAREWELL_SECONDS: Final = 5
+"""A server that hears nothing finds out by itself."""
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """A host that slept for an hour was silent for an hour: the monotonic clock of Linux does not count that."""
 
@@ -80,12 +82,15 @@ class Session:
 
     async def stop(self) -> None:
         """Tell the dispatcher that this session ends in good order."""
+        if self._task is None:
+            return
         await self.end()
         farewell = AgentStopping(tenant_id=self._enrolment.tenant_id, name=self._enrolment.name, session_id=self.id)
         try:
-            await self._transport.send(AGENT_STATUS, [farewell])
-        except (Unavailable, Revoked) as trouble:
-            log.warning("the dispatcher was not told that the agent stops", trouble=str(trouble))
+            async with asyncio.timeout(_FAREWELL_SECONDS):
+                await self._transport.send(AGENT_STATUS, [farewell])
+        except (Unavailable, Revoked, TimeoutError) as trouble:
+            log.warning("the dispatcher was not told that the agent stops", trouble=str(trouble) or "it does not answer")
 
     async def end(self) -> None:
         """No further heartbeat."""

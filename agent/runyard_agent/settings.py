@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     agent_tags: Annotated[list[str], NoDecode] = Field(default=[], description="Comma-separated, beside those it was given")
     agent_capacity: int = Field(default=10, ge=1, le=10_000, description="How many jobs run at the same time")
 
+    spool_limit_bytes: int = Field(default=1 << 30, ge=0, description="Disk space for what the server has not taken yet")
     stop_grace_seconds: float = Field(default=30, ge=0, description="How long running jobs may go on when the agent stops")
     kill_grace_seconds: float = Field(default=5, ge=0, description="Between TERM and KILL of a job's processes")
 
