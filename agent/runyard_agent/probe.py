@@ -22,7 +22,8 @@ __all__ = ["PROBES", "Probe", "ProbeFailed", "probe"]
 
 Probe = Callable[[OpenedConnection, Settings], Awaitable[str]]
 """What was found, as `logged in to web-01:22 as deploy`; how long it took is added. Raises `ProbeFailed`."""
-_WITHIN_SECONDS: Final = 20.0
+_WITHIN_SECONDS: Final = 15.0
+"""Less than the dispatcher waits."""
 
 
 async def probe(connection: OpenedConnection, settings: Settings) -> str:

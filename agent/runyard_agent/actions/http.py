@@ -1,6 +1,5 @@
 """`http.request`: one HTTP request from the agent's host. 2xx succeeds, any other status fails the job (R34)."""
 
-import ssl
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final
 
@@ -10,9 +9,10 @@ from runyard_shared.contracts.actions import HttpParams
 from runyard_shared.contracts.connections import OpenedConnection
 
 from runyard_agent.actions.base import Action, Context, InvalidParams, Outcome, ProbeFailed
-from runyard_agent.actions.causes import cause_of, causes_of
+from runyard_agent.actions.causes import cause_of
 from runyard_agent.actions.http_access import Access
 from runyard_agent.actions.http_clients import HttpClients
+from runyard_agent.actions.tls import untrusted
 from runyard_agent.output import OutputStream
 from runyard_agent.settings import Settings
 
@@ -83,12 +83,10 @@ class HttpRequest(Action[HttpParams], built_in="http.request"):
 
 def in_words(error: httpx.HTTPError, request: httpx.Request, settings: Settings) -> str:
     address = _address(request.url)
-    untrusted = next((cause for cause in causes_of(error) if isinstance(cause, ssl.SSLCertVerificationError)), None)
-    if untrusted is not None:
-        return (
-            f"{address}: the server's certificate is not trusted: {untrusted.verify_message}; if it is of a private "
-            "certificate authority, put that authority's certificate into the connection"
-        )
+    distrust = untrusted(error)
+    if distrust is not None:
+        advice = "if it is of a private certificate authority, give that authority's certificate in a connection"
+        return f"{address}: {distrust}; {advice}"
     match error:
         case httpx.ConnectTimeout():
             return f"{address}: no connection within {settings.http_connect_timeout_seconds:g} s"

@@ -12,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from runyard_agent.actions.base import InvalidParams
+from runyard_agent.actions.tls import tls_context
 from runyard_agent.settings import Settings
 
 _KEPT: Final = 32
@@ -38,9 +38,11 @@ class HttpClients:
     async def client(self, ca_certificate: str | None, *, verify_tls: bool) -> AsyncIterator[httpx.AsyncClient]:
         """Raises `InvalidParams` if `ca_certificate` is none."""
         trust = (ca_certificate if verify_tls else None, verify_tls)
-        held = self._held.get(trust)
-        if held is None:
-            held = self._held[trust] = _Held(self._made(*trust))
+        if trust not in self._held:
+            context = await tls_context(ca_certificate, verify=verify_tls)
+            if trust not in self._held:  # another job may have been as quick
+                self._held[trust] = _Held(self._made(context))
+        held = self._held[trust]
         held.users += 1
         self._held.move_to_end(trust)
         try:
@@ -59,24 +61,12 @@ class HttpClients:
         for trust in unused[: max(0, len(self._held) - _KEPT)]:
             await self._held.pop(trust).client.aclose()
 
-    def _made(self, ca_certificate: str | None, verify_tls: bool) -> httpx.AsyncClient:
+    def _made(self, context: ssl.SSLContext) -> httpx.AsyncClient:
         read, connect = self._settings.http_read_timeout_seconds, self._settings.http_connect_timeout_seconds
         return httpx.AsyncClient(
-            verify=_context(ca_certificate, verify_tls),
+            verify=context,
             headers={"user-agent": f"runyard-agent/{version('runyard-agent')}"},
             timeout=httpx.Timeout(read, connect=connect, pool=None),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=self._settings.agent_capacity),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
-
-
-def _context(ca_certificate: str | None, verify_tls: bool) -> ssl.SSLContext:
-    context = httpx.create_ssl_context(verify=verify_tls)
-    if ca_certificate is not None:
-        try:
-            context.load_verify_locations(cadata=ca_certificate)
-        except (ssl.SSLError, ValueError):
-            raise InvalidParams(
-                "the connection's caCertificate must be a certificate in PEM: -----BEGIN CERTIFICATE-----…"
-            ) from None
-    return context

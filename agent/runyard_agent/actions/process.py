@@ -28,13 +28,14 @@ async def run_process(
     stdout: OutputStream,
     stderr: OutputStream,
     kill_grace_seconds: float,
+    stdin: int = asyncio.subprocess.DEVNULL,
 ) -> int:
-    """Run `argv` to its end and return its exit code (negative: minus the signal that ended it).
+    """Run `argv` to its end and return its exit code (negative: minus the signal that ended it). `stdin`: an open file.
 
     What the process leaves in its group is ended: TERM, and KILL after `kill_grace_seconds`. The same happens to the whole
     group when the calling task is cancelled, before the `CancelledError` goes on. Raises `OSError` if it cannot be started.
     """
-    spawning = asyncio.ensure_future(_Group.spawn(argv, env, working_directory, stdout, stderr))
+    spawning = asyncio.ensure_future(_Group.spawn(argv, env, working_directory, stdin, stdout, stderr))
     try:
         group = await asyncio.shield(spawning)
     except asyncio.CancelledError:
@@ -71,13 +72,14 @@ class _Group(asyncio.SubprocessProtocol):
         argv: Sequence[str],
         env: Mapping[str, str],
         working_directory: str | None,
+        stdin: int,
         stdout: OutputStream,
         stderr: OutputStream,
     ) -> "_Group":
         _, group = await asyncio.get_running_loop().subprocess_exec(
             lambda: cls(stdout, stderr),
             *argv,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             env=env,
             cwd=working_directory,
             start_new_session=True,

@@ -1,31 +1,26 @@
 """`script.bash`: a script by the bash of the agent's host."""
 
-import os
 import signal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from runyard_shared.contracts.actions import BashParams
-from runyard_shared.contracts.jobs import RunJob
 
-from runyard_agent.actions.base import Action, Context, InvalidParams, Outcome
+from runyard_agent.actions.base import Action, Context, Outcome
 from runyard_agent.actions.process import run_process
+from runyard_agent.actions.script_environment import LONGEST_ARGUMENT, script_environment
 from runyard_agent.output import OutputStream
-
-_SCRIPT_BYTES: Final = 128 * 1024 - 1
-"""Linux takes no longer argument."""
 
 
 class BashScript(Action[BashParams], built_in="script.bash"):
-    """Runs `bash -c script` in a process group of its own, with the agent's environment but for `RUNYARD_*`, plus
-    `RUNYARD_EXECUTION_ID`, `RUNYARD_JOB_ID`, `RUNYARD_NODE_ID`, `RUNYARD_ATTEMPT`, plus `env`."""
+    """Runs `bash -c script` in a process group of its own; its environment is that of `script_environment`."""
 
     async def run(self, params: BashParams, context: Context) -> Outcome:
-        _check(params)
+        env = script_environment(context.job, params.env, context.connection, _problems(params))
         stdout, stderr = context.stream("stdout"), context.stream("stderr")
         code = await run_process(
             ["bash", "-c", params.script],
-            env=_environment(context.job) | params.env,
+            env=env,
             working_directory=params.working_directory,
             stdout=stdout,
             stderr=stderr,
@@ -51,33 +46,24 @@ def command_outcome(stdout: OutputStream, stderr: OutputStream, code: int, *, wh
     return Outcome.failed("exit_code", f"{what} {how}" + (f": {last[:500]}" if last else ""), output, exit_code=exit_code)
 
 
-def _check(params: BashParams) -> None:
+def check_script(script: str, working_directory: str | None) -> list[str]:
+    """The problems that the host has with them."""
     problems = []
-    size = len(params.script.encode())
-    if size > _SCRIPT_BYTES:
-        problems.append(
-            f"script: {size} bytes are more than the {_SCRIPT_BYTES} that bash takes; fetch the script from a file or a URL"
-        )
-    if "\0" in params.script:
+    if "\0" in script:
         problems.append("script: must not contain NUL characters")
-    for name, value in params.env.items():
-        if not name or "=" in name or "\0" in name + value:
-            problems.append(f"env.{name}: a name must not be empty or contain '=', and neither name nor value may contain NUL")
-    if params.working_directory is not None and not Path(params.working_directory).is_dir():
-        problems.append(f"workingDirectory: {params.working_directory!r} is no directory on this agent's host")
-    if problems:
-        raise InvalidParams(*problems)
+    if working_directory is not None and not Path(working_directory).is_dir():
+        problems.append(f"workingDirectory: {working_directory!r} is no directory on this agent's host")
+    return problems
 
 
-def _environment(job: RunJob) -> dict[str, str]:
-    # RUNYARD_* of the agent itself holds the broker's password.
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
-    return inherited | {
-        "RUNYARD_EXECUTION_ID": job.execution_id,
-        "RUNYARD_JOB_ID": job.job_id,
-        "RUNYARD_NODE_ID": job.node_id,
-        "RUNYARD_ATTEMPT": str(job.attempt),
-    }
+def _problems(params: BashParams) -> list[str]:
+    problems = check_script(params.script, params.working_directory)
+    size = len(params.script.encode())
+    if size > LONGEST_ARGUMENT:
+        problems.append(
+            f"script: {size} bytes are more than the {LONGEST_ARGUMENT} that bash takes; fetch the script from a file or a URL"
+        )
+    return problems
 
 
 def _signal_name(number: int) -> str:

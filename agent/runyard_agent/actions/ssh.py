@@ -38,7 +38,7 @@ class _OverSsh(Action[P]):
                 except (asyncssh.Error, OSError) as error:
                     return Outcome.failed("exception", f"{login.target}: {words_of(error)}", context.output_so_far())
         except NoLogin as error:
-            return Outcome.failed("exception", str(error))
+            return Outcome.failed(error.reason, str(error))
         if code is None:
             message = f"{login.target}: the connection was lost; whether {what} ended is not known"
             return Outcome.failed("exception", message, context.output_so_far())

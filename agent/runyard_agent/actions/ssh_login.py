@@ -30,7 +30,11 @@ _LOGINS_AT_ONCE: Final = 4
 
 
 class NoLogin(RunyardError):
-    """There is no connection to the host. The text says why and what to do, and stands alone."""
+    """There is no connection to the host. The text says why and what to do; `reason` is one of `ErrorInfo`."""
+
+    def __init__(self, message: str, reason: str = "exception") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, repr=False)
@@ -160,16 +164,17 @@ async def _connect(login: Login, timeout_seconds: float) -> asyncssh.SSHClientCo
             **options,
         )
     except asyncssh.HostKeyNotVerifiable as error:
-        raise NoLogin(_refused_key(login, watcher, error)) from None
+        raise _refused_key(login, watcher, error) from None
     except asyncssh.PermissionDenied:
         user = f"the user {login.username!r}" if login.username is not None else "this agent's user"
         raise NoLogin(
             f"{login.target}: the host does not let {user} in with {login.with_what}: check the user's name there, and that "
-            "what it logs in with is allowed there"
+            "what it logs in with is allowed there",
+            "refused",
         ) from None
     except asyncssh.KeyExchangeFailed as error:
         if "host key" in error.reason and login.known_hosts.match(login.host, "", _unless_default(login.port))[0]:
-            raise NoLogin(_changed_key(login, "a key of none of the kinds that are known")) from None
+            raise _changed_key(login, "a key of none of the kinds that are known") from None
         raise NoLogin(f"{login.target}: {error.reason}") from None
     except TimeoutError:
         raise NoLogin(f"{login.target}: no connection within {timeout_seconds:g} s") from None
@@ -181,9 +186,10 @@ def words_of(error: asyncssh.Error | OSError) -> str:
     return error.reason if isinstance(error, asyncssh.Error) else cause_of(error)
 
 
-def _refused_key(login: Login, watcher: _Watcher, error: asyncssh.HostKeyNotVerifiable) -> str:
+def _refused_key(login: Login, watcher: _Watcher, error: asyncssh.HostKeyNotVerifiable) -> NoLogin:
     if watcher.refused is None:
-        return f"{login.target}: the host's key or certificate is refused: {error.reason} (see {login.known_in})"
+        words = f"{login.target}: the host's key or certificate is not trusted: {error.reason} (see {login.known_in})"
+        return NoLogin(words, "host_key_unknown")
     host, addr, port, key = watcher.refused
     known = login.known_hosts.match(host, addr, _unless_default(port))[0]
     if known:
@@ -191,17 +197,19 @@ def _refused_key(login: Login, watcher: _Watcher, error: asyncssh.HostKeyNotVeri
         return _changed_key(login, f"{_named(key)}, known is {instead}")
     pattern = host if port == _SSH_PORT else f"[{host}]:{port}"
     line = f"{pattern} {' '.join(key.export_public_key().decode().split()[:2])}"
-    return (
+    return NoLogin(
         f"{login.target}: the host is not known: {_named(key)} is not in {login.known_in}. Compare the fingerprint with "
-        f"that on the host itself (ssh-keygen -lf), then add the line: {line}"
+        f"that on the host itself (ssh-keygen -lf), then add the line: {line}",
+        "host_key_unknown",
     )
 
 
-def _changed_key(login: Login, what: str) -> str:
-    return (
+def _changed_key(login: Login, what: str) -> NoLogin:
+    return NoLogin(
         f"ALARM: the host key of {login.target} has CHANGED: it shows {what}. Somebody may be between this agent and the host; "
         f"nothing was sent to it. Only if you know that the host got a new key: compare the fingerprint on the host itself "
-        f"(ssh-keygen -lf), and replace the line in {login.known_in}"
+        f"(ssh-keygen -lf), and replace the line in {login.known_in}",
+        "host_key_changed",
     )
 
 

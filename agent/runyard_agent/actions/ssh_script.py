@@ -42,14 +42,15 @@ def remote_script(params: SshScriptParams) -> tuple[str, bytes]:
 def _start(interpreter: list[str], has_arguments: bool) -> str:
     """A shell would run line by line as it reads, and what it runs would eat the rest: it gets the script as one text."""
     words = " ".join(map(shlex.quote, interpreter))
-    if _is_shell(interpreter):
-        return f'exec {words} -c \'eval "$(cat)"\' {shlex.quote(interpreter[-1])} "$@"'
+    shell = _shell(interpreter)
+    if shell is not None:
+        return f'exec {words} -c \'eval "$(cat)"\' {shell} "$@"'
     return f'exec {words} - "$@"' if has_arguments else f"exec {words}"
 
 
-def _is_shell(interpreter: list[str]) -> bool:
-    """The program, or what `sudo -n` or `env` starts with it."""
-    return any(PurePosixPath(word).name in _SHELLS for word in interpreter)
+def _shell(interpreter: list[str]) -> str | None:
+    """The program's name if it is a shell; also behind `sudo -n` or `env`."""
+    return next((name for word in interpreter if (name := PurePosixPath(word).name) in _SHELLS), None)
 
 
 def _check(params: SshScriptParams) -> list[str]:

@@ -1,7 +1,10 @@
-"""TLS as connections configure it: the public certificate authorities, a private one beside them, or no check at all."""
+"""TLS as connections configure it: the certificate authorities that are public or trusted by the host, a private one beside
+them, or no check at all."""
 
 import asyncio
 import ssl
+
+import httpx
 
 from runyard_agent.actions.base import InvalidParams
 
@@ -13,11 +16,10 @@ async def tls_context(ca_certificate: str | None = None, *, verify: bool = True)
 
 
 def _context(ca_certificate: str | None, verify: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif ca_certificate is not None:
+    context = httpx.create_ssl_context(verify=verify)
+    if verify:
+        context.load_default_certs()
+    if verify and ca_certificate is not None:
         try:
             context.load_verify_locations(cadata=ca_certificate)
         except (ssl.SSLError, ValueError):

@@ -90,10 +90,11 @@ class Parent(Contract, frozen=True, kw_only=True):
 class ErrorInfo(Contract, frozen=True, kw_only=True):
     """Why a job, a node or an execution failed.
 
-    `reason` is stable: exit_code, http_status, refused (the other end said no: a mail server, a database), rollout_failed,
-    timeout, agent_lost, agent_stopped, exception, invalid_params, unknown_action, expression, template, execution_timeout,
-    queue_timeout, cancelled, approval_rejected, approval_expired, approval_cancelled, item_failed, not_a_list, too_many_items,
-    child_failed, child_cancelled, child_not_started, no_edge, credentials_undelivered (the agent got no connection it can open),
+    `reason` is stable: exit_code, http_status, refused (the other end said no: a mail server, a database, a host that lets the
+    user not in), host_key_unknown, host_key_changed (which may be an attack), rollout_failed, timeout, agent_lost,
+    agent_stopped, exception, invalid_params, unknown_action, expression, template, execution_timeout, queue_timeout, cancelled,
+    approval_rejected, approval_expired, approval_cancelled, item_failed, not_a_list, too_many_items, child_failed,
+    child_cancelled, child_not_started, no_edge, credentials_undelivered (the agent got no connection it can open),
     and those of `JobRefused`.
     """
 
