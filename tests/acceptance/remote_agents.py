@@ -141,7 +141,9 @@ class Wire:
     """A TCP forwarder between an agent and its server, in a thread of its own: `cut` ends every connection and lets no new one
     in, `freeze` leaves connections open and silent, as a dead link does; `mend` ends both."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, record: Path | None = None) -> None:
+        """`record`: a file that gets every byte of both directions."""
+        self._record = record.open("ab") if record is not None else None
         target = urlsplit(address)
         self._target = (target.hostname or "127.0.0.1", target.port or 80)
         self._scheme = target.scheme
@@ -176,6 +178,8 @@ class Wire:
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        if self._record is not None:
+            self._record.close()
 
     def _cut(self) -> None:
         self._open = False
@@ -220,14 +224,16 @@ class Wire:
         with suppress(OSError):
             while data := await reader.read(65536):
                 await self._flowing.wait()
+                if self._record is not None:
+                    self._record.write(data)
                 writer.write(data)
                 await writer.drain()
         writer.transport.abort()
 
 
 @contextmanager
-def wire_to(address: str) -> Iterator[Wire]:
-    wire = Wire(address)
+def wire_to(address: str, record: Path | None = None) -> Iterator[Wire]:
+    wire = Wire(address, record)
     try:
         yield wire
     finally:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -155,10 +155,19 @@ def standalone_system() -> Iterator[Standalone]:
 
 
 @contextmanager
-def distributed_system(amqp_url: str | None = None) -> Iterator[Distributed]:
+def distributed_system(
+    *, amqp_url: str | None = None, amqp_management_url: str | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[Distributed]:
+    """With `amqp_url` on somebody else's broker, in a namespace of its own."""
     with tempfile.TemporaryDirectory(prefix="runyard-distributed-") as directory:
         namespace = {"RUNYARD_AMQP_NAMESPACE": Path(directory).name} if amqp_url else {}
-        deployment = Deployment(directory, port=0, environment=QUICK | RECEIVERS_ARE_HERE | namespace, amqp_url=amqp_url)
+        deployment = Deployment(
+            directory,
+            port=0,
+            environment=QUICK | RECEIVERS_ARE_HERE | namespace | dict(environment or {}),
+            amqp_url=amqp_url,
+            amqp_management_url=amqp_management_url,
+        )
         try:
             deployment.start()
             system = Distributed(deployment)

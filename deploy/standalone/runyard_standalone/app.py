@@ -135,7 +135,7 @@ class Standalone:
         enrolment = await local.enrol()
         settings = runyard_agent.settings.Settings(agent_state_dir=directory, stop_grace_seconds=STOP_GRACE_SECONDS)
         transport = BusTransport(bus, enrolment.tenant_id, enrolment.name)
-        await self._run(await runyard_agent.app.create(settings, enrolment, local.key, transport))
+        await self._run(await runyard_agent.app.create(settings, enrolment=enrolment, key=local.key, transport=transport))
 
     async def _run(self, service: Service) -> None:
         # registered first: a start that fails half way is ended too
