@@ -35,7 +35,7 @@ class SendEmail(Action[EmailParams], built_in="email.send"):
     async def run(self, params: EmailParams, context: Context) -> Outcome:
         config, secrets = opened(context.connection, SmtpConfig, SmtpSecrets)
         message, recipients = _mail(params, config.sender, context.job.job_id)
-        output: dict[str, Any] = {"messageId": message["message-id"], "accepted": [], "refused": {}}
+        output: dict[str, Any] = {"messageId": str(message["message-id"]), "accepted": [], "refused": {}}
         try:
             async with _session(config, secrets) as session:
                 refused = await _hand_over(session, message, recipients)
