@@ -241,7 +241,7 @@ async def test_executions_under_way_at_the_upgrade_go_on(pool: Pool) -> None:
         at(2),
     )
     await pool.execute("update projections.position set position = 4")
-    assert await migrate(pool, LIVE, "runyard_projections") == ["0003_iterations_and_approvals"]
+    assert "0003_iterations_and_approvals" in await migrate(pool, LIVE, "runyard_projections")
     statuses = []
     for row in log[4:]:
         await apply(pool, [[row]])

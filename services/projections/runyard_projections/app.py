@@ -16,6 +16,7 @@ from runyard_projections.executions.projection import Executions
 from runyard_projections.handlers import OutputKeeper, ParkedKeeper
 from runyard_projections.projection import LIVE, LOG, Projection
 from runyard_projections.projector import Projector
+from runyard_projections.retention import OutputRetention
 from runyard_projections.settings import Settings
 from runyard_projections.workflows import Workflows
 
@@ -34,16 +35,17 @@ def log(pool: "asyncpg.Pool[asyncpg.Record]") -> EventStore:
 async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> "Service":
     """Migrates the schema; the bus and the pool are the caller's, open. One connection of the pool is held."""
     await migrate(pool, LIVE, "runyard_projections")
-    return Service(bus, pool)
+    return Service(settings, bus=bus, pool=pool, clock=clock)
 
 
 class Service:
     """The projector, and the keepers of what is not in the log."""
 
-    def __init__(self, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
         self._bus = bus
         self._projector = Projector(log(pool), pool, projections())
         self._output = OutputKeeper(pool)
+        self._retention = OutputRetention(pool, clock, settings.output_retention_days)
         self._parked = ParkedKeeper(pool)
         self._subscriptions: list[Subscription] = []
 
@@ -55,13 +57,15 @@ class Service:
             await self._bus.consume(PARKED, Parked, self._parked.keep),
         ]
         self._projector.start()
+        self._retention.start()
 
     async def stop(self) -> None:
         """Ends what is under way; the rest stays in the log and the queues."""
         for subscription in self._subscriptions:
             await subscription.cancel()
         self._subscriptions = []
+        await self._retention.stop()
         await self._projector.stop()
 
     def health(self) -> dict[str, str | None]:
-        return {"broker": self._bus.trouble, "read models": self._projector.trouble}
+        return {"broker": self._bus.trouble, "read models": self._projector.trouble, "output": self._retention.trouble}

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,4 +17,6 @@ class Settings(BaseSettings):
     """RabbitMQ, such as amqp://user:password@host/vhost."""
     amqp_namespace: str = ""
     """Prefix of every queue and exchange, for several systems on one broker."""
+    output_retention_days: int = Field(default=30, ge=0)
+    """For how many days the output of a job is kept, counted from when the job was made; 0 for ever."""
     log_format: Literal["human", "json"] = "human"
