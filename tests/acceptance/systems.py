@@ -322,6 +322,19 @@ class Journal:
         return self.path.read_text().splitlines() if self.path.exists() else []
 
 
+def sealed_output(client: Client, path: str) -> bytes:
+    """The whole stream, as soon as it is sealed."""
+    seen: list[bytes] = []
+
+    def check() -> bool:
+        answer = client.send("GET", path)
+        seen[:] = [answer.content]
+        return answer.headers.get("x-output-sealed") == "true" and len(answer.content) == int(answer.headers["x-output-size"])
+
+    eventually(check, "the output to be sealed")
+    return seen[0]
+
+
 def _answers(url: str) -> bool:
     try:
         return httpx.get(f"{url}/readyz", trust_env=False).status_code == 200

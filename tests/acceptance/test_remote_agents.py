@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.remote_agents import Makers, RemoteAgent, Wire, remote_agents, wire_to
-from tests.acceptance.systems import Client, Distributed, Journal, Json, Standalone, System, eventually
+from tests.acceptance.systems import Client, Distributed, Journal, Json, Standalone, System, eventually, sealed_output
 from tests.acceptance.test_first_promises import bash, chain
 
 
@@ -30,19 +30,6 @@ def running_job(client: Client, execution_id: str) -> Json:
     )
     job: Json = detail["jobs"][0]
     return job
-
-
-def sealed_output(client: Client, path: str) -> bytes:
-    """The whole stream, as soon as it is sealed."""
-    seen: list[bytes] = []
-
-    def check() -> bool:
-        answer = client.send("GET", path)
-        seen[:] = [answer.content]
-        return answer.headers.get("x-output-sealed") == "true" and len(answer.content) == int(answer.headers["x-output-size"])
-
-    eventually(check, "the output to be sealed")
-    return seen[0]
 
 
 def transports(system: System) -> list[str]:
