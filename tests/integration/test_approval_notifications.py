@@ -287,6 +287,11 @@ async def test_channels_are_changed_and_deleted_by_their_own_tenant_alone(told: 
     channel_id = await save(told, "hook", receiver.url)
     again = commands.SaveChannel(channel_id=channel_id, name="webhook", url=receiver.url, enabled=False)
     assert await told.result(again) == {"channelId": channel_id, "name": "webhook", "kind": "json", "enabled": False}
+    without_url = commands.SaveChannel(channel_id=channel_id, name="web", url=None)
+    assert await told.result(without_url) == {"channelId": channel_id, "name": "web", "kind": "json", "enabled": True}
+    assert (await told.result(commands.TestChannel(channel_id=channel_id)))["delivered"]
+    assert await refused(told, without_url, tenant_id="other") == (404, "channel_not_found")
+    await told.result(again)
     taken = commands.SaveChannel(channel_id=new_id(), name="webhook", url=receiver.url)
     assert await refused(told, taken) == (409, "channel_name_taken")
     delete = commands.DeleteChannel(channel_id=channel_id)

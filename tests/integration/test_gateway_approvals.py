@@ -261,6 +261,8 @@ async def test_channels_are_made_listed_replaced_tested_and_deleted_and_their_ur
     assert tested["delivered"] is False and tested["error"] and "secret-word" not in tested["error"]
     changed = await home.call("PUT", path, json={"name": "ops", "url": url, "enabled": False})
     assert changed["enabled"] is False
+    kept = await home.call("PUT", path, json={"name": "ops"})
+    assert (kept["enabled"], kept["kind"]) == (True, made["kind"])
     taken = await home.call("POST", "/notification-channels", status=409, json={"name": "ops", "url": url})
     assert taken["code"] == "channel_name_taken"
     wrong = await home.call("POST", "/notification-channels", status=422, json={"name": "x", "url": "nonsense"})

@@ -58,7 +58,7 @@ class Feed:
 
 async def tail(log: Log, buffer_bytes: int = 1 << 20) -> tuple[Feed, LiveEvents]:
     feed = Feed()
-    live = LiveEvents(feed, log, buffer_bytes)  # type: ignore[arg-type]
+    live = LiveEvents(feed, log, buffer_bytes, {})  # type: ignore[arg-type]
     await live.start()
     return feed, live
 

@@ -66,19 +66,23 @@ class ChannelHandler:
     async def _save(self, tenant_id: str, command: commands.SaveChannel) -> dict[str, Any]:
         name = command.name.strip()
         problems: list[FieldProblem] = []
-        kind = ""
+        kind: str | None = None
         if not name or len(name) > _LONGEST_NAME or not name.isprintable():
             problems.append(FieldProblem("name", f"must have 1 to {_LONGEST_NAME} printable characters"))
-        try:
-            kind = await self._sender.kind_of(command.url)
-        except Invalid as invalid:
-            problems += invalid.errors
+        if command.url is not None:
+            try:
+                kind = await self._sender.kind_of(command.url)
+            except Invalid as invalid:
+                problems += invalid.errors
         if problems:
             words = "; ".join(f"{problem.path} {problem.message}" for problem in problems)
             raise Invalid("invalid_channel", words, tuple(problems))
-        channel = Channel(command.channel_id, name, kind, command.enabled, self._clock.now())
-        await self._channels.save(tenant_id, channel, command.url)
-        return {"channelId": channel.channel_id, "name": name, "kind": kind, "enabled": channel.enabled}
+        if command.url is None or kind is None:
+            kind = await self._channels.change(tenant_id, command.channel_id, name, enabled=command.enabled)
+        else:
+            channel = Channel(command.channel_id, name, kind, command.enabled, self._clock.now())
+            await self._channels.save(tenant_id, channel, command.url)
+        return {"channelId": command.channel_id, "name": name, "kind": kind, "enabled": command.enabled}
 
     async def _test(self, request: Request, command: commands.TestChannel) -> None:
         try:

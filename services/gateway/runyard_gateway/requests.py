@@ -103,12 +103,18 @@ class AnswerLink(RequestBody):
     note: str = Field(default="", max_length=MAX_NOTE)
 
 
-class SaveChannel(RequestBody):
-    """`url` is a secret: it is stored encrypted, and no answer shows it."""
+class ReplaceChannel(RequestBody):
+    """`url` is a secret: it is stored encrypted, and no answer shows it. Without it the channel keeps the one it has."""
 
     name: str = Field(pattern=NAME)
-    url: str = Field(min_length=1, max_length=4000)
+    url: str | None = Field(default=None, min_length=1, max_length=4000, repr=False)
     enabled: bool = True
+
+
+class CreateChannel(ReplaceChannel):
+    """`url` is a secret: it is stored encrypted, and no answer shows it."""
+
+    url: str = Field(min_length=1, max_length=4000, repr=False)
 
 
 class ApprovalsQuery(ReadPageQuery):
@@ -263,9 +269,12 @@ class LogQuery(ReadPageQuery):
 
 
 class OutputQuery(Query):
+    """Without `offset`, `limit` and a range: the first MiB, or with `download` all of it."""
+
     stream: str = Field(default="stdout", pattern=r"^[a-z]{1,20}$", description="stdout, stderr or body")
     offset: int = Field(default=0, ge=0, le=MAX_POSITION, description="The first byte to send")
     limit: int = Field(default=1024 * 1024, ge=1, le=8 * 1024 * 1024, description="At most so many bytes")
+    download: bool = Field(default=False, description="As a file; without offset and limit all of it, as far as it has come")
 
 
 class StreamQuery(Query):

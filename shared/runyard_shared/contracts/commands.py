@@ -134,11 +134,12 @@ class AnswerApprovalLink(Message, frozen=True, kw_only=True):
 
 class SaveChannel(Message, frozen=True, kw_only=True):
     """Make or replace a notification channel. `url` is a secret (it has passwords in it): it is stored encrypted and never
-    shown again. Reply result: `{channelId, name, kind, enabled}`."""
+    shown again; None keeps that of a channel that is there already. Reply result: `{channelId, name, kind, enabled}`.
+    Refused with `channel_not_found` (404) if there is none to keep."""
 
     channel_id: str
     name: str
-    url: str
+    url: str | None
     enabled: bool = True
 
 

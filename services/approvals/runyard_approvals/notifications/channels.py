@@ -45,8 +45,25 @@ class Channels:
                     channel.created_at,
                 )
             except asyncpg.UniqueViolationError:
-                detail = f"there is a channel {channel.name!r} already; choose another name, or change that one"
-                raise Conflict("channel_name_taken", detail) from None
+                raise _name_taken(channel.name) from None
+
+    async def change(self, tenant_id: str, channel_id: str, name: str, *, enabled: bool) -> str:
+        """All but its URL; returns its kind. Raises `NotFound`, and `Conflict` if another channel has the name."""
+        with outages_as_unavailable():
+            try:
+                kind = await self._pool.fetchval(
+                    "update approvals.channel set name = $3, enabled = $4 where tenant_id = $1 and channel_id = $2"
+                    " returning kind",
+                    tenant_id,
+                    channel_id,
+                    name,
+                    enabled,
+                )
+            except asyncpg.UniqueViolationError:
+                raise _name_taken(name) from None
+        if kind is None:
+            raise _not_found(channel_id)
+        return str(kind)
 
     async def delete(self, tenant_id: str, channel_id: str) -> None:
         """Raises `NotFound`."""
@@ -102,6 +119,10 @@ class Channels:
                 "the channel was saved under another RUNYARD_APPROVALS_SECRET; set that one again, or save the channel again"
             )
             raise Refusal("channel_unreadable", detail, 409) from None
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict("channel_name_taken", f"there is a channel {name!r} already; choose another name, or change that one")
 
 
 def _not_found(channel_id: str) -> NotFound:

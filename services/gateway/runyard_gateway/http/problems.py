@@ -46,10 +46,10 @@ class UnsupportedMediaType(Refusal):
         )
 
 
-def problem_answer(trouble: Exception) -> Answer:
+def problem_answer(trouble: Exception, headers: Iterable[tuple[bytes, bytes]] = ()) -> Answer:
     """The answer to whatever was raised. Unexpected errors are logged with a reference, and say nothing about themselves."""
     if isinstance(trouble, Refusal):
-        return _answer(trouble, _headers(trouble))
+        return _answer(trouble, [*_headers(trouble), *headers])
     if isinstance(trouble, Unavailable):
         refusal = Refusal("unavailable", f"{trouble}. Try again in a moment.", 503)
         return _answer(refusal, _headers(refusal))

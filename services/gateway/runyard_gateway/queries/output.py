@@ -10,6 +10,15 @@ _STREAM = (
 )
 _RANGE = 'select "offset", size, data from read.output_range($1::uuid, $2, $3, $4)'
 
+_FIRST_RUN = """
+    with part as (
+        select "offset" as starts, "offset" + size as ends, lag("offset" + size) over (order by "offset") as before
+        from read.job_output_chunk
+        where job_id = $1::uuid and stream = $2 and "offset" + size > $3 and "offset" < $4
+    )
+    select min(starts) as starts, coalesce(min(before) filter (where before < starts), max(ends)) as ends from part
+"""
+
 
 @dataclass(frozen=True)
 class OutputStream:
@@ -40,6 +49,13 @@ class OutputQueries:
         if row is None:
             return None
         return OutputStream(int(row["known_size"]), row["sealed"], row["sha256"], row["missing_chunks"])
+
+    async def first_run(self, job_id: str, stream: str, start: int, end: int) -> tuple[int, int]:
+        """Of the bytes from `start` to `end` the first that are there, without a gap; (end, end) if none is."""
+        row = await self._database.fetch_row(_FIRST_RUN, job_id, stream, start, end)
+        if row is None or row["starts"] is None:
+            return end, end
+        return max(int(row["starts"]), start), min(int(row["ends"]), end)
 
     async def pieces(self, job_id: str, stream: str, offset: int, max_bytes: int) -> list[Piece]:
         """The caller has made sure that the job is the tenant's."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, Literal
 
 from runyard_shared.clock import Clock
 from runyard_shared.contracts import commands
@@ -25,8 +25,6 @@ from runyard_gateway.queries.execution_list import ANYTHING, ExecutionListQuerie
 PATH = "/api/v1/executions"
 AT_ONCE = 32
 _ACTIVE = frozenset(ExecutionStatus) - FINISHED_EXECUTIONS
-
-Result = TypeVar("Result")
 
 
 class Bulk:
@@ -62,22 +60,11 @@ class Bulk:
             command = commands.CancelExecution(execution_id=execution_id, reason=body.reason, force=body.force)
             return await self._commands.send(call.identity, execution_id, command)
 
-        position = 0
-        results = []
-        for execution_id, outcome in await _for_each(chosen.execution_ids, cancel_one):
-            if isinstance(outcome, Outcome):
-                position = max(position, outcome.position)
-                results.append(answers.BulkCancelResult(execution_id=execution_id, outcome="cancelled", problem=None))
-            else:
-                results.append(answers.BulkCancelResult(execution_id=execution_id, outcome=None, problem=outcome))
-        answer = answers.BulkCancelled(
-            matched=len(results),
-            accepted=sum(each.problem is None for each in results),
-            more=chosen.more,
-            position=position,
-            results=results,
-        )
-        return json_answer(answer, 202)
+        def result(execution_id: str, outcome: Outcome | None, problem: answers.BulkProblem | None) -> answers.BulkCancelResult:
+            cancelled: Literal["cancelled"] | None = None if outcome is None else "cancelled"
+            return answers.BulkCancelResult(execution_id=execution_id, outcome=cancelled, problem=problem)
+
+        return json_answer(await _carry_out(chosen, cancel_one, result, answers.BulkCancelled), 202)
 
     async def rerun(self, call: Call) -> ASGIApp:
         body: requests.BulkRerun = call.body
@@ -93,25 +80,11 @@ class Bulk:
             )
             return await self._commands.send(call.identity, new, command)
 
-        position = 0
-        results = []
-        for execution_id, outcome in await _for_each(chosen.execution_ids, rerun_one):
-            if isinstance(outcome, Outcome):
-                position = max(position, outcome.position)
-                new_execution_id = outcome.result["executionId"]
-                results.append(
-                    answers.BulkRerunResult(execution_id=execution_id, new_execution_id=new_execution_id, problem=None)
-                )
-            else:
-                results.append(answers.BulkRerunResult(execution_id=execution_id, new_execution_id=None, problem=outcome))
-        answer = answers.BulkRerun(
-            matched=len(results),
-            accepted=sum(each.problem is None for each in results),
-            more=chosen.more,
-            position=position,
-            results=results,
-        )
-        return json_answer(answer, 202)
+        def result(execution_id: str, outcome: Outcome | None, problem: answers.BulkProblem | None) -> answers.BulkRerunResult:
+            new_execution_id = None if outcome is None else outcome.result["executionId"]
+            return answers.BulkRerunResult(execution_id=execution_id, new_execution_id=new_execution_id, problem=problem)
+
+        return json_answer(await _carry_out(chosen, rerun_one, result, answers.BulkRerun), 202)
 
     async def _choose_once(self, tenant_id: str, body: requests.BulkRerun, key: str | None) -> Chosen:
         """With a key, the choice is written down before anything is sent: whoever asks again, also after we died half way, gets
@@ -142,19 +115,30 @@ class Bulk:
         return Chosen(digest, found[: body.limit], more=len(found) > body.limit)
 
 
-async def _for_each(
-    execution_ids: Sequence[str], send: Callable[[str], Awaitable[Result]]
-) -> list[tuple[str, Result | answers.BulkProblem]]:
-    """A few at a time, in the order given; what is refused is a problem of that one alone."""
+async def _carry_out(
+    chosen: Chosen,
+    send: Callable[[str], Awaitable[Outcome]],
+    result: Callable[[str, Outcome | None, answers.BulkProblem | None], Any],
+    answer: Callable[..., answers.Bulk],
+) -> answers.Bulk:
+    """A few at a time; the results in the order chosen. What is refused is a problem of that one alone."""
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def one(execution_id: str) -> tuple[str, Result | answers.BulkProblem]:
+    async def one(execution_id: str) -> tuple[Outcome | None, answers.BulkProblem | None]:
         async with slots:
             try:
-                return execution_id, await send(execution_id)
+                return await send(execution_id), None
             except Refusal as refusal:
-                return execution_id, answers.BulkProblem(code=refusal.code, detail=refusal.detail)
+                return None, answers.BulkProblem(code=refusal.code, detail=refusal.detail)
             except Unavailable as trouble:
-                return execution_id, answers.BulkProblem(code="unavailable", detail=str(trouble))
+                return None, answers.BulkProblem(code="unavailable", detail=str(trouble))
 
-    return list(await asyncio.gather(*(one(execution_id) for execution_id in execution_ids)))
+    done = await asyncio.gather(*(one(execution_id) for execution_id in chosen.execution_ids))
+    outcomes = [outcome for outcome, _ in done if outcome is not None]
+    return answer(
+        matched=len(done),
+        accepted=len(outcomes),
+        more=chosen.more,
+        position=max((outcome.position for outcome in outcomes), default=0),
+        results=[result(execution_id, *each) for execution_id, each in zip(chosen.execution_ids, done, strict=True)],
+    )

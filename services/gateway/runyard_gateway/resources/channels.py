@@ -29,9 +29,9 @@ class Channels:
         return (
             _operation("GET", PATH, self.list, "listChannels", "Notification channels; never their URLs", answers.ChannelList),
             _operation("POST", PATH, self.create, "createChannel", "A new channel: e-mail, chat, webhook, by its URL",
-                       answers.Channel, status=201, body=requests.SaveChannel, body_required=True, refusals=_TAKEN),
-            _operation("PUT", one, self.replace, "replaceChannel", "Replace a channel, its URL too", answers.Channel,
-                       body=requests.SaveChannel, body_required=True, refusals={**_NOT_FOUND, **_TAKEN}),
+                       answers.Channel, status=201, body=requests.CreateChannel, body_required=True, refusals=_TAKEN),
+            _operation("PUT", one, self.replace, "replaceChannel", "Replace a channel; without a URL it keeps the one it has",
+                       answers.Channel, body=requests.ReplaceChannel, body_required=True, refusals={**_NOT_FOUND, **_TAKEN}),
             _operation("DELETE", one, self.delete, "deleteChannel", "Delete a channel", None, status=204, answer_types=(),
                        refusals=_NOT_FOUND),
             _operation("POST", f"{one}/test", self.test, "testChannel", "Send a test message now", answers.ChannelTested,
@@ -64,7 +64,7 @@ class Channels:
         return await self._save(call, channel_id, 200)
 
     async def _save(self, call: Call, channel_id: str, status: int) -> ASGIApp:
-        body: requests.SaveChannel = call.body
+        body: requests.ReplaceChannel = call.body
         command = commands.SaveChannel(channel_id=channel_id, name=body.name, url=body.url, enabled=body.enabled)
         result = await self._commands.send_to_approvals(call.identity, channel_id, command)
         saved = answers.Channel(
