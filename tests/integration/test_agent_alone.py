@@ -24,8 +24,7 @@ def host() -> Iterator[Path]:
     """A directory with a virtual environment that has the agent's package and what that needs, readable by everybody."""
     directory = Path(tempfile.mkdtemp(prefix="runyard-host-"))
     directory.chmod(0o755)
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    assert uv is not None
+    uv = str(ROOT / "deploy" / "uv.sh")
     pins = directory / "pins.txt"
     run(
         uv, "export", "--quiet", "--frozen", "--package", "runyard-agent", "--no-emit-workspace", "--no-hashes", "-o", str(pins)
