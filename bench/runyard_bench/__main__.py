@@ -18,6 +18,7 @@ from runyard_standalone.rabbitmq_install import NoRabbitMQ
 from runyard_bench.client import Refused
 from runyard_bench.connection import ConnectionLost
 from runyard_bench.figures.alone import chain_alone, fan_alone
+from runyard_bench.figures.live_output import live_output
 from runyard_bench.figures.plan import QUICK, Plan
 from runyard_bench.figures.stored import Stored, page_rows, rebuild_row, stored
 from runyard_bench.figures.throughput import throughput
@@ -32,9 +33,10 @@ FIGURES = {
     "B3": "fan-out",
     "B6": "list pages",
     "B7": "rebuild",
+    "B9": "live output",
     "B10": "CPU by process",
 }
-ON_EMPTY = {"B2": chain_alone, "B3": fan_alone, "B1": throughput}
+ON_EMPTY = {"B2": chain_alone, "B3": fan_alone, "B9": live_output, "B1": throughput}
 """Measured in this order in one system that was empty before."""
 
 TROUBLES = (Wrong, Refused, ConnectionLost, TimeoutError)
@@ -87,7 +89,7 @@ def _figures(text: str) -> list[str]:
 def _measure(plan: Plan, only: Sequence[str], form: str) -> list[Row]:
     """Whatever happens, Ctrl-C too, the systems that were started are ended before this returns or raises."""
     rows: list[Row] = []
-    if {"B1", "B2", "B3", "B10"} & set(only):
+    if {*ON_EMPTY, "B10"} & set(only):
         _say(f"starting the system ({form}) …")
         with running(form) as system:
             rows += uvloop.run(_on_empty(system, plan, only))

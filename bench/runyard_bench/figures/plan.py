@@ -15,9 +15,13 @@ class Plan:
     alone: int = 100
     fans: int = 10
     pages: int = 200
+    lines: int = 1000
+    output_bytes: int = 256 * 2**20
     seeded: tuple[int, ...] = (10_000, 100_000)
     profile: tuple[str, ...] = ()
     profile_dir: Path = Path("bench-profile")
 
 
-QUICK = Plan(flood_seconds=2.0, repetitions=1, alone=10, fans=2, pages=20, seeded=(500, 2_000))
+QUICK = Plan(
+    flood_seconds=2.0, repetitions=1, alone=10, fans=2, pages=20, lines=50, output_bytes=4 * 2**20, seeded=(500, 2_000)
+)
