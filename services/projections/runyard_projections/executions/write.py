@@ -4,7 +4,7 @@ Rows that an event updates must be there: the log starts every execution and ite
 approval before it says more of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final
@@ -258,36 +258,26 @@ def _update_jobs(schema: str) -> str:
 
 @cache
 def _upsert_nodes(schema: str) -> str:
-    return f"""
-        insert into {schema}.node as n ({_names(_NODE)}) select * from {_unnest(_NODE)}
-        on conflict (execution_id, node_id) do update set
-            status = excluded.status,
-            job_id = coalesce(excluded.job_id, n.job_id),
-            started_at = coalesce(n.started_at, excluded.started_at),
-            finished_at = excluded.finished_at,
-            port = excluded.port,
-            waiting = excluded.waiting,
-            output = case when coalesce(excluded.job_id, n.job_id) is null then excluded.output end,
-            error = excluded.error,
-            position = excluded.position
-    """  # noqa: S608
+    return _upsert(f"{schema}.node", "execution_id, node_id", _NODE)
 
 
 @cache
 def _upsert_iteration_nodes(schema: str) -> str:
+    return _upsert(f"{schema}.iteration_node", "execution_id, stream_id, node_id", _ITERATION_NODE)
+
+
+def _upsert(table: str, key: str, columns: Mapping[str, str]) -> str:
+    """Of nodes: what stays once it is known is kept, and all else is as the change says."""
+    kept = {
+        "job_id": "coalesce(excluded.job_id, n.job_id)",
+        "started_at": "coalesce(n.started_at, excluded.started_at)",
+        "output": "case when coalesce(excluded.job_id, n.job_id) is null then excluded.output end",
+    }
+    changed = [name for name in columns if name not in key.split(", ")]
+    updates = ", ".join(f"{name} = {kept.get(name, f'excluded.{name}')}" for name in changed)
     return f"""
-        insert into {schema}.iteration_node as n ({_names(_ITERATION_NODE)}) select * from {_unnest(_ITERATION_NODE)}
-        on conflict (execution_id, stream_id, node_id) do update set
-            status = excluded.status,
-            job_id = coalesce(excluded.job_id, n.job_id),
-            started_at = coalesce(n.started_at, excluded.started_at),
-            finished_at = excluded.finished_at,
-            port = excluded.port,
-            waiting = excluded.waiting,
-            waiting_since = excluded.waiting_since,
-            output = case when coalesce(excluded.job_id, n.job_id) is null then excluded.output end,
-            error = excluded.error,
-            position = excluded.position
+        insert into {table} as n ({_names(columns)}) select * from {_unnest(columns)}
+        on conflict ({key}) do update set {updates}
     """  # noqa: S608
 
 
