@@ -76,7 +76,10 @@ async def _something(world: World, chance: random.Random) -> None:
             await world.deliver_next(chance.choice(sorted(world.inbox)))
         case "job":
             job_id = chance.choice(sorted(world.jobs))
-            await world.finish(job_id, chance.choice([JobStatus.COMPLETED, JobStatus.COMPLETED, JobStatus.FAILED]))
+            if chance.random() < 0.05:
+                await world.refuse(job_id)
+            else:
+                await world.finish(job_id, chance.choice([JobStatus.COMPLETED, JobStatus.COMPLETED, JobStatus.FAILED]))
         case "timer":
             await world.fire(*chance.choice(timers))
         case "approval":
