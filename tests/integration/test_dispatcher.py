@@ -1,107 +1,46 @@
 """The dispatcher on a real database: what is written, what is sent, and what a restart finds and heals."""
 
 import asyncio
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from itertools import count
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import asyncpg
 import pytest
-from runyard_dispatcher.agent_log import MAPPER, AgentLog
-from runyard_dispatcher.app import Service, create
-from runyard_dispatcher.board import Board
-from runyard_dispatcher.sessions import hear
-from runyard_dispatcher.settings import Patience, Settings
+from runyard_dispatcher.journal import MAPPER
+from runyard_dispatcher.settings import Settings
 from runyard_shared.clock import SystemClock
-from runyard_shared.contracts.events import AgentOffline, AgentRegistered
+from runyard_shared.contracts.commands import CreatePool
+from runyard_shared.contracts.events import AgentCreated, AgentEnrolled, AgentOffline, AgentRegistered
 from runyard_shared.contracts.jobs import (
-    AgentHeartbeat,
-    AgentOrder,
     AgentStopping,
     CancelJob,
     Parked,
-    PlaceJob,
-    RegisterAgent,
-    ReleaseJob,
-    RequeueJob,
     RunJob,
     SessionRefused,
     WithdrawJob,
 )
-from runyard_shared.contracts.reports import (
-    ActionTypesAnnounced,
-    JobDispatched,
-    JobLost,
-    JobWithdrawn,
-    Report,
-)
+from runyard_shared.contracts.reports import JobDispatched, JobLost, JobWithdrawn
 from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.ids import new_id
 from runyard_shared.messaging.memory import MemoryBus
-from runyard_shared.messaging.topology import (
-    AGENT_STATUS,
-    DISPATCHER_INBOX,
-    ORCHESTRATOR_PARTITIONS,
-    PARKED,
-    agent_mailbox,
-    orchestrator_inbox_partition,
+from runyard_shared.messaging.topology import AGENT_STATUS, DISPATCHER_INBOX, PARKED
+
+from tests.dispatcher import (
+    House,
+    Pool,
+    a_house,
+    leases,
+    log_of,
+    place,
+    positions,
+    release,
+    requeue,
+    until,
+    until_found,
 )
 
-Pool = asyncpg.Pool
-InboxItem = Report | ActionTypesAnnounced
-PATIENT = Settings(offline_after_seconds=3600, resend_after_seconds=0, rescue_every_seconds=0.05)
 IMPATIENT = Settings(heartbeat_seconds=0.1, offline_after_seconds=0.3, resend_after_seconds=0, rescue_every_seconds=0.02)
-
-
-class House:
-    """One dispatcher on a bus, with somebody who hears what the executions and the agents are told."""
-
-    def __init__(self, bus: MemoryBus, service: Service) -> None:
-        self.bus = bus
-        self.service = service
-        self.reports: list[Report] = []
-        self.announced: list[ActionTypesAnnounced] = []
-        self.orders: dict[str, list[AgentOrder]] = {}
-
-    async def hear(self, *agents: str) -> None:
-        for partition in range(ORCHESTRATOR_PARTITIONS):
-            await self.bus.consume(orchestrator_inbox_partition(partition), InboxItem, self._hear_report)
-        for name in agents:
-            heard = self.orders[name] = []
-            await self.bus.open_mailbox(agent_mailbox("default", name), AgentOrder, _into(heard))
-
-    async def _hear_report(self, items: Sequence[InboxItem]) -> None:
-        for item in items:
-            if isinstance(item, ActionTypesAnnounced):
-                self.announced.append(item)
-            else:
-                self.reports.append(item)
-
-    async def order(self, *orders: Any) -> None:
-        await self.bus.send(DISPATCHER_INBOX, orders)
-
-    async def register(self, name: str = "a", session_id: str = "s1", *, capacity: int = 2, pool: str = "default") -> None:
-        await self.bus.send(AGENT_STATUS, [registration(name, session_id, capacity=capacity, pool=pool)])
-
-    async def beat(self, name: str = "a", session_id: str = "s1", leases: Sequence[tuple[str, int]] = ()) -> None:
-        heartbeat = AgentHeartbeat(tenant_id="default", name=name, session_id=session_id, leases=list(leases))
-        await self.bus.send(AGENT_STATUS, [heartbeat])
-
-    def runs(self, name: str = "a") -> list[tuple[str, int, str]]:
-        return [(o.job_id, o.dispatch, o.session_id) for o in self.orders[name] if isinstance(o, RunJob)]
-
-    def told(self, kind: type[Report]) -> list[tuple[str, int]]:
-        return [(report.job_id, report.dispatch) for report in self.reports if type(report) is kind]
-
-
-def _into(heard: list[AgentOrder]) -> Callable[[Sequence[AgentOrder]], Awaitable[None]]:
-    async def hear(orders: Sequence[AgentOrder]) -> None:
-        heard.extend(orders)
-
-    return hear
+ADMITTED = [AgentCreated.topic, AgentEnrolled.topic]
 
 
 class DyingBus(MemoryBus):
@@ -119,87 +58,10 @@ class DyingBus(MemoryBus):
         await super().send(queue, items)
 
 
-@asynccontextmanager
-async def a_house(pool: Pool, settings: Settings = PATIENT, *, bus: MemoryBus | None = None) -> AsyncIterator[House]:
-    bus = bus or MemoryBus()
-    service = await create(settings, bus=bus, pool=pool, clock=SystemClock())
-    house = House(bus, service)
-    await house.hear("a", "b")
-    await service.start()
-    try:
-        yield house
-    finally:
-        await service.stop()
-        await bus.close()
-
-
 @pytest.fixture
 async def house(pool: Pool) -> AsyncIterator[House]:
     async with a_house(pool) as house:
         yield house
-
-
-positions = count(1)
-
-
-def place(job_id: str, *, pool: str = "default", execution_id: str | None = None) -> PlaceJob:
-    return PlaceJob(
-        position=next(positions),
-        tenant_id="default",
-        execution_id=execution_id or new_id(),
-        job_id=job_id,
-        node_id="n",
-        attempt=1,
-        action="script.bash",
-        params={"script": "echo '\x00'"},
-        pool=pool,
-    )
-
-
-def release(job_id: str) -> ReleaseJob:
-    return ReleaseJob(position=next(positions), job_id=job_id)
-
-
-def requeue(job_id: str, dispatch: int) -> RequeueJob:
-    return RequeueJob(position=next(positions), job_id=job_id, dispatch=dispatch)
-
-
-def registration(name: str, session_id: str, *, capacity: int = 2, pool: str = "default") -> RegisterAgent:
-    return RegisterAgent(
-        tenant_id="default",
-        name=name,
-        session_id=session_id,
-        pool=pool,
-        tags=["linux"],
-        capacity=capacity,
-        version="1",
-        actions=["script.bash"],
-    )
-
-
-async def until(what: Callable[[], bool]) -> None:
-    await until_found(what, True)
-
-
-async def until_found(look: Callable[[], object], expected: object) -> None:
-    """Waits until `look()`, awaited if it must be, gives `expected`."""
-    for _ in range(2000):
-        found = look()
-        if inspect.isawaitable(found):
-            found = await found
-        if found == expected:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail(f"not {expected!r} within 20 s, but {found!r}")
-
-
-async def leases(pool: Pool) -> list[tuple[str, str, int, str | None]]:
-    rows = await pool.fetch("select job_id::text, state, dispatch, agent from dispatcher.job order by job_id")
-    return [tuple(row) for row in rows]
-
-
-async def agent_events(pool: Pool) -> list[str]:
-    return [row["topic"] for row in await pool.fetch("select topic from dispatcher.event order by position")]
 
 
 async def test_a_job_is_leased_sent_and_reported_and_its_release_leaves_nothing(house: House, pool: Pool) -> None:
@@ -250,19 +112,20 @@ async def test_a_dispatcher_that_dies_after_its_commit_is_healed_by_the_next_wit
 
 
 async def test_a_dispatcher_that_dies_between_log_and_table_registers_the_agent_once(house: House, pool: Pool) -> None:
+    agent_id = await house.admit()
     store = PostgresEventStore(pool, "dispatcher", MAPPER)
     await store.open()
-    now = SystemClock().now()
-    happening = hear(Board(), registration("a", "s1"), now, Patience())
-    assert happening is not None
-    await AgentLog(store).record(happening, now)
+    event = AgentRegistered(
+        name="a", session_id="s1", pool="default", tags=["linux"], capacity=2, version="1", actions=["script.bash"]
+    )
+    await store.append(agent_id, 2, [event], tenant_id="default", at=SystemClock().now())
     await store.close()
 
     await house.register("a", "s1")
-    assert await agent_events(pool) == [AgentRegistered.topic]
-    assert await pool.fetchval("select agent_id::text from dispatcher.agent") == happening.agent.agent_id
+    assert await log_of(pool) == [*ADMITTED, AgentRegistered.topic]
+    assert await pool.fetchval("select status from read.agent") == "online"
     await house.register("a", "s2")
-    assert await agent_events(pool) == [AgentRegistered.topic] * 2
+    assert await log_of(pool) == [*ADMITTED, AgentRegistered.topic, AgentRegistered.topic]
 
 
 async def test_a_silent_agent_is_offline_its_jobs_are_lost_and_its_session_is_refused(pool: Pool) -> None:
@@ -271,7 +134,7 @@ async def test_a_silent_agent_is_offline_its_jobs_are_lost_and_its_session_is_re
         await house.register("a", "s1")
         await house.order(place(job))
         await until(lambda: house.told(JobLost) == [(job, 1)])
-        assert await agent_events(pool) == [AgentRegistered.topic, AgentOffline.topic]
+        assert await log_of(pool) == [*ADMITTED, AgentRegistered.topic, AgentOffline.topic]
         await house.beat("a", "s1")
         await until(lambda: any(isinstance(order, SessionRefused) for order in house.orders["a"]))
 
@@ -321,8 +184,9 @@ async def test_people_can_read_why_a_job_waits_and_how_the_agents_are(house: Hou
         return [tuple(row) for row in rows]
 
     one, two, three = sorted(new_id() for _ in range(3))
+    await house.done(CreatePool(pool="db"))
     await house.order(place(one, pool="db"), place(two, pool="db"))
-    assert await waiting() == [(job, "db", "no agent has ever registered in pool db") for job in (one, two)]
+    assert await waiting() == [(job, "db", "there is no agent in pool db") for job in (one, two)]
     await house.register("a", capacity=1, pool="db")
     await house.order(place(three, pool="db"))
     reason = "the only agent of pool db is busy (1 of 1 slots)"
@@ -378,7 +242,7 @@ async def test_a_second_dispatcher_stands_by_until_the_first_ends(house: House, 
     await house.register()
     await house.order(place(job))
     async with a_house(pool) as second:
-        assert second.service.health() == {"broker": None, "placement": None, "log": None, "relay": None}
+        assert second.service.health() == {"broker": None, "placement": None, "log": None, "relay": None, "accounts": None}
         waiting = asyncio.create_task(second.order(place(later)))
         await asyncio.sleep(0.3)
         assert not waiting.done()
@@ -387,8 +251,3 @@ async def test_a_second_dispatcher_stands_by_until_the_first_ends(house: House, 
             await waiting
         await until(lambda: {run[0] for run in second.runs()} == {job, later})
         assert [row[1:3] for row in await leases(pool)] == [("leased", 1), ("leased", 1)]
-
-
-async def test_the_orchestrator_learns_which_actions_agents_offer(house: House) -> None:
-    await house.register()
-    await until(lambda: house.announced == [ActionTypesAnnounced(tenant_id="default", actions=["script.bash"])])

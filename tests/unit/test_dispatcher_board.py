@@ -7,10 +7,13 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runyard_dispatcher.agents import Agent
 from runyard_dispatcher.board import Board, Changes
+from runyard_dispatcher.happening import Happening
 from runyard_dispatcher.lifecycle import AgentStatus, JobState
 from runyard_dispatcher.orders import take_orders
-from runyard_dispatcher.sessions import Happening, hear, notice_silence
+from runyard_dispatcher.pools import Pool
+from runyard_dispatcher.sessions import SessionStatus, hear, notice_silence
 from runyard_dispatcher.settings import Patience
 from runyard_shared.contracts.events import AgentOffline, AgentRegistered
 from runyard_shared.contracts.jobs import (
@@ -27,7 +30,6 @@ from runyard_shared.contracts.jobs import (
     SessionRefused,
     WithdrawJob,
 )
-from runyard_shared.contracts.jobs import AgentStatus as Status
 from runyard_shared.contracts.reports import JobDispatched, JobLost, JobWithdrawn
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -39,6 +41,7 @@ class Table:
 
     def __init__(self) -> None:
         self.board = Board()
+        self.board.pools["default", "db"] = Pool("p", "default", "db", AT)
         self.now = AT
         self.positions = count(1)
         self.ignored: list[Order] = []
@@ -73,12 +76,15 @@ class Table:
         return self.orders(WithdrawJob(position=next(self.positions), job_id=job_id, force=force))
 
     def register(self, name: str = "a", session_id: str = "s1", capacity: int = 1, pool: str = "default") -> Changes:
-        return self.hear(register(name, session_id, capacity, pool))
+        """Of an agent that is there and has enrolled, or does so first."""
+        if ("default", name) not in self.board.agents:
+            self.board.add_agent(an_enrolled_agent(name, pool))
+        return self.hear(registration(name, session_id, capacity))
 
     def heartbeat(self, name: str = "a", session_id: str = "s1", leases: Sequence[tuple[str, int]] = ()) -> Changes:
         return self.hear(AgentHeartbeat(tenant_id="default", name=name, session_id=session_id, leases=list(leases)))
 
-    def hear(self, status: Status) -> Changes:
+    def hear(self, status: SessionStatus) -> Changes:
         self.happening = hear(self.board, status, self.now, PATIENCE)
         return self.end_turn()
 
@@ -91,12 +97,24 @@ class Table:
         return self.board.take_changes()
 
 
-def register(name: str = "a", session_id: str = "s1", capacity: int = 1, pool: str = "default") -> RegisterAgent:
+def an_enrolled_agent(name: str, pool: str = "default") -> Agent:
+    return Agent(
+        agent_id=f"id of {name}",
+        tenant_id="default",
+        name=name,
+        pool=pool,
+        created_at=AT,
+        key_hash=f"hash of the key of {name}",
+        public_key=bytes(32),
+        status=AgentStatus.OFFLINE,
+    )
+
+
+def registration(name: str, session_id: str, capacity: int = 1) -> RegisterAgent:
     return RegisterAgent(
         tenant_id="default",
         name=name,
         session_id=session_id,
-        pool=pool,
         tags=[],
         capacity=capacity,
         version="1",
@@ -145,7 +163,7 @@ def test_a_dispatch_is_reported_only_if_the_job_is_still_leased_a_moment_later(t
 
 def test_a_job_without_an_agent_waits_with_its_reason_and_goes_to_the_first_that_comes(table: Table) -> None:
     changes = table.place("j", pool="db")
-    assert list(changes.reasons.values()) == ["no agent has ever registered in pool db"]
+    assert list(changes.reasons.values()) == ["there is no agent in pool db"]
     assert not changes.reports
     assert runs(table.register(pool="db")) == [("j", 1, "s1")]
 
@@ -187,7 +205,7 @@ def test_an_agent_lost_before_the_start_makes_its_job_go_to_another_under_the_ne
     table.silence(29)
     table.heartbeat("b", "s2")
     happenings, changes = table.silence(1)
-    assert [(happening.agent.name, happening.event) for happening in happenings] == [
+    assert [(happening.subject.name, happening.event) for happening in happenings] == [
         ("a", AgentOffline(name="a", session_id="s1", reason="it has been silent for 30 s"))
     ]
     (lost,) = changes.reports

@@ -26,13 +26,10 @@ def an_agent(
         tenant_id="default",
         name=name,
         pool=pool,
-        tags=frozenset(tags),
+        created_at=AT,
+        announced_tags=frozenset(tags),
         capacity=capacity,
-        version="1",
-        actions=[],
         session_id=f"session of {name}",
-        registered_at=AT,
-        last_heartbeat_at=AT,
         status=AgentStatus.ONLINE if online else AgentStatus.OFFLINE,
         health=health,
     )
@@ -287,7 +284,7 @@ def busy(agent: Agent) -> Agent:
 @pytest.mark.parametrize(
     ("job", "agents", "reason"),
     [
-        (a_job("j", pool="db"), [], "no agent has ever registered in pool db"),
+        (a_job("j", pool="db"), [], "there is no agent in pool db"),
         (
             a_job("j", pool="db"),
             [an_agent("a", online=False), an_agent("b", online=False)],
@@ -314,11 +311,11 @@ def busy(agent: Agent) -> Agent:
             [an_agent("a"), an_agent("b", tags=["gpu"], online=False)],
             "waiting for an agent in pool db with tag gpu: 0 of 1 online",
         ),
-        (a_job("j", agent="a"), [], "no agent named a has ever registered"),
+        (a_job("j", agent="a"), [], "there is no agent a"),
         (a_job("j", agent="a"), [an_agent("a", online=False)], "waiting for agent a: it is offline"),
         (a_job("j", agent="a"), [busy(an_agent("a", capacity=2))], "agent a is busy (2 of 2 slots)"),
         (a_job("j", agent="a", tags=["gpu", "x"]), [an_agent("a", tags=["x"])], "agent a does not have tag gpu"),
     ],
 )
 def test_the_reason_why_a_job_waits_is_said_in_words(job: Job, agents: list[Agent], reason: str) -> None:
-    assert waiting_reason(job.demand, agents) == reason
+    assert waiting_reason(job.demand, agents, {}) == reason

@@ -5,11 +5,12 @@ with the agent's tenant and name. RabbitMQ matches names by regular expressions 
 end with `\\z`, because `$` would let a line feed follow. RabbitMQ is told a hash of the password, not the password.
 """
 
+import asyncio
 import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -19,6 +20,10 @@ from runyard_shared.messaging.amqp.queues import qualified
 from runyard_shared.messaging.topology import AGENTS, agent_destinations, agent_mailbox, agent_routing_key
 
 TIMEOUT_SECONDS: Final = 5
+NOT_FOUND: Final = httpx.codes.NOT_FOUND
+LOCKED: Final = httpx.codes.BAD_REQUEST
+SERVER_ERROR: Final = httpx.codes.INTERNAL_SERVER_ERROR
+CLOSING_PAUSES: Final = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 NOTHING: Final = r"^\z"
 HASHING: Final = "rabbit_password_hashing_sha256"
 
@@ -45,10 +50,13 @@ class BrokerAccounts:
         """Make the account, or give the one there is this password; connections that are open stay open. Returns the
         username. Raises `Unavailable`; the next call finishes what was begun."""
         username = self._username(agent_id)
-        mailbox = _exactly(qualified(self._namespace, agent_mailbox(tenant_id, agent_name)))
+        mailbox = qualified(self._namespace, agent_mailbox(tenant_id, agent_name))
         agents = qualified(self._namespace, AGENTS)
         routing_keys = _exactly(*(agent_routing_key(tenant_id, agent_name, queue) for queue in agent_destinations()))
         user = quote(username, safe="")
+        # Ours ends with its connection. One that is still there was made by somebody who had the account before, and would
+        # be in the agent's way; one that is open now is locked, and stays.
+        await self._ask("DELETE", f"queues/{self._vhost}/{quote(mailbox, safe='')}", fine={NOT_FOUND, LOCKED})
         await self._ask("PUT", f"users/{user}", {"password_hash": hashed(password), "hashing_algorithm": HASHING, "tags": ""})
         # Where RabbitMQ has no topic permission, every routing key is allowed: so this comes before the permission to write.
         await self._ask(
@@ -59,21 +67,32 @@ class BrokerAccounts:
         await self._ask(
             "PUT",
             f"permissions/{self._vhost}/{user}",
-            {"configure": mailbox, "read": mailbox, "write": _exactly(agents)},
+            {"configure": _exactly(mailbox), "read": _exactly(mailbox), "write": _exactly(agents)},
         )
         return username
 
     async def revoke(self, agent_id: str) -> None:
-        """Remove the account, if there is one, and close its connections. Raises `Unavailable`: then call again."""
+        """Remove the account, if there is one; returns when none of its connections is open any more. Raises `Unavailable`:
+        then call again."""
         user = quote(self._username(agent_id), safe="")
-        await self._ask("DELETE", f"users/{user}")
-        # RabbitMQ closes the connections of a deleted user that it knows of; this finds one that was just being opened.
-        await self._ask("DELETE", f"connections/username/{user}")
+        await self._ask("DELETE", f"users/{user}", fine={NOT_FOUND})
+        # RabbitMQ closes by itself what it knew of when the user was deleted; this finds a connection that was just opened.
+        connections = f"connections/username/{user}"
+        for pause in CLOSING_PAUSES:
+            if (await self._ask("GET", connections)).json() == []:
+                return
+            # It fails if a connection ends meanwhile; whether any is left is asked again.
+            await self._ask("DELETE", connections, fine={NOT_FOUND, SERVER_ERROR})
+            await asyncio.sleep(pause)
+        raise Unavailable(f"RabbitMQ has not closed the connections of {self._username(agent_id)} yet")
 
     def _username(self, agent_id: str) -> str:
         return qualified(self._namespace, f"agent.{agent_id}")
 
-    async def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> None:
+    async def _ask(
+        self, method: str, path: str, body: Mapping[str, str] | None = None, *, fine: Collection[int] = ()
+    ) -> httpx.Response:
+        """`fine`: statuses that are no problem, besides success."""
         try:
             answer = await self._client.request(method, path, json=body)
         except httpx.HTTPError as problem:
@@ -85,12 +104,12 @@ class BrokerAccounts:
                 f"the management API of RabbitMQ at {self._where} refuses the login: RUNYARD_AMQP_MANAGEMENT_URL needs the "
                 "name and password of an administrator"
             )
-        gone = method == "DELETE" and answer.status_code == httpx.codes.NOT_FOUND
-        if not answer.is_success and not gone:
+        if not answer.is_success and answer.status_code not in fine:
             raise Unavailable(
                 f"the management API of RabbitMQ at {self._where} answered {method} {path} with {answer.status_code}: "
                 f"{answer.text[:500]}"
             )
+        return answer
 
 
 def hashed(password: str) -> str:

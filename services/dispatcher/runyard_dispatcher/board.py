@@ -9,33 +9,62 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from runyard_shared.clock import rfc3339
+from runyard_shared.contracts.actions import ActionType
+from runyard_shared.contracts.commands import Reply
 from runyard_shared.contracts.jobs import AgentOrder, CancelJob, RunJob
-from runyard_shared.contracts.reports import JobDispatched, JobLost, JobWithdrawn, Report
+from runyard_shared.contracts.reports import JobDispatched, JobLost, JobRefused, JobWithdrawn, Report
 from runyard_shared.messaging.topology import agent_mailbox
 
 from runyard_dispatcher.agents import Agent
-from runyard_dispatcher.jobs import Cancel, Demand, Job
+from runyard_dispatcher.connections import Connection
+from runyard_dispatcher.hopeless import why_never
+from runyard_dispatcher.jobs import Cancel, Demand, Hopeless, Job
 from runyard_dispatcher.lifecycle import JOB_STEPS, JobState, JobStep
 from runyard_dispatcher.placement import Placement
+from runyard_dispatcher.pools import DEFAULT_POOL, Pool
 from runyard_dispatcher.reason import waiting_reason
 
 
 @dataclass(slots=True)
 class Changes:
     """To be written: `jobs` (None: gone), `agents` (all of the row), `heard` (heartbeat and health only), `reasons` (None:
-    gone), `position`. To be sent once that is committed: `orders` by mailbox, and `reports`."""
+    gone), `position`, `pools` and `connections` by id (None: gone), `boxes` by connection and secret (None: gone),
+    `action_types` by tenant and type, `answers`. To be sent once that is committed: `orders` by mailbox, and `reports`."""
 
     jobs: dict[str, Job | None] = field(default_factory=dict)
     agents: dict[str, Agent] = field(default_factory=dict)
     heard: dict[str, Agent] = field(default_factory=dict)
     reasons: dict[Demand, str | None] = field(default_factory=dict)
     position: int | None = None
+    pools: dict[str, Pool | None] = field(default_factory=dict)
+    connections: dict[str, Connection | None] = field(default_factory=dict)
+    boxes: dict[tuple[str, str], bytes | None] = field(default_factory=dict, repr=False)
+    action_types: dict[tuple[str, str], ActionType] = field(default_factory=dict)
+    answers: list[Reply] = field(default_factory=list)
     orders: defaultdict[str, list[AgentOrder]] = field(default_factory=lambda: defaultdict(list))
     reports: list[Report] = field(default_factory=list)
 
     @property
     def to_write(self) -> bool:
-        return bool(self.jobs or self.agents or self.heard or self.reasons or self.position is not None)
+        return not self.only_jobs or bool(self.jobs) or self.position is not None
+
+    @property
+    def empty(self) -> bool:
+        return not (self.to_write or self.orders or self.reports)
+
+    @property
+    def only_jobs(self) -> bool:
+        """Nothing but jobs and the position, as in most turns."""
+        return not (
+            self.agents
+            or self.heard
+            or self.reasons
+            or self.pools
+            or self.connections
+            or self.boxes
+            or self.action_types
+            or self.answers
+        )
 
 
 class Board:
@@ -45,6 +74,11 @@ class Board:
         self.position = position
         self.jobs: dict[str, Job] = {}
         self.agents: dict[tuple[str, str], Agent] = {}
+        self.pools: dict[tuple[str, str], Pool] = {}
+        self.connections: dict[tuple[str, str], Connection] = {}
+        self.action_types: dict[tuple[str, str], ActionType] = {}
+        self.review_due = False
+        """Something was changed that jobs were placed by: whether those that wait still can ever run is asked anew."""
         self.reasons: dict[Demand, str] = {}
         self.placement = Placement()
         self.untold: dict[str, Job] = {}
@@ -57,12 +91,50 @@ class Board:
         return changes
 
     def add_agent(self, agent: Agent) -> None:
+        """A new one, or one that was revoked and comes anew."""
         self.agents[agent.tenant_id, agent.name] = agent
+        if not agent.revoked:
+            self.join_pool(agent)
+
+    def join_pool(self, agent: Agent) -> None:
+        """The agent meets the jobs of its pool; it must be out of any other."""
+        pool = self.pools.get((agent.tenant_id, agent.pool))
+        agent.held = pool is not None and pool.paused
         self.placement.add_agent(agent)
+
+    def has_pool(self, tenant_id: str, name: str) -> bool:
+        return name == DEFAULT_POOL or (tenant_id, name) in self.pools
+
+    def wait(self, job: Job, now: datetime, *, first: bool = False) -> None:
+        """The job waits for an agent, unless none can ever run it."""
+        hopeless = why_never(job.order, self)
+        if hopeless is None:
+            self.placement.wait(job, first=first)
+        else:
+            self.refuse(job, hopeless, now)
+
+    def refuse(self, job: Job, hopeless: Hopeless, now: datetime) -> None:
+        """A waiting job (in no line) can never be run."""
+        job.state = JOB_STEPS[job.state, JobStep.REFUSE]
+        job.since = now
+        job.refusal = hopeless
+        self.changes.jobs[job.order.job_id] = job
+        self.changes.reports.append(job_refused(job, hopeless))
+
+    def review(self, now: datetime) -> None:
+        """Refuse those waiting jobs that can never be run as things are set up now, and say anew why the others wait."""
+        self.review_due = False
+        for job in self.jobs.values():
+            if job.state is JobState.WAITING and (hopeless := why_never(job.order, self)) is not None:
+                self.placement.leave(job)
+                self.refuse(job, hopeless, now)
+        self.explain_all()
 
     def lease_waiting(self, now: datetime) -> None:
         """Give every free slot to a waiting job, and say of the others why they wait. The last step of a turn."""
         changes = self.changes
+        if self.review_due:
+            self.review(now)
         for job, agent in self.placement.assign():
             job.state = JOB_STEPS[job.state, JobStep.LEASE]
             job.since = now
@@ -76,7 +148,7 @@ class Board:
 
     def explain(self, demand: Demand) -> None:
         """Say why jobs of this demand wait, if it is not what was said before."""
-        reason = waiting_reason(demand, self.placement.agents_for(demand))
+        reason = waiting_reason(demand, self.placement.agents_for(demand), self.pools)
         if self.reasons.get(demand) != reason:
             self.reasons[demand] = self.changes.reasons[demand] = reason
 
@@ -143,6 +215,8 @@ class Board:
         for job in self.jobs.values():
             if job.state is JobState.WITHDRAWN:
                 self.changes.reports.append(job_withdrawn(job))
+            elif job.state is JobState.REFUSED and job.refusal is not None:
+                self.changes.reports.append(job_refused(job, job.refusal))
             elif job.agent is not None and job.state is JobState.LEASED:
                 self.changes.reports.append(job_dispatched(job, job.agent))
             elif job.agent is not None and job.state is JobState.LOST:
@@ -158,7 +232,7 @@ def run_job(job: Job, agent: Agent) -> RunJob:
         node_id=order.node_id,
         attempt=order.attempt,
         dispatch=job.dispatch,
-        session_id=agent.session_id,
+        session_id=agent.session_id or "",
         action=order.action,
         params=order.params,
         connection=order.connection,
@@ -197,3 +271,15 @@ def job_lost(job: Job, agent: Agent, reason: str) -> JobLost:
 def job_withdrawn(job: Job) -> JobWithdrawn:
     order = job.order
     return JobWithdrawn(tenant_id=order.tenant_id, execution_id=order.execution_id, job_id=order.job_id, dispatch=job.dispatch)
+
+
+def job_refused(job: Job, hopeless: Hopeless) -> JobRefused:
+    order = job.order
+    return JobRefused(
+        tenant_id=order.tenant_id,
+        execution_id=order.execution_id,
+        job_id=order.job_id,
+        dispatch=job.dispatch,
+        reason=hopeless.reason,
+        message=hopeless.message,
+    )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from runyard_shared.contracts.base import Contract
 from runyard_shared.contracts.jobs import PlaceJob
 
 from runyard_dispatcher.lifecycle import JobState
@@ -39,9 +40,16 @@ class Cancel(StrEnum):
     FORCE = "force"
 
 
+class Hopeless(Contract, frozen=True, kw_only=True):
+    """Why no agent can ever run a job: a reason of `JobRefused`, and the words for people."""
+
+    reason: str
+    message: str
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """`since`: when it came into its state. `agent`: of the last lease, None before the first."""
+    """`since`: when it came into its state. `agent`: of the last lease, None before the first. `refusal`: of a refused one."""
 
     order: PlaceJob
     demand: Demand
@@ -50,3 +58,4 @@ class Job:
     dispatch: int = 0
     agent: "Agent | None" = None
     cancel: Cancel | None = None
+    refusal: Hopeless | None = None

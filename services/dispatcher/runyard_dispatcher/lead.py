@@ -13,7 +13,7 @@ import asyncpg
 from runyard_shared.eventstore.outage import outages_as_unavailable
 
 if TYPE_CHECKING:
-    from runyard_dispatcher.tables import Connection
+    from runyard_dispatcher.tables import Database
 
 _LEAD_LOCK: Final = 7_235_419_101
 _ASK_EVERY_SECONDS: Final = 0.25
@@ -21,7 +21,7 @@ _CONNECT_TIMEOUT_SECONDS: Final = 5
 
 
 @asynccontextmanager
-async def lead(pool: "asyncpg.Pool[asyncpg.Record]", standing_by: Callable[[], None]) -> AsyncIterator["Connection"]:
+async def lead(pool: "asyncpg.Pool[asyncpg.Record]", standing_by: Callable[[], None]) -> AsyncIterator["Database"]:
     """Waits for the lead, calling `standing_by` if another process has it. Raises `Unavailable` if the database is away."""
     with outages_as_unavailable():
         connection = await pool.acquire(timeout=_CONNECT_TIMEOUT_SECONDS)

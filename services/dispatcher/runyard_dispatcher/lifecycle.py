@@ -2,10 +2,13 @@
 
 Agent (of one tenant and name). A session is one process of the agent; it is void once it has ended, for ever:
 
-    unknown ──register──► online ──stop, fall silent──► offline
-                          ▲   │ ▲                         │
-                          └───┘ └────────register─────────┘
-                        register: a new session takes the place of the old one, which is void
+    create ──► new ──enrol──► offline ──register──► online ──stop, fall silent──► offline
+                │                │   ▲                │
+                │                │   └──rotate────────┤    rotate: a new key; whoever has the old one is cut off
+                └─────revoke─────┴─────revoke─────────┴──► revoked ──create──► new
+
+    online ──register──► online: a new session takes the place of the old one, which is void
+    offline, online ──enrol──► the same, new ──rotate──► new
 
 Job, from its PlaceJob to its ReleaseJob, which ends it in every state. `dispatch` counts its leases:
 
@@ -13,9 +16,10 @@ Job, from its PlaceJob to its ReleaseJob, which ends it in every state. `dispatc
                     ▼                               │           │
     place ──► waiting ──lease (dispatch + 1)──► leased ──lose──► lost
                     │
-                    └──withdraw──► withdrawn
+                    ├──withdraw──► withdrawn
+                    └──refuse────► refused
 
-A step that a table does not have for a state is ignored by whoever asked.
+A step that a table does not have for a state is ignored, or refused with words, by whoever asked.
 """
 
 from enum import StrEnum
@@ -23,23 +27,38 @@ from typing import Final
 
 
 class AgentStatus(StrEnum):
-    """`unknown` is an agent that has never registered: it has no row and no value here."""
-
+    NEW = "new"
+    """Has not enrolled with its key yet."""
     ONLINE = "online"
     OFFLINE = "offline"
+    REVOKED = "revoked"
 
 
 class AgentStep(StrEnum):
+    CREATE = "create"
+    ENROL = "enrol"
     REGISTER = "register"
     STOP = "stop"
     FALL_SILENT = "fall silent"
+    ROTATE = "rotate"
+    REVOKE = "revoke"
 
 
 AGENT_STEPS: Final[dict[tuple[AgentStatus, AgentStep], AgentStatus]] = {
-    (AgentStatus.ONLINE, AgentStep.REGISTER): AgentStatus.ONLINE,
+    (AgentStatus.NEW, AgentStep.ENROL): AgentStatus.OFFLINE,
+    (AgentStatus.NEW, AgentStep.ROTATE): AgentStatus.NEW,
+    (AgentStatus.NEW, AgentStep.REVOKE): AgentStatus.REVOKED,
+    (AgentStatus.OFFLINE, AgentStep.ENROL): AgentStatus.OFFLINE,
     (AgentStatus.OFFLINE, AgentStep.REGISTER): AgentStatus.ONLINE,
+    (AgentStatus.OFFLINE, AgentStep.ROTATE): AgentStatus.OFFLINE,
+    (AgentStatus.OFFLINE, AgentStep.REVOKE): AgentStatus.REVOKED,
+    (AgentStatus.ONLINE, AgentStep.ENROL): AgentStatus.ONLINE,
+    (AgentStatus.ONLINE, AgentStep.REGISTER): AgentStatus.ONLINE,
     (AgentStatus.ONLINE, AgentStep.STOP): AgentStatus.OFFLINE,
     (AgentStatus.ONLINE, AgentStep.FALL_SILENT): AgentStatus.OFFLINE,
+    (AgentStatus.ONLINE, AgentStep.ROTATE): AgentStatus.OFFLINE,
+    (AgentStatus.ONLINE, AgentStep.REVOKE): AgentStatus.REVOKED,
+    (AgentStatus.REVOKED, AgentStep.CREATE): AgentStatus.NEW,
 }
 
 
@@ -50,6 +69,8 @@ class JobState(StrEnum):
     """The agent of the lease is gone; the execution has been told and answers with a requeue or a release."""
     WITHDRAWN = "withdrawn"
     """Will not be sent; the execution has been told and answers with a release."""
+    REFUSED = "refused"
+    """No agent can ever run it; the execution has been told and answers with a release."""
 
 
 class JobStep(StrEnum):
@@ -57,11 +78,13 @@ class JobStep(StrEnum):
     LOSE = "lose"
     REQUEUE = "requeue"
     WITHDRAW = "withdraw"
+    REFUSE = "refuse"
 
 
 JOB_STEPS: Final[dict[tuple[JobState, JobStep], JobState]] = {
     (JobState.WAITING, JobStep.LEASE): JobState.LEASED,
     (JobState.WAITING, JobStep.WITHDRAW): JobState.WITHDRAWN,
+    (JobState.WAITING, JobStep.REFUSE): JobState.REFUSED,
     (JobState.LEASED, JobStep.LOSE): JobState.LOST,
     (JobState.LEASED, JobStep.REQUEUE): JobState.WAITING,
     (JobState.LOST, JobStep.REQUEUE): JobState.WAITING,

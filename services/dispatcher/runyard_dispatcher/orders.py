@@ -37,7 +37,7 @@ def _place(board: Board, order: PlaceJob, now: datetime) -> bool:
         return False
     job = Job(order, demand_of(order), now)
     board.jobs[order.job_id] = board.changes.jobs[order.job_id] = job
-    board.placement.wait(job)
+    board.wait(job, now)
     return True
 
 
@@ -53,13 +53,13 @@ def _requeue(board: Board, order: RequeueJob, now: datetime) -> bool:
     if job.cancel is not None:
         board.withdraw(job, now)
     else:
-        board.placement.wait(job, first=True)
+        board.wait(job, now, first=True)
     return True
 
 
 def _withdraw(board: Board, order: WithdrawJob, now: datetime) -> bool:
     job = board.jobs.get(order.job_id)
-    if job is None or job.state is JobState.WITHDRAWN:
+    if job is None or job.state in (JobState.WITHDRAWN, JobState.REFUSED):
         return False
     if job.state is JobState.WAITING:
         board.placement.leave(job)
@@ -78,7 +78,7 @@ def _release(board: Board, order: ReleaseJob, now: datetime) -> bool:
     if job is None:
         return False
     if job.state is JobState.LEASED:
-        board.end_lease(job, well=True)
+        board.end_lease(job, well=not order.faulty)
     elif job.state is JobState.WAITING:
         board.placement.leave(job)
     board.changes.jobs[order.job_id] = None

@@ -1,40 +1,37 @@
 """What agents say of themselves, and what their silence says. Pure; a repeated message does nothing.
 
-Each function returns the event for the agent's stream in the log, or None if nothing of note happened.
+Each function returns what happened, for the agent's stream in the log, or None if nothing of note did.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from runyard_shared.contracts.base import Event
+from runyard_shared.contracts.actions import ACTIONS
 from runyard_shared.contracts.events import AgentOffline, AgentRegistered
-from runyard_shared.contracts.jobs import AgentHeartbeat, AgentStatus, AgentStopping, RegisterAgent, SessionRefused
-from runyard_shared.ids import derived_id
+from runyard_shared.contracts.jobs import AgentHeartbeat, AgentStopping, RegisterAgent, SessionRefused
 from runyard_shared.messaging.topology import agent_mailbox
 
 from runyard_dispatcher.agents import Agent
 from runyard_dispatcher.board import Board, cancel_job
+from runyard_dispatcher.happening import Happening
 from runyard_dispatcher.lifecycle import AGENT_STEPS, AgentStep
 from runyard_dispatcher.settings import Patience
 
-
-@dataclass(frozen=True)
-class Happening:
-    """Something for the agent's stream."""
-
-    agent: Agent
-    event: Event
+SessionStatus = RegisterAgent | AgentHeartbeat | AgentStopping
 
 
-def hear(board: Board, status: AgentStatus, now: datetime, patience: Patience) -> Happening | None:
+def hear(board: Board, status: SessionStatus, now: datetime, patience: Patience) -> Happening | None:
     """Take one message of an agent into the board."""
     agent = board.agents.get((status.tenant_id, status.name))
-    if isinstance(status, RegisterAgent):
-        if agent is None:
-            return _first_registration(board, status, now)
-        if status.session_id != agent.session_id and status.session_id not in agent.void_sessions:
-            return _new_session(board, agent, status, now)
-    if agent is None or status.session_id != agent.session_id or not agent.online:
+    if agent is None or not agent.enrolled:
+        _turn_away(board, status, agent)
+        return None
+    if (
+        isinstance(status, RegisterAgent)
+        and status.session_id != agent.session_id
+        and status.session_id not in agent.void_sessions
+    ):
+        return _new_session(board, agent, status, now)
+    if status.session_id != agent.session_id or not agent.online:
         _refuse(board, status, agent)
         return None
     if isinstance(status, AgentStopping):
@@ -60,25 +57,6 @@ def notice_silence(board: Board, elapsed_seconds: float, now: datetime, patience
     return happenings
 
 
-def _first_registration(board: Board, status: RegisterAgent, now: datetime) -> Happening:
-    agent = Agent(
-        agent_id=derived_id(now, status.tenant_id, status.name),
-        tenant_id=status.tenant_id,
-        name=status.name,
-        pool=status.pool,
-        tags=frozenset(status.tags),
-        capacity=status.capacity,
-        version=status.version,
-        actions=status.actions,
-        session_id=status.session_id,
-        registered_at=now,
-        last_heartbeat_at=now,
-    )
-    board.add_agent(agent)
-    board.changes.agents[agent.agent_id] = agent
-    return Happening(agent, _registered(status))
-
-
 def _new_session(board: Board, agent: Agent, status: RegisterAgent, now: datetime) -> Happening:
     if agent.online:
         agent.void_session()
@@ -87,17 +65,37 @@ def _new_session(board: Board, agent: Agent, status: RegisterAgent, now: datetim
     agent.status = AGENT_STEPS[agent.status, AgentStep.REGISTER]
     agent.reason = ""
     agent.session_id = status.session_id
-    agent.pool = status.pool
-    agent.tags = frozenset(status.tags)
+    agent.announce_tags(status.tags)
     agent.capacity = status.capacity
     agent.version = status.version
     agent.actions = status.actions
     agent.registered_at = agent.last_heartbeat_at = now
     agent.silent_seconds = 0.0
     agent.health = round(100 * agent.reliability)
-    board.placement.add_agent(agent)
+    board.join_pool(agent)
+    _announce(board, status)
     board.changes.agents[agent.agent_id] = agent
-    return Happening(agent, _registered(status))
+    return Happening(
+        agent,
+        AgentRegistered(
+            name=agent.name,
+            session_id=status.session_id,
+            pool=agent.pool,
+            tags=sorted(agent.tags),
+            capacity=status.capacity,
+            version=status.version,
+            actions=status.actions,
+        ),
+    )
+
+
+def _announce(board: Board, status: RegisterAgent) -> None:
+    """Remember the action types that the agent offers beyond those that come with Runyard."""
+    for action_type in status.action_types:
+        key = (status.tenant_id, action_type.type)
+        if action_type.type not in ACTIONS and board.action_types.get(key) != action_type:
+            board.action_types[key] = board.changes.action_types[key] = action_type
+            board.review_due = True
 
 
 def _heartbeat(board: Board, agent: Agent, status: RegisterAgent | AgentHeartbeat, now: datetime, patience: Patience) -> None:
@@ -122,31 +120,32 @@ def _go_offline(board: Board, agent: Agent, step: AgentStep, reason: str, now: d
     board.lose_leases(agent, reason, now)
     agent.health = 0
     board.changes.agents[agent.agent_id] = agent
-    return Happening(agent, AgentOffline(name=agent.name, session_id=agent.session_id, reason=reason))
+    return Happening(agent, AgentOffline(name=agent.name, session_id=agent.session_id or "", reason=reason))
 
 
-def _refuse(board: Board, status: AgentStatus, agent: Agent | None) -> None:
+def _turn_away(board: Board, status: SessionStatus, agent: Agent | None) -> None:
+    """Nobody who enrolled: no new session would change that."""
+    if agent is None:
+        reason = f"there is no agent {status.name}: create it, and start it with its key"
+    elif agent.revoked:
+        reason = f"{agent.reason}: create it anew, and start it with the new key"
+    else:
+        reason = agent.reason
+    _send_refusal(board, status, reason, revoked=True)
+
+
+def _refuse(board: Board, status: SessionStatus, agent: Agent) -> None:
+    if status.session_id not in agent.void_sessions:
+        reason = "the session is not known here"
+    elif status.session_id == agent.session_id:
+        reason = f"the session is void: {agent.reason}"
+    else:
+        reason = "a later session took over"
+    _send_refusal(board, status, f"{reason}; register with a new session", revoked=False)
+
+
+def _send_refusal(board: Board, status: SessionStatus, reason: str, *, revoked: bool) -> None:
     if isinstance(status, AgentStopping):
         return
-    if agent is None:
-        reason = "the agent is not known here"
-    elif status.session_id in agent.void_sessions:
-        reason = (
-            f"the session is void: {agent.reason}" if status.session_id == agent.session_id else "a later session took over"
-        )
-    else:
-        reason = "the session is not known here"
-    refusal = SessionRefused(session_id=status.session_id, reason=f"{reason}; register with a new session")
-    board.changes.orders[agent_mailbox(status.tenant_id, status.name)].append(refusal)
-
-
-def _registered(status: RegisterAgent) -> AgentRegistered:
-    return AgentRegistered(
-        name=status.name,
-        session_id=status.session_id,
-        pool=status.pool,
-        tags=status.tags,
-        capacity=status.capacity,
-        version=status.version,
-        actions=status.actions,
-    )
+    refused = SessionRefused(session_id=status.session_id, reason=reason, revoked=revoked)
+    board.changes.orders[agent_mailbox(status.tenant_id, status.name)].append(refused)

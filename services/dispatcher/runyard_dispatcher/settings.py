@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -31,6 +32,21 @@ class Settings(BaseSettings):
     offline_after_seconds: float = Field(default=30, gt=0)
     resend_after_seconds: float = Field(default=5, ge=0)
     rescue_every_seconds: float = Field(default=1, gt=0, description="How often silence is measured and reasons are renewed")
+
+    master_keys: SecretStr | None = Field(
+        default=None, description="Comma-separated, the newest first: what the secrets of connections are encrypted with"
+    )
+    amqp_management_url: str = Field(
+        default="", description="RabbitMQ's management API, with an administrator's credentials: gives agents accounts"
+    )
+    agent_amqp_url: str = Field(default="", description="Where agents find RabbitMQ; else where this service does")
+    probe_timeout_seconds: float = Field(default=20, gt=0, description="How long an agent may try a connection out")
+
+    @property
+    def broker_url(self) -> str:
+        """Where agents find the broker: without credentials, they have their own."""
+        url = urlsplit(self.agent_amqp_url or self.amqp_url)
+        return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
 
     @property
     def patience(self) -> Patience:
