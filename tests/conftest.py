@@ -40,8 +40,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     fixtures |= {
         str(value) for function in functions if hasattr(function, "callspec") for value in function.callspec.params.values()
     }
-    for fixture, server in NEEDED_BY.items():
-        if fixture in fixtures and not (server == "rabbitmq" and os.environ.get("RUNYARD_AMQP_URL")):
+    for server in {server for fixture, server in NEEDED_BY.items() if fixture in fixtures}:
+        if not (server == "rabbitmq" and os.environ.get("RUNYARD_AMQP_URL")):
             session.config.stash[SERVERS].launch(server)
 
 

@@ -5,6 +5,7 @@ It changes nothing and may run beside the agent: it does not enrol, and takes no
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -131,13 +132,18 @@ async def _reach(parts: SplitResult, context: ssl.SSLContext) -> Finding:
         words = f"{host}:{port} speaks no TLS that is understood here ({problem.reason or problem}): check --url"
         return Finding(FAILED, "address", words)
     except OSError as problem:
-        words = f"no connection to {host} ({addresses}) on port {port} ({problem.strerror or problem}): check --url"
+        words = f"no connection to {host} ({addresses}) on port {port} ({_reason(problem)}): check --url"
         return Finding(FAILED, "address", words)
     session = writer.get_extra_info("ssl_object")
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()
     return Finding(OK, "address", f"{host} ({addresses}) on port {port}, {session.version() if session else 'without TLS'}")
+
+
+def _reason(problem: OSError) -> str:
+    """asyncio's own words only repeat the address."""
+    return os.strerror(problem.errno) if problem.errno else str(problem)
 
 
 def _clock(server_time: Any, ours: datetime) -> Finding:

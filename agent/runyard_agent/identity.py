@@ -87,7 +87,7 @@ def read_key(directory: Path) -> OpeningKey | None:
     """None if there is none yet. Raises `StateUnusable`."""
     path = directory / _KEY
     try:
-        private = b64decode(path.read_bytes(), validate=True)
+        private = b64decode(path.read_bytes().strip(), validate=True)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as problem:
@@ -102,7 +102,7 @@ def read_enrolment(directory: Path) -> Enrolment | None:
     path = directory / _ENROLMENT
     try:
         return msgspec.json.decode(path.read_bytes(), type=Enrolment)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, msgspec.DecodeError) as problem:
         log.warning("what was enrolled last cannot be read", path=str(path), problem=str(problem))
