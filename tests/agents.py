@@ -4,14 +4,19 @@ can be watched and held."""
 import asyncio
 import hashlib
 import itertools
+import shutil
+import tempfile
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from runyard_agent.actions.base import Action, Context, Outcome
 from runyard_agent.app import Agent
 from runyard_agent.settings import Settings
+from runyard_agent.spool import Spool
 from runyard_agent.transport.bus import BusTransport
 from runyard_shared.contracts.jobs import (
     AgentHeartbeat,
@@ -220,13 +225,28 @@ async def agent_at(
     key: OpeningKey | None = None,
     **changes: Any,
 ) -> Agent:
-    """A started and registered agent; `changes` are of its settings."""
+    """A started and registered agent; `changes` are of its settings. Its state directory is of its own if none is given."""
+    if "agent_state_dir" not in changes:
+        changes["agent_state_dir"] = Path(tempfile.mkdtemp(prefix="runyard-agent-"))
+        weakref.finalize(desk, shutil.rmtree, changes["agent_state_dir"], ignore_errors=True)
     chosen = settings(**changes)
-    transport = BusTransport(desk.bus, TENANT, NAME)
-    agent = Agent(chosen, enrolled or enrolment(), key or OpeningKey.generate(), transport, actions(chosen))
+    agent = agent_of(desk.bus, chosen, actions(chosen), enrolled, key)
     await agent.start()
     await until(lambda: bool(desk.registrations))
     return agent
+
+
+def agent_of(
+    bus: Bus,
+    settings: Settings,
+    actions: dict[str, Action[Any]],
+    enrolled: Enrolment | None = None,
+    key: OpeningKey | None = None,
+) -> Agent:
+    """An agent that is not started."""
+    spool = Spool.open(settings.agent_state_dir / "spool", limit_bytes=settings.spool_limit_bytes)
+    transport = BusTransport(bus, TENANT, NAME)
+    return Agent(settings, enrolled or enrolment(), key or OpeningKey.generate(), transport, actions, spool)
 
 
 async def until(condition: Callable[[], bool], within_seconds: float = 10) -> None:

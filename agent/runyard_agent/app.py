@@ -13,12 +13,14 @@ from runyard_agent.actions.base import Action
 from runyard_agent.actions.registry import load_actions
 from runyard_agent.announcement import action_types
 from runyard_agent.delivery import Delivery
+from runyard_agent.identity import StateUnusable
 from runyard_agent.leases import Leases
 from runyard_agent.probing import Probing
 from runyard_agent.reports import Reports
 from runyard_agent.runner import Runner
 from runyard_agent.session import Session
 from runyard_agent.settings import Settings
+from runyard_agent.spool import Spool
 from runyard_agent.transport.base import Transport
 from runyard_agent.version import VERSION
 
@@ -27,8 +29,8 @@ _MAILBOX_RETRY_SECONDS: Final = 1.0
 
 
 class Agent:
-    """Runs jobs between `start` and `stop`. `revoked` is set when the server has cut it off and its jobs are stopped: only
-    `stop` is left to do."""
+    """Runs jobs between `start` and `stop`, which closes the `spool`. `revoked` is set when the server has cut it off and its
+    jobs are stopped: only `stop` is left to do."""
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class Agent:
         key: OpeningKey,
         transport: Transport,
         actions: dict[str, Action[Any]],
+        spool: Spool,
     ) -> None:
         self.revoked = asyncio.Event()
         self._enrolment = enrolment
@@ -52,7 +55,9 @@ class Agent:
             action_types=action_types(actions),
             version=VERSION,
         )
-        self._reports = Reports(transport, leases)
+        self._spool = spool
+        self._reports = Reports(transport, leases, spool)
+        self._delivery = Delivery(transport, spool)
         self._runner = Runner(
             settings,
             enrolment,
@@ -60,7 +65,7 @@ class Agent:
             self._session,
             leases,
             self._reports,
-            Delivery(transport),
+            self._delivery,
             actions,
             Probing(settings, enrolment, key, self._session, transport),
         )
@@ -73,8 +78,12 @@ class Agent:
         self._cutting_off: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the mailbox and register. Waits while another process holds the mailbox: the server may not have noticed yet
-        that an earlier process of this agent is gone. Raises `Revoked`."""
+        """Deliver what an earlier process has left, open the mailbox and register. Waits while the server is away, and while
+        another process holds the mailbox: the server may not have noticed yet that an earlier process of this agent is gone.
+        Raises `Revoked`."""
+        # first of all: with the new session, the leases of the earlier process count as lost
+        await self._reports.deliver_spooled()
+        self._delivery.resume()
         self._mailbox = await self._open_mailbox()
         self._mailbox_trouble = None
         self._transport.on_reconnect(self._session.reconnected)
@@ -92,6 +101,7 @@ class Agent:
             self._mailbox = None
         for action in self._actions.values():
             await action.close()
+        self._spool.close()
 
     def health(self) -> dict[str, str | None]:
         return {
@@ -100,6 +110,7 @@ class Agent:
             "mailbox": self._mailbox_trouble,
             "session": self._session.trouble,
             "reports": self._reports.trouble,
+            "output": self._delivery.trouble,
         }
 
     def _revoke(self, reason: str) -> None:
@@ -127,5 +138,11 @@ class Agent:
 
 
 async def create(settings: Settings, *, enrolment: Enrolment, key: OpeningKey, transport: Transport) -> Agent:
-    """An agent with every installed action. `transport` is open already."""
-    return Agent(settings, enrolment, key, transport, load_actions(settings))
+    """An agent with every installed action. `transport` is open already. Raises `Conflict` (code `spool_taken`) if another
+    process uses the state directory, `StateUnusable`."""
+    directory = settings.agent_state_dir / "spool" / enrolment.agent_id
+    try:
+        spool = Spool.open(directory, limit_bytes=settings.spool_limit_bytes)
+    except OSError as problem:
+        raise StateUnusable(f"unsent results cannot be kept in {directory}: {problem.strerror or problem}") from None
+    return Agent(settings, enrolment, key, transport, load_actions(settings), spool)
