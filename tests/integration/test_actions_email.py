@@ -70,13 +70,13 @@ class MailServer:
         self.waiting += 1
         await self.gate.wait()
         if self.at_data == "hang up":
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
             return "421 bye"
         if self.at_data is not None:
             return self.at_data
         assert isinstance(envelope.content, bytes)
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         self.recipients.append(list(envelope.rcpt_tos))
         self.encrypted.append(server.transport is not None and server.transport.get_extra_info("ssl_object") is not None)
         self.users.append(str(session.auth_data) if session.auth_data else None)

@@ -63,7 +63,10 @@ async def probe_postgresql(connection: OpenedConnection, settings: Settings) -> 
         config, secrets = opened(connection, PostgresqlConfig, PostgresqlSecrets)
         async with _connected(config, secrets, "runyard probe") as session:
             version = ".".join(map(str, session.get_server_version()[:2]))
-            encrypted = await session.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+            # a pooler between has its own way to the server, of which the server would tell
+            encrypted = config.tls in ("require", "verify-full") or await session.fetchval(
+                "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+            )
     except (InvalidParams, _NoServer) as error:
         raise ProbeFailed(str(error)) from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
