@@ -4,7 +4,9 @@ On RabbitMQ an agent's account can publish only to the exchange `AGENTS`, under 
 name; the gateway knows an agent by its key. Either way the identity is certain, and every item is held against it here.
 """
 
-from typing import Any
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Final
 
 from runyard_shared.contracts.jobs import (
     AgentHeartbeat,
@@ -16,18 +18,21 @@ from runyard_shared.contracts.jobs import (
 )
 from runyard_shared.contracts.reports import JobFinished, JobStarted
 
+_NAMED: Final[dict[type, Callable[[Any], Any]]] = {
+    **dict.fromkeys((RegisterAgent, AgentHeartbeat, AgentStopping, ConnectionProbed), attrgetter("tenant_id", "name")),
+    **dict.fromkeys((JobStarted, JobFinished), attrgetter("tenant_id", "agent")),
+    **dict.fromkeys((OutputChunk, OutputSealed), attrgetter("tenant_id")),
+}
+"""All that an agent may say, and for whom each says it: tenant and agent, or only the tenant."""
+
 
 def trespass(item: Any, tenant_id: str, agent: str) -> str | None:
     """Why the agent may not say this; None if it may."""
-    match item:
-        case RegisterAgent() | AgentHeartbeat() | AgentStopping() | ConnectionProbed():
-            speaks_for = item.name
-        case JobStarted() | JobFinished():
-            speaks_for = item.agent
-        case OutputChunk() | OutputSealed():
-            speaks_for = agent
-        case _:
-            return f"agent {agent} sent a {type(item).__name__}, which is not for agents to say"
-    if item.tenant_id != tenant_id or speaks_for != agent:
-        return f"agent {agent} of tenant {tenant_id} spoke for agent {speaks_for} of tenant {item.tenant_id}"
-    return None
+    named = _NAMED.get(type(item))
+    if named is None:
+        return f"agent {agent} sent a {type(item).__name__}, which is not for agents to say"
+    speaks_for = named(item)
+    if speaks_for in ((tenant_id, agent), tenant_id):
+        return None
+    tenant, name = speaks_for if isinstance(speaks_for, tuple) else (speaks_for, agent)
+    return f"agent {agent} of tenant {tenant_id} spoke for agent {name} of tenant {tenant}"
