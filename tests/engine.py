@@ -88,8 +88,8 @@ class Engine:
         self._keep(decision.events)
         return list(decision.events)
 
-    def dispatched(self, node_id: str, dispatch: int = 1) -> list[Event]:
-        return self.when(reports.JobDispatched(**self._report(node_id, dispatch)))
+    def dispatched(self, node_id: str, dispatch: int = 1, agent: str = "a1") -> list[Event]:
+        return self.when(reports.JobDispatched(**self._report(node_id, dispatch) | {"agent": agent}))
 
     def started(self, node_id: str, dispatch: int = 1, agent: str = "a1") -> list[Event]:
         return self.when(reports.JobStarted(**self._report(node_id, dispatch) | {"agent": agent}))

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, get_args
 
 import asyncpg
 import pytest
@@ -316,6 +316,33 @@ async def test_an_action_type_that_an_agent_announced_can_be_published(orchestra
     assert [error["path"] for error in refused.problem.errors] == ["nodes[0].action"]
     catalog = commands.Catalog(actions=[ActionType(type="acme.restart")])
     assert (await orchestrator.ask(commands.PublishWorkflow(workflow_id=workflow_id, catalog=catalog))).problem is None
+
+
+def test_every_report_may_come_to_the_inbox() -> None:
+    reported = {*get_args(reports.Report), *get_args(reports.AnyApprovalReport), *get_args(reports.FamilyMessage)}
+    assert set(get_args(InboxItem)) == reported | {Request, TimerDue}
+
+
+async def test_a_refused_job_fails_with_its_reason_also_if_the_refusal_comes_twice(
+    orchestrator: Orchestrator, second: Orchestrator
+) -> None:
+    workflow_id = await orchestrator.publish(chain(action("a", connection=None, maxRetries=2)))
+    command = start(workflow_id)
+    await orchestrator.ask(command)
+    job_id = (await orchestrator.history(command.execution_id))[1].job_id
+    refused = reports.JobRefused(
+        tenant_id="default",
+        execution_id=command.execution_id,
+        job_id=job_id,
+        dispatch=0,
+        reason="pool_unknown",
+        message="there is no pool 'dmz' any more; make it, or change the workflow",
+    )
+    await orchestrator.tell(refused)
+    await second.tell(refused, refused)
+    history = await orchestrator.history(command.execution_id)
+    assert [event.topic for event in history[2:]] == ["job.failed", "node.failed", "execution.failing", "execution.failed"]
+    assert history[-1].error.reason == "pool_unknown"
 
 
 async def test_a_long_execution_is_loaded_from_its_snapshot(

@@ -403,6 +403,26 @@ def test_who_had_an_earlier_lease_may_hold_the_next_one() -> None:
     assert engine.state.status == ExecutionStatus.COMPLETED
 
 
+def test_a_start_of_a_dispatch_that_was_never_made_does_not_take_the_job() -> None:
+    engine = Engine(chain(action("a")))
+    assert [event.topic for event in engine.started("a", 7, agent="b2")] == ["job.report_ignored"]
+    assert (
+        engine.of(events.JobReportIgnored)[0].detail == "JobStarted of dispatch 7 came from b2, but there was no such dispatch"
+    )
+    engine.started("a")
+    engine.finished("a")
+    assert engine.state.status == ExecutionStatus.COMPLETED
+
+
+def test_the_word_of_the_dispatcher_counts_more_than_a_start_that_came_before_it() -> None:
+    engine = Engine(chain(action("a")))
+    engine.started("a", agent="b2")
+    assert [event.topic for event in engine.started("a")] == ["job.report_ignored"]
+    assert [event.topic for event in engine.dispatched("a")] == ["job.dispatched"]
+    assert [event.topic for event in engine.finished("a", agent="b2")] == ["job.report_ignored"]
+    assert engine.finished("a")[0].topic == "job.completed"
+
+
 def test_an_agent_that_makes_reports_up_does_not_fill_the_log() -> None:
     engine = Engine(chain(action("a")))
     engine.started("a")

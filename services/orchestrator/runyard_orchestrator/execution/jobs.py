@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from runyard_shared.contracts import events, reports
-from runyard_shared.contracts.values import ErrorInfo, JobStatus
+from runyard_shared.contracts.values import FINISHED_JOBS, ErrorInfo, JobStatus
 
-from runyard_orchestrator.execution.lifecycle import Verdict, verdict
+from runyard_orchestrator.execution.lifecycle import Verdict, lease_to_come, verdict
 from runyard_orchestrator.execution.state import JobState
 from runyard_orchestrator.nodes.action import AGENT_LOST, after_failure
 
@@ -116,10 +116,16 @@ def _ignore(walk: "Walk", job: JobState, report: reports.Report) -> None:
     if (name, report.dispatch, agent) in job.ignored or len(job.ignored) >= MOST_IGNORED:
         return
     outcome = f" ({report.status})" if isinstance(report, reports.JobFinished) else ""
-    detail = f"{name}{outcome} of dispatch {report.dispatch} came after the job was {job.status}, dispatch {job.lease}"
-    if agent is not None and job.agent not in (None, agent) and report.dispatch == job.lease:
-        detail = f"{name}{outcome} of dispatch {report.dispatch} came from {agent}, but it is {job.agent} that has the job"
+    detail = f"{name}{outcome} of dispatch {report.dispatch} {_why_ignored(job, report, agent)}"
     walk.emit(events.JobReportIgnored(job_id=report.job_id, dispatch=report.dispatch, report=name, detail=detail, agent=agent))
+
+
+def _why_ignored(job: JobState, report: reports.Report, agent: str | None) -> str:
+    if job.status not in FINISHED_JOBS and report.dispatch > lease_to_come(job):
+        return f"came from {agent}, but there was no such dispatch"
+    if agent is not None and job.agent not in (None, agent) and report.dispatch == job.lease:
+        return f"came from {agent}, but it is {job.agent} that has the job"
+    return f"came after the job was {job.status}, dispatch {job.lease}"
 
 
 def _reported_error(job: JobState, report: reports.JobFinished) -> ErrorInfo:

@@ -3,14 +3,15 @@
     status      | JobDispatched   | JobStarted | JobFinished | JobLost                  | JobWithdrawn | JobRefused
     ------------|-----------------|------------|-------------|--------------------------|--------------|-----------
     pending     | -> dispatched   | -> running | -> ended    | requeue (stays pending)  | -> cancelled | -> failed
-    dispatched  | again: nothing  | -> running | -> ended    | requeue -> pending       | -> cancelled | -> failed
-    running     | nothing         | nothing    | -> ended    | -> failed (agent_lost)   | nothing      | late
+    dispatched  | same: nothing   | -> running | -> ended    | requeue -> pending       | -> cancelled | -> failed
+    running     | same: nothing   | nothing    | -> ended    | -> failed (agent_lost)   | nothing      | late
     ended       | nothing         | nothing    | late        | nothing                  | nothing      | nothing
 
 A report counts only for the current lease: above every lease that was given up (`voided`), not below the one already known.
-Anything of an older lease is late: kept as `job.report_ignored`, without effect (R40). So is what an agent says of a lease that
-another is known to hold: its holder is the agent that was told, or the first to say that it started. A JobStarted may overtake
-its JobDispatched, since they come from two senders; the later one then changes nothing.
+Anything else that an agent says is kept as `job.report_ignored`, without effect (R40): of an older lease, of one that was never
+made, of one that another agent holds. Its holder is whom the dispatcher names, and until it does, the first to say that it
+started the job: a JobStarted may overtake its JobDispatched, since they come from two senders. If the dispatcher then names the
+same agent, that changes nothing; if another, that one has the job.
 """
 
 from enum import Enum
@@ -51,33 +52,41 @@ _LIVE: dict[tuple[JobStatus, type[reports.JobReport]], Verdict] = {
 }
 
 
-_OF_ANOTHER_LEASE: dict[tuple[JobStatus, type[reports.JobReport]], Verdict] = {
-    (JobStatus.DISPATCHED, reports.JobDispatched): Verdict.DISPATCH,
-    (JobStatus.RUNNING, reports.JobDispatched): Verdict.LATE,
-    (JobStatus.RUNNING, reports.JobStarted): Verdict.LATE,
-    (JobStatus.RUNNING, reports.JobFinished): Verdict.LATE,
-    (JobStatus.RUNNING, reports.JobLost): Verdict.LATE,
-}
-"""Where it makes a difference that the report is of a later lease than the one known."""
 _WAITING = (JobStatus.PENDING, JobStatus.DISPATCHED)
 
 
 def verdict(job: JobState, report: reports.Report) -> Verdict:
     """What `report` does to the job."""
-    if isinstance(report, reports.JobWithdrawn):
-        return Verdict.WITHDRAW if job.status in _WAITING else Verdict.NOTHING
-    if isinstance(report, reports.JobRefused):
-        return _verdict_on_refusal(job, report)
-    by_agent = isinstance(report, reports.JobStarted | reports.JobFinished)
-    foreign = by_agent and report.dispatch == job.lease and job.agent is not None and report.agent != job.agent
+    match report:
+        case reports.JobWithdrawn():
+            return Verdict.WITHDRAW if job.status in _WAITING else Verdict.NOTHING
+        case reports.JobRefused():
+            return _verdict_on_refusal(job, report)
+        case reports.JobStarted() | reports.JobFinished():
+            return _verdict_on_agent(job, report)
+        case _:
+            return _verdict_on_lease(job, report)
+
+
+def lease_to_come(job: JobState) -> int:
+    """The one lease of which its agent may have something to say: the dispatcher makes no other before this one is void."""
+    return job.voided + 1 if job.status == JobStatus.PENDING else job.lease
+
+
+def _verdict_on_agent(job: JobState, report: reports.JobStarted | reports.JobFinished) -> Verdict:
+    current = report.dispatch == lease_to_come(job) and job.agent in (None, report.agent)
     if job.status in FINISHED_JOBS:
         # The JobFinished that ended it comes again as a redelivery, not as news.
-        again = job.ended_by_report and report.dispatch == job.lease and not foreign
+        again = job.ended_by_report and current
         return Verdict.LATE if isinstance(report, reports.JobFinished) and not again else Verdict.NOTHING
-    if foreign or report.dispatch <= job.voided or report.dispatch < job.lease:
-        return Verdict.LATE if by_agent else Verdict.NOTHING
-    if report.dispatch != job.lease:
-        return _OF_ANOTHER_LEASE.get((job.status, type(report)), _LIVE[job.status, type(report)])
+    return _LIVE[job.status, type(report)] if current else Verdict.LATE
+
+
+def _verdict_on_lease(job: JobState, report: reports.JobDispatched | reports.JobLost) -> Verdict:
+    if job.status in FINISHED_JOBS or report.dispatch <= job.voided or report.dispatch < job.lease:
+        return Verdict.NOTHING
+    if isinstance(report, reports.JobDispatched) and (report.dispatch, report.agent) != (job.lease, job.agent):
+        return Verdict.DISPATCH
     return _LIVE[job.status, type(report)]
 
 

@@ -201,11 +201,11 @@ def _columns(fields: dict[str, str], changes: Sequence[object]) -> list[Sequence
     return list(zip(*map(attrgetter(*fields), changes), strict=True))
 
 
-def _names(fields: dict[str, str]) -> str:
+def _names(fields: Mapping[str, str]) -> str:
     return ", ".join(field.removeprefix("new.") for field in fields)
 
 
-def _unnest(fields: dict[str, str]) -> str:
+def _unnest(fields: Mapping[str, str]) -> str:
     arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(fields.values(), 1))
     return f"unnest({arrays}) as c({_names(fields)})"
 
