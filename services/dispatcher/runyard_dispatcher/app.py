@@ -72,7 +72,7 @@ class Service:
             accounts = self._broker = BrokerAccounts(
                 settings.amqp_management_url, amqp_url=settings.amqp_url, namespace=settings.amqp_namespace
             )
-        vault = Vault(settings.master_keys.get_secret_value() if settings.master_keys is not None else "")
+        vault = Vault(settings.keys)
         journal, answering = Journal(self._store), Answering(bus)
         self._turns = Turns(bus, clock, vault)
         self._enrolments = Enrolments(

@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     probe_timeout_seconds: float = Field(default=20, gt=0, description="How long an agent may try a connection out")
 
     @property
+    def keys(self) -> str:
+        """The master keys in plain text, as they were given."""
+        return "" if self.master_keys is None else self.master_keys.get_secret_value()
+
+    @property
     def broker_url(self) -> str:
         """Where agents find the broker: without credentials, they have their own."""
         url = urlsplit(self.agent_amqp_url or self.amqp_url)
