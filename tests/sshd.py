@@ -1,5 +1,7 @@
-"""A real sshd for tests: OpenSSH on an unprivileged port, with generated keys, for the user who runs the tests."""
+"""Real ssh servers for tests: OpenSSH on an unprivileged port, with generated keys, for the user who runs the tests; and one of
+asyncssh for passwords, which an OpenSSH server checks against those of the machine."""
 
+import asyncio
 import getpass
 import os
 import shutil
@@ -7,9 +9,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncssh
@@ -28,6 +30,17 @@ class Sshd:
     known_hosts: Path
     identity: Path
     process_id: int
+
+
+@dataclass
+class PasswordServer:
+    """`tried`: how each login was tried, as (user, password)."""
+
+    username: str
+    password: str
+    port: int = 0
+    known_hosts: str = ""
+    tried: list[tuple[str, str]] = field(default_factory=list)
 
 
 def find_sshd() -> str:
@@ -70,6 +83,60 @@ def running_sshd(directory: Path) -> Iterator[Sshd]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait()
+
+
+@asynccontextmanager
+async def password_server(*, keyboard_interactive: bool) -> AsyncIterator[PasswordServer]:
+    """Lets one user in, who gives the password in one way only, and runs what it is told to."""
+    described = PasswordServer("deploy", "correct horse battery")
+    host_key = asyncssh.generate_private_key("ssh-ed25519")
+    listening = await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        server_factory=lambda: _PasswordChecks(described),
+        server_host_keys=[host_key],
+        password_auth=not keyboard_interactive,
+        kbdint_auth=keyboard_interactive,
+        public_key_auth=False,
+        process_factory=_run_process,
+        encoding=None,
+    )
+    async with listening:
+        described.port = listening.get_port()
+        described.known_hosts = f"[127.0.0.1]:{described.port} {host_key.export_public_key().decode()}"
+        yield described
+
+
+class _PasswordChecks(asyncssh.SSHServer):
+    def __init__(self, server: PasswordServer) -> None:
+        self._server = server
+        self._username = ""
+
+    def begin_auth(self, username: str) -> bool:
+        self._username = username
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self._server.tried.append((username, password))
+        return (username, password) == (self._server.username, self._server.password)
+
+    def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> tuple[str, str, str, list[tuple[str, bool]]]:
+        return "", "", "", [("Password: ", False)]
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        return self.validate_password(username, responses[0])
+
+
+async def _run_process(process: asyncssh.SSHServerProcess[bytes]) -> None:
+    command, pipe = ["/bin/sh", "-c", process.command or ""], asyncio.subprocess.PIPE
+    running = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+    output, errors = await running.communicate()
+    process.stdout.write(output)
+    process.stderr.write(errors)
+    process.exit(running.returncode or 0)
 
 
 def _free_port() -> int:
