@@ -108,7 +108,7 @@ def test_a_template_in_one_parameter_leaves_the_others_checked() -> None:
 
 def test_a_value_that_a_template_gives_may_be_of_any_type() -> None:
     params = {"host": "web-01", "command": "true", "port": "{{ inputs.port }}"}
-    mail: Json = {"to": "{{ inputs.people }}", "subject": "{{ inputs.subject }}"}
+    mail: Json = {"to": "{{ inputs.people }}", "subject": "{{ inputs.subject }}", "text": "Hello"}
     catalog = Catalog(connections={"mail": "smtp"})
     assert found(chain(action("a", action="ssh.executeCommand", params=params))) == {}
     assert found(chain(action("a", action="email.send", params=mail, connection="mail")), catalog) == {}
@@ -179,10 +179,31 @@ def test_what_an_action_refers_to_must_be_there(fields: Json, path: str, words: 
     assert found(in_body(action("a", **fields)), catalog) == {f"nodes[1].body.nodes[0].{path}": words}
 
 
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"action": "ssh.executeCommand", "params": {"command": "true"}}, "params.host"),
+        ({"action": "ssh.executeCommand", "params": {"command": "true"}, "connection": "web-hosts"}, None),
+        ({"action": "http.request", "params": {"url": "/health"}}, "params.url"),
+        ({"action": "http.request", "params": {"url": "/health"}, "connection": "api"}, None),
+        ({"action": "http.request", "params": {"url": "http://x", "json": {}, "body": "{{ inputs.b }}"}}, "params.body"),
+        ({"action": "kubernetes.getLogs", "params": {}, "connection": "prod"}, "params"),
+        (
+            {"action": "kubernetes.getLogs", "params": {"pod": "{{ inputs.p }}", "selector": "a=b"}, "connection": "prod"},
+            "params",
+        ),
+        ({"action": "kubernetes.getLogs", "params": {"pod": "{{ inputs.p }}"}, "connection": "prod"}, None),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_found_as_far_as_they_can_be(fields: Json, place: str | None) -> None:
+    catalog = Catalog(connections={"web-hosts": "ssh", "api": "http", "prod": "kubernetes"})
+    assert set(found(chain(action("a", **fields)), catalog)) == ({f"nodes[0].{place}"} if place else set())
+
+
 def test_all_that_is_missing_is_said_at_once() -> None:
     node = action("a", action="email.send", params={"to": []}, pool="p", agent="x", connection="c")
     assert set(found(chain(node), Catalog())) == {
-        f"nodes[0].{path}" for path in ("params.to", "params.subject", "pool", "agent", "connection")
+        f"nodes[0].{path}" for path in ("params.to", "params.subject", "params.text", "pool", "agent", "connection")
     }
 
 

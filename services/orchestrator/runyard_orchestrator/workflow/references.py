@@ -7,6 +7,7 @@ from runyard_shared.contracts.actions import ACTIONS, ActionType
 from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.workflow import ActionNode
 
+from runyard_orchestrator.workflow.combinations import combination_problems
 from runyard_orchestrator.workflow.parameters import model_problems, schema_problems
 
 DEFAULT_POOL = "default"
@@ -19,6 +20,7 @@ def action_problems(spec: ActionNode, path: str, catalog: Catalog) -> Iterator[t
     built_in = ACTIONS.get(spec.action)
     if built_in is not None:
         yield from model_problems(spec.action, spec.params, built_in.params, f"{path}.params")
+        yield from combination_problems(spec, path)
         yield from _connection_problems(spec, path, catalog, built_in.connections, needed=built_in.needs_connection)
     elif announced is not None:
         yield from schema_problems(announced, spec.params, f"{path}.params")
