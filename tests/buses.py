@@ -148,14 +148,14 @@ class Cable:
         ends = {writer, there_writer}
         self._ends |= ends
         try:
-            await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))
+            await asyncio.gather(self.pump(reader, there_writer), self.pump(there_reader, writer))
         finally:
             for end in ends:
                 end.transport.abort()
             self._ends -= ends
 
     @staticmethod
-    async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await source.read(65536):
                 target.write(data)

@@ -246,6 +246,19 @@ async def test_a_listener_that_is_too_slow_loses_the_oldest_broadcasts(here: Bus
     assert slow.numbers == sorted(slow.numbers)
 
 
+async def test_what_a_listener_cannot_read_or_handle_is_dropped_and_not_parked(here: Bus, there: Bus) -> None:
+    notes, parked = Notes(), ParkedNotes()
+    notes.poison.add(2)
+    await there.listen(NEWS, Item, notes)
+    await there.consume(PARKED, Parked, parked)
+    await here.broadcast(NEWS, [Ping(number=1), Stray(number=7), Ping(number=2), Ping(number=3)])
+    await here.broadcast(NEWS, pings(4))
+    await until(lambda: notes.numbers[-1:] == [4])
+    assert notes.numbers[:3] == [1, 2, 3]
+    assert 7 not in notes.numbers
+    assert parked.items == []
+
+
 async def test_a_mailbox_gets_what_is_posted_while_it_is_open(here: Bus, there: Bus) -> None:
     notes = Notes()
     await here.post("box", pings(1))

@@ -1,7 +1,11 @@
 """What the bus on RabbitMQ promises beyond any bus: that nothing confirmed is lost when connections are."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import aio_pika
 import msgspec
@@ -9,10 +13,11 @@ import pytest
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Invalid, Unavailable
 from runyard_shared.messaging.amqp.consumer import PREFETCH
-from runyard_shared.messaging.rabbit import RabbitBus
-from runyard_shared.messaging.topology import DEAD_LETTERS, PARKED
+from runyard_shared.messaging.rabbit import FIRST_PAUSE_SECONDS, AgentAccount, RabbitBus
+from runyard_shared.messaging.topology import AGENT_STATUS, DEAD_LETTERS, FEED, LIVE_OUTPUT, PARKED, agent_mailbox
 
 from tests.buses import NEWS, SMALL, WORK, Cable, Item, Notes, ParkedNotes, Ping, RabbitNetwork, pings, until
+from tests.certificates import server_certificate
 
 
 @pytest.fixture
@@ -277,3 +282,73 @@ async def test_installations_with_different_namespaces_do_not_meet(network: Rabb
         await until(lambda: sorted(mine.numbers) == [1, 2, 3] and theirs.numbers == [4])
     finally:
         await other.close()
+
+
+async def test_as_an_agent_the_bus_asks_for_nothing_that_an_agent_may_not_do() -> None:
+    bus = RabbitBus("amqp://127.0.0.1:1", account=AgentAccount("acme", "web-1"))
+    with pytest.raises(ValueError, match="no way for an agent to the queue parked"):
+        await bus.send(PARKED, pings(1))
+    with pytest.raises(ValueError, match="agent web-1 may not consume a work queue"):
+        await bus.consume(AGENT_STATUS, Item, Notes())
+    with pytest.raises(ValueError, match="agent web-1 may not listen"):
+        await bus.listen(FEED, Item, Notes())
+    with pytest.raises(ValueError, match="agent web-1 may not post"):
+        await bus.post(agent_mailbox("acme", "db-1"), pings(1))
+    with pytest.raises(ValueError, match="agent web-1 may not open another mailbox than its own"):
+        await bus.open_mailbox(agent_mailbox("acme", "db-1"), Item, Notes())
+    await bus.broadcast(LIVE_OUTPUT, pings(1))
+
+
+def test_an_agent_needs_nothing_that_only_services_have_installed() -> None:
+    program = """
+import asyncio, sys
+sys.modules["faststream"] = sys.modules["asyncpg"] = sys.modules["eventsourcing"] = None
+from runyard_shared.errors import Unavailable
+from runyard_shared.messaging.rabbit import AgentAccount, RabbitBus
+try:
+    asyncio.run(RabbitBus("amqp://127.0.0.1:1", account=AgentAccount("t", "a"), send_timeout_seconds=0.1).open())
+except Unavailable as problem:
+    print(problem)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert "RabbitMQ cannot be reached" in done.stdout
+
+
+async def test_a_bus_whose_new_login_is_refused_too_asks_again_after_a_pause(amqp_url: str) -> None:
+    asked: list[float] = []
+    wrong = amqp_url.replace("://", "://not-", 1)
+
+    async def renew() -> str:
+        asked.append(asyncio.get_running_loop().time())
+        return amqp_url if len(asked) == 3 else wrong
+
+    bus = RabbitBus(wrong, account=AgentAccount("acme", "web-1"), renew=renew)
+    await bus.open()
+    assert bus.trouble is None
+    assert asked[2] - asked[0] > FIRST_PAUSE_SECONDS
+    await bus.close()
+
+
+async def test_a_broker_with_a_certificate_of_a_private_authority_is_spoken_to_only_when_that_is_named(
+    amqp_url: str, tmp_path: Path
+) -> None:
+    certificate = server_certificate(tmp_path)
+    ca_file = tmp_path / "authority.pem"
+    ca_file.write_text(certificate.authority)
+    broker = urlsplit(amqp_url)
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(broker.hostname, broker.port)
+        await asyncio.gather(Cable.pump(reader, there_writer), Cable.pump(there_reader, writer))
+
+    async with await asyncio.start_server(carry, "127.0.0.1", 0, ssl=certificate.context()) as server:
+        login = broker.netloc.rpartition("@")[0]
+        url = broker._replace(scheme="amqps", netloc=f"{login}@localhost:{server.sockets[0].getsockname()[1]}").geturl()
+        agent = AgentAccount("acme", "web-1")
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            await RabbitBus(url, account=agent, send_timeout_seconds=0.3).open()
+        bus = RabbitBus(url, account=agent, ca_file=ca_file)
+        await bus.open()
+        assert bus.trouble is None
+        await bus.close()
