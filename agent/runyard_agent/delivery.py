@@ -40,7 +40,7 @@ _Waiting = tuple[OutputMessage, int, Owner]
 class Delivery:
     """Messages leave in the order of `put`; `Owner.safe` is called for each once it is confirmed or in the spool."""
 
-    def __init__(self, transport: Transport, spool: Spool | None = None) -> None:
+    def __init__(self, transport: Transport, spool: Spool) -> None:
         self._transport = transport
         self._spool = spool
         self._waiting: deque[_Waiting] = deque()
@@ -56,7 +56,7 @@ class Delivery:
     @property
     def trouble(self) -> str | None:
         spool = self._spool
-        if spool is None or not (spool.output.waiting or self._waiting):
+        if not (spool.output.waiting or self._waiting):
             return None
         if spool.disk_trouble is not None:
             return f"{spool.disk_trouble}: jobs that write wait for the server"
@@ -67,7 +67,7 @@ class Delivery:
 
     def put(self, message: OutputMessage, size: int, owner: Owner) -> None:
         self._waiting.append((message, size, owner))
-        if self._spool is not None and self._spool.output.waiting:
+        if self._spool.output.waiting:
             self._spill_in(0)
         self.resume()
 
@@ -84,7 +84,7 @@ class Delivery:
         self._spill()
         if self._spill_at is not None:
             self._spill_at.cancel()
-        if self._spool is not None and self._spool.output.waiting:
+        if self._spool.output.waiting:
             log.info("output is left in the spool for the next start", bytes=self._spool.output.waiting)
         given_up = len(self._waiting) + (0 if self._leaving_until is not None else len(self._leaving))
         if given_up:
@@ -93,8 +93,8 @@ class Delivery:
     async def _send_all(self) -> None:
         try:
             while True:
-                if self._spool is not None and self._spool.output.waiting:
-                    await self._send_from(self._spool)
+                if self._spool.output.waiting:
+                    await self._send_from_spool()
                 elif self._waiting:
                     await self._send_from_memory()
                 else:
@@ -103,13 +103,14 @@ class Delivery:
             log.warning("output stays in the spool: the server does not let this agent in", reason=str(revoked))
             self._spill()
 
-    async def _send_from(self, spool: Spool) -> None:
-        records, place = spool.output.read(_BATCH_BYTES)
+    async def _send_from_spool(self) -> None:
+        journal = self._spool.output
+        records, place = journal.read(_BATCH_BYTES)
         messages = [message for record in records if (message := _decoded(record)) is not None]
         if messages:
             await send_until_safe(self._transport, JOB_OUTPUT, messages, on_trouble=self._spill)
-        spool.output.confirm(place)
-        if not spool.output.waiting:
+        journal.confirm(place)
+        if not journal.waiting:
             self._full = False
 
     async def _send_from_memory(self) -> None:
@@ -122,7 +123,7 @@ class Delivery:
         await send_until_safe(self._transport, JOB_OUTPUT, messages, on_trouble=self._spill)
         leaving, until = self._leaving, self._leaving_until
         self._leaving, self._leaving_until = [], None
-        if self._spool is not None and until is not None:
+        if until is not None:
             self._spool.output.confirm(until)
         else:
             self._cancel_spill()
@@ -142,24 +143,22 @@ class Delivery:
     def _spill(self) -> None:
         """All that waits in memory goes to the spool, as far as it takes it."""
         self._cancel_spill()
-        spool = self._spool
-        if spool is None:
-            return
         if self._leaving and self._leaving_until is None:
-            self._leaving_until = self._kept(spool, self._leaving)
+            self._leaving_until = self._kept(self._leaving)
             if self._leaving_until is None:
                 self._spill_in(_SPOOL_RETRY_SECONDS)
                 return
         while self._waiting:
             batch = _first_of(self._waiting)
-            if self._kept(spool, batch) is None:
+            if self._kept(batch) is None:
                 self._spill_in(_SPOOL_RETRY_SECONDS)
                 return
             for _ in batch:
                 self._waiting.popleft()
 
-    def _kept(self, spool: Spool, batch: list[_Waiting]) -> int | None:
+    def _kept(self, batch: list[_Waiting]) -> int | None:
         """Their place in the spool, where they are safe; None if it does not take them."""
+        spool = self._spool
         records = [_ENCODER.encode(message) for message, _, _ in batch]
         full = spool.output.waiting + sum(map(len, records)) > spool.limit_bytes
         if full and not self._full:

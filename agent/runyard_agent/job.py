@@ -28,7 +28,7 @@ _OUTPUT_LIMIT: Final = 1024 * 1024
 
 
 async def run_job(
-    lease: Lease, actions: Mapping[str, Action[Any]], delivery: Delivery, agent: str, key: OpeningKey | None = None
+    lease: Lease, actions: Mapping[str, Action[Any]], delivery: Delivery, agent: str, key: OpeningKey
 ) -> JobFinished:
     """Run the lease's job in the current task. `key` opens its connection. The action's time, not that of delivering its
     output, is the duration."""
@@ -107,12 +107,12 @@ async def _run_action(job: RunJob, actions: Mapping[str, Action[Any]], context: 
         return Outcome.failed("invalid_params", f"parameters of {job.action}: {invalid}")
 
 
-def _opened(job: RunJob, key: OpeningKey | None) -> OpenedConnection | Outcome | None:
+def _opened(job: RunJob, key: OpeningKey) -> OpenedConnection | Outcome | None:
     """The job's connection, if it names one; or why the job fails."""
     if job.connection is None:
         return None
     try:
-        if key is None or job.sealed_connection is None:
+        if job.sealed_connection is None:
             raise CannotOpen("no sealed box came with the job")
         connection = open_connection(key, job.sealed_connection)
         if connection.name != job.connection:

@@ -26,7 +26,7 @@ _DECODER: Final = msgspec.json.Decoder(JobFinished)
 
 
 class Reports:
-    def __init__(self, transport: Transport, leases: Leases, spool: Spool | None = None) -> None:
+    def __init__(self, transport: Transport, leases: Leases, spool: Spool) -> None:
         self._transport = transport
         self._leases = leases
         self._spool = spool
@@ -44,7 +44,7 @@ class Reports:
     async def deliver_spooled(self) -> None:
         """Send the results of an earlier process, however long the server is away. Before this process registers: the
         dispatcher then takes jobs that are not among its leases for lost. Raises `Revoked`."""
-        for journal in self._spool.results if self._spool is not None else []:
+        for journal in self._spool.results:
             while journal.waiting:
                 records, place = journal.read(_BATCH_BYTES)
                 by_inbox: dict[str, list[JobFinished]] = {}
@@ -72,8 +72,7 @@ class Reports:
         inbox = orchestrator_inbox(report.execution_id)
         ends = self._ends.get(inbox)
         if ends is None:
-            journal = self._spool.results_for(inbox) if self._spool is not None else None
-            ends = self._ends[inbox] = _Ends(self._spool, journal)
+            ends = self._ends[inbox] = _Ends(self._spool, self._spool.results_for(inbox))
         ends.add(report)
         if inbox not in self._senders:
             self._senders[inbox] = asyncio.create_task(self._send_ends(inbox, ends), name=f"reports to {inbox}")
@@ -116,7 +115,7 @@ class Reports:
 class _Ends:
     """The ends on their way to one inbox, in order; the first of them are in the journal, usually all."""
 
-    def __init__(self, spool: Spool | None, journal: Journal | None) -> None:
+    def __init__(self, spool: Spool, journal: Journal) -> None:
         self.reports: list[JobFinished] = []
         self._spool = spool
         self._journal = journal
@@ -139,7 +138,7 @@ class _Ends:
     def keep(self) -> None:
         """Put into the journal what is not in it."""
         self.close()
-        if self._spool is None or self._journal is None or not self.unkept:
+        if not self.unkept:
             return
         place = self._spool.keep(self._journal, [_ENCODER.encode(report) for report in self.reports[self._kept :]])
         if place is None:
@@ -151,7 +150,7 @@ class _Ends:
     def confirm(self, count: int) -> None:
         """The first `count` are safe at the server."""
         del self.reports[:count]
-        while self._journal is not None and self._places and count:
+        while self._places and count:
             size, place = self._places.popleft()
             if size > count:
                 self._places.appendleft((size - count, place))

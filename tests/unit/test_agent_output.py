@@ -3,10 +3,12 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 from runyard_agent.delivery import Delivery
 from runyard_agent.output import JobOutput
+from runyard_agent.spool import Spool
 from runyard_agent.transport.bus import BusTransport
 from runyard_shared.contracts.jobs import OutputChunk, OutputMessage, OutputSealed
 from runyard_shared.messaging.topology import JOB_OUTPUT, LIVE_OUTPUT
@@ -51,8 +53,11 @@ async def kept(bus: BreakableBus) -> Kept:
 
 
 @pytest.fixture
-async def output(bus: BreakableBus) -> JobOutput:
-    return JobOutput("default", "execution", "job", Delivery(BusTransport(bus, "default", "agent-1")))
+async def output(bus: BreakableBus, tmp_path: Path) -> AsyncIterator[JobOutput]:
+    """Of an agent whose spool takes nothing."""
+    spool = Spool.open(tmp_path, limit_bytes=0)
+    yield JobOutput("default", "execution", "job", Delivery(BusTransport(bus, "default", "agent-1"), spool))
+    spool.close()
 
 
 async def test_a_line_arrives_while_the_job_still_runs(kept: Kept, output: JobOutput) -> None:

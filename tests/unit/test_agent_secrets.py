@@ -5,7 +5,9 @@ import base64
 import hashlib
 import io
 import json
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +20,7 @@ from runyard_agent.delivery import Delivery
 from runyard_agent.job import run_job
 from runyard_agent.leases import Lease
 from runyard_agent.settings import Settings
+from runyard_agent.spool import Spool
 from runyard_shared.contracts.connections import OpenedConnection
 from runyard_shared.contracts.jobs import OutputChunk, RunJob
 from runyard_shared.contracts.reports import JobFinished
@@ -84,6 +87,8 @@ class Taken:
 
     def on_reconnect(self, callback: Any) -> None: ...
 
+    def on_revoked(self, callback: Any) -> None: ...
+
 
 @pytest.fixture
 def taken() -> Taken:
@@ -106,7 +111,11 @@ async def run(taken: Taken, action_type: str = "leaky", params: dict[str, Any] |
     )
     settings = Settings()
     actions: dict[str, Action[Any]] = {"leaky": Leaky(settings), "needy": Needy(settings)}
-    return await run_job(Lease(order), actions, Delivery(taken), "agent-1", KEY)
+    with tempfile.TemporaryDirectory() as directory:
+        spool = Spool.open(Path(directory), limit_bytes=0)
+        finished = await run_job(Lease(order), actions, Delivery(taken, spool), "agent-1", KEY)
+        spool.close()
+    return finished
 
 
 @pytest.mark.parametrize("how", ["prints", "returns", "raises", "fails"])
