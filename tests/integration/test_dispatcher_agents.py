@@ -105,16 +105,19 @@ async def test_an_agent_is_created_enrols_registers_and_gets_a_job(house: House,
     assert len(row["key_fingerprint"]) == 16
 
 
-async def test_nobody_registers_as_an_agent_that_was_not_created_or_has_not_enrolled(house: House, pool: Pool) -> None:
-    await house.create("b")
-    for name, words in (("a", "there is no agent a"), ("b", "it has not enrolled yet")):
-        house.keys[name] = OpeningKey.generate()
-        await house.register(name)
-        await until(lambda name=name: bool(house.orders[name]))
-        (refused,) = house.orders[name]
-        assert isinstance(refused, SessionRefused)
-        assert refused.revoked
-        assert words in refused.reason
+@pytest.mark.parametrize("created", [False, True])
+async def test_nobody_registers_as_an_agent_that_was_not_created_or_has_not_enrolled(
+    house: House, pool: Pool, created: bool
+) -> None:
+    if created:
+        await house.create("a")
+    house.keys["a"] = OpeningKey.generate()
+    await house.register("a")
+    await until(lambda: bool(house.orders["a"]))
+    (refused,) = house.orders["a"]
+    assert isinstance(refused, SessionRefused)
+    assert refused.revoked
+    assert ("it has not enrolled yet" if created else "there is no agent a") in refused.reason
     assert await pool.fetch("select from read.agent where status = 'online'") == []
 
 
