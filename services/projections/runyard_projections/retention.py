@@ -80,7 +80,7 @@ class OutputRetention:
                 await self.turn()
                 self._trouble = None
                 await asyncio.sleep(TURN_SECONDS)
-            except asyncpg.LockNotAvailableError:
+            except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
                 _log.info("the output of jobs is in use, its partitions are looked after later")
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing is lost, it is tried again and the health says it
