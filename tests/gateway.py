@@ -5,12 +5,14 @@ The test plays the agents: it reports to the orchestrator's inbox what an agent 
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
 import httpx
+import msgspec
 import runyard_approvals.app
 import runyard_approvals.settings
 import runyard_dispatcher.app
@@ -24,12 +26,16 @@ import runyard_projections.settings
 from pydantic import SecretStr
 from runyard_shared.clock import SystemClock
 from runyard_shared.contracts import reports
+from runyard_shared.contracts.jobs import AgentOrder, RegisterAgent
 from runyard_shared.contracts.values import ErrorInfo, JobStatus, StreamSeal
+from runyard_shared.ids import new_id
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.memory import MemoryBus
 from runyard_shared.messaging.topology import orchestrator_inbox
+from runyard_shared.sealing import OpeningKey
 
 TOKEN = "a-token-for-tests"
+MASTER_KEY = "a master key for tests, and long enough to be one"
 Json = dict[str, Any]
 
 CHAIN: Json = {
@@ -42,6 +48,78 @@ CHAIN: Json = {
     ],
     "edges": [{"from": "trigger", "to": "first"}, {"from": "first", "to": "second"}],
 }
+
+
+class LinkedAgent:
+    """An agent whose network lets only HTTPS out, as far as the gateway sees it. `process` tells its processes apart."""
+
+    def __init__(self, gateway: runyard_gateway.app.Service, made: Json) -> None:
+        self.agent_id: str = made["agentId"]
+        self.name: str = made["name"]
+        self.key: str = made["key"]
+        self.process = new_id()
+        self.session_id = new_id()
+        self.opening_key = OpeningKey.generate()
+        self.at(gateway)
+
+    def at(self, gateway: runyard_gateway.app.Service) -> None:
+        """The gateway it talks to from now on."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        self.http = httpx.AsyncClient(base_url=gateway.address, headers=headers, timeout=20, trust_env=False)
+
+    async def enrol(self) -> httpx.Response:
+        body = {"publicKey": b64encode(self.opening_key.public).decode(), "version": "1", "transport": "https"}
+        return await self.http.post("/api/v1/agent/enrol", json=body)
+
+    async def say(self, *messages: Any) -> httpx.Response:
+        return await self.http.post("/api/v1/agent/messages", content=msgspec.json.encode(messages))
+
+    async def register(self, **fields: Any) -> None:
+        """Enrols and registers; it is online after this."""
+        assert (await self.enrol()).status_code == 200
+        values = {"tags": [], "capacity": 4, "version": "1", "actions": ["script.bash"], **fields}
+        said = await self.say(RegisterAgent(tenant_id="default", name=self.name, session_id=self.session_id, **values))
+        assert said.status_code == 204, said.text
+
+    async def orders(self) -> "Orders":
+        """Its stream, open."""
+        request = self.http.build_request("GET", "/api/v1/agent/orders", params={"instance": self.process})
+        return Orders(await self.http.send(request, stream=True))
+
+    async def close(self) -> None:
+        await self.http.aclose()
+
+
+class Orders:
+    """A stream of orders, or the refusal of one."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+        self._waiting: list[AgentOrder] = []
+
+    async def next(self) -> AgentOrder:
+        """The next one; there must be one soon."""
+        async with asyncio.timeout(10):
+            while not self._waiting:
+                line = await anext(self._lines)
+                if line.startswith("data: "):
+                    self._waiting += msgspec.json.decode(line.removeprefix("data: "), type=list[AgentOrder])
+        return self._waiting.pop(0)
+
+    async def ended(self) -> None:
+        """Returns when the gateway has ended it, in good order or not; it must do so soon."""
+        async with asyncio.timeout(10):
+            with suppress(httpx.HTTPError):
+                async for _ in self._lines:
+                    pass
+
+    async def problem(self) -> Json:
+        await self.answer.aread()
+        return dict(self.answer.json())
+
+    async def close(self) -> None:
+        await self.answer.aclose()
 
 
 class House:
@@ -64,6 +142,10 @@ class House:
         answer = await self.http.request(method, f"/api/v1{path}", **options)
         assert answer.status_code == status, (answer.status_code, answer.text)
         return answer.json()
+
+    async def agent(self, name: str = "remote", **fields: Any) -> LinkedAgent:
+        """A new one, that has not come yet."""
+        return LinkedAgent(self.gateway, await self.call("POST", "/agents", status=201, json={"name": name, **fields}))
 
     async def publish(self, document: Json = CHAIN) -> str:
         """A workflow that can run; returns its id."""
@@ -139,15 +221,17 @@ def _jobs(detail: Json, status: str) -> list[Json]:
 
 
 @asynccontextmanager
-async def house(pool: "asyncpg.Pool[asyncpg.Record]", **settings: Any) -> AsyncIterator[House]:
-    """`settings` are the gateway's."""
-    bus, clock = MemoryBus(), SystemClock()
+async def house(pool: "asyncpg.Pool[asyncpg.Record]", *, bus: Bus | None = None, **settings: Any) -> AsyncIterator[House]:
+    """`settings` are the gateway's. `bus`: a new one within the process, unless given."""
+    bus, clock = bus or MemoryBus(), SystemClock()
     async with AsyncExitStack() as parts:
         await bus.open()
         parts.push_async_callback(bus.close)
         for service in (
             await runyard_projections.app.create(runyard_projections.settings.Settings(), bus=bus, pool=pool, clock=clock),
-            await runyard_dispatcher.app.create(runyard_dispatcher.settings.Settings(), bus=bus, pool=pool, clock=clock),
+            await runyard_dispatcher.app.create(
+                runyard_dispatcher.settings.Settings(master_keys=SecretStr(MASTER_KEY)), bus=bus, pool=pool, clock=clock
+            ),
             await runyard_approvals.app.create(
                 runyard_approvals.settings.Settings(allow_private_notifications=True), bus=bus, pool=pool, clock=clock
             ),
@@ -165,7 +249,7 @@ async def house(pool: "asyncpg.Pool[asyncpg.Record]", **settings: Any) -> AsyncI
 
 
 @asynccontextmanager
-async def gateway_alone(bus: MemoryBus, pool: "asyncpg.Pool[asyncpg.Record]", **settings: Any) -> AsyncIterator[House]:
+async def gateway_alone(bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", **settings: Any) -> AsyncIterator[House]:
     """A gateway without any other service: nobody answers, unless the test does."""
     chosen = runyard_gateway.settings.Settings(port=0, admin_token=SecretStr(TOKEN), **settings)
     gateway = await runyard_gateway.app.create(chosen, bus=bus, pool=pool, clock=SystemClock())

@@ -29,8 +29,8 @@ async def home(pool: asyncpg.Pool) -> AsyncIterator[House]:
         yield made
 
 
-PATH_IDS = ("workflowId", "executionId", "jobId", "approvalId", "channelId", "keyId")
-PATH_NAMES = {"version": "1", "userName": "alice", "token": "a-token"}
+PATH_IDS = ("workflowId", "executionId", "jobId", "approvalId", "channelId", "keyId", "agentId", "connectionId")
+PATH_NAMES = {"version": "1", "userName": "alice", "token": "a-token", "poolName": "default"}
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

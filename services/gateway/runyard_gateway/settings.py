@@ -30,5 +30,5 @@ class Settings(BaseSettings):
     read_model_wait_seconds: float = Field(default=READ_MODEL_WAIT_SECONDS, gt=0)
     keep_alive_seconds: float = Field(default=15.0, gt=0, description="Silence after which an event stream gets a comment line")
     stream_buffer_bytes: int = Field(
-        default=4 * 1024 * 1024, gt=0, description="Unsent bytes at which a slow reader is cut off"
+        default=16 * 1024 * 1024, gt=0, description="Unsent bytes at which a slow reader is cut off"
     )

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from runyard_gateway.database import Database
 
 _STREAM = (
-    "select known_size, sealed, sha256, missing_chunks from read.job_output"
+    "select known_size, sealed, sha256, missing_chunks, expired from read.job_output"
     " where job_id = $1::uuid and execution_id = $2::uuid and tenant_id = $3 and stream = $4"
 )
 _RANGE = 'select "offset", size, data from read.output_range($1::uuid, $2, $3, $4)'
 
+_EXPIRED = "select read.output_expired($1::uuid) as expired"
 _FIRST_RUN = """
     with part as (
         select "offset" as starts, "offset" + size as ends, lag("offset" + size) over (order by "offset") as before
@@ -22,12 +23,14 @@ _FIRST_RUN = """
 
 @dataclass(frozen=True)
 class OutputStream:
-    """`size` counts missing bytes too; when `sealed` nothing follows and `sha256` (hex) is that of the whole."""
+    """`size` counts missing bytes too; when `sealed` nothing follows and `sha256` (hex) is that of the whole. `expired`: the
+    bytes were deleted because their time was over."""
 
     size: int
     sealed: bool
     sha256: str | None
     missing_chunks: int
+    expired: bool
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,12 @@ class OutputQueries:
         row = await self._database.fetch_row(_STREAM, job_id, execution_id, tenant_id, stream)
         if row is None:
             return None
-        return OutputStream(int(row["known_size"]), row["sealed"], row["sha256"], row["missing_chunks"])
+        return OutputStream(int(row["known_size"]), row["sealed"], row["sha256"], row["missing_chunks"], row["expired"])
+
+    async def has_expired(self, job_id: str) -> bool:
+        """Whether the output of jobs as old as this one was deleted because its time was over."""
+        row = await self._database.fetch_row(_EXPIRED, job_id)
+        return bool(row and row["expired"])
 
     async def first_run(self, job_id: str, stream: str, start: int, end: int) -> tuple[int, int]:
         """Of the bytes from `start` to `end` the first that are there, without a gap; (end, end) if none is."""

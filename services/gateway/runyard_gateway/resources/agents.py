@@ -23,6 +23,7 @@ from runyard_gateway.resources.path_ids import agent_id_of, no_agent
 
 PATH = "/api/v1/agents"
 _NOT_FOUND = {404: "agent_not_found"}
+_REFUSALS = {404: "agent_not_found", 409: "agent_revoked: create it anew to use it again"}
 
 
 class PageKey(NamedTuple):
@@ -51,17 +52,17 @@ class Agents:
             _operation("GET", one, self.detail, "getAgent", "An agent", answers.AgentRow, Permission.VIEW, refusals=_NOT_FOUND),
             _operation("PATCH", one, self.change, "changeAgent", "Change its pool or the tags it was given", answers.AgentRow,
                        Permission.ADMIN, body=requests.ChangeAgent, body_required=True,
-                       refusals={**_NOT_FOUND, 422: "unknown_pool"}),
+                       refusals={**_REFUSALS, 422: "unknown_pool"}),
             _operation("POST", f"{one}/drain", self.drain, "drainAgent", "It finishes what it has and gets nothing new",
-                       answers.AgentRow, Permission.MANAGE, refusals=_NOT_FOUND),
+                       answers.AgentRow, Permission.MANAGE, refusals=_REFUSALS),
             _operation("POST", f"{one}/resume", self.resume, "resumeAgent", "It gets jobs again", answers.AgentRow,
-                       Permission.MANAGE, refusals=_NOT_FOUND),
+                       Permission.MANAGE, refusals=_REFUSALS),
             _operation("POST", f"{one}/revoke", self.revoke, "revokeAgent",
                        "Cut it off at once and for good: its key opens nothing more, its running jobs count as lost",
                        answers.AgentRow, Permission.ADMIN, refusals=_NOT_FOUND),
             _operation("POST", f"{one}/rotate-key", self.rotate_key, "rotateAgentKey",
                        "A new key, shown once; the old one, and whoever uses it, is cut off at once", answers.AgentKeyMade,
-                       Permission.ADMIN, refusals=_NOT_FOUND),
+                       Permission.ADMIN, refusals=_REFUSALS),
         )  # fmt: skip
 
     async def list(self, call: Call) -> ASGIApp:

@@ -23,6 +23,7 @@ from runyard_gateway.resources.path_ids import connection_id_of, no_connection
 PATH = "/api/v1/connections"
 _NOT_FOUND = {404: "connection_not_found"}
 _SAVE = {409: "connection_exists", 422: "invalid_connection, with all problems; unknown_pool"}
+_CANNOT_TEST = "no_agent_online, connection_disabled, connection_unreadable, connection_not_allowed"
 STALE = "stale_sealing_key"
 
 
@@ -55,7 +56,7 @@ class Connections:
                        answers.ConnectionRow, refusals=_NOT_FOUND),
             _operation("POST", f"{one}/test", self.test, "testConnection", "Have an agent try it out now",
                        answers.ConnectionTested, body=requests.TestConnection,
-                       refusals={**_NOT_FOUND, 409: "no_agent_online, connection_disabled"}),
+                       refusals={**_NOT_FOUND, 409: _CANNOT_TEST, 504: "test_timed_out"}),
         )  # fmt: skip
 
     async def list(self, call: Call) -> ASGIApp:

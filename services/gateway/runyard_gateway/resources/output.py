@@ -3,6 +3,7 @@ papered over (R15)."""
 
 from collections.abc import Sequence
 
+from runyard_shared.errors import Refusal
 from starlette.types import ASGIApp
 
 from runyard_gateway import requests
@@ -53,7 +54,7 @@ class Output:
                     "Range": "One range, such as bytes=0-99 or bytes=-500, answered with 206; not with offset or limit",
                     "If-Range": "The ETag of a sealed stream: the range only if it is still that",
                 },
-                refusals={404: "execution_not_found, job_not_found", 416: "range_not_satisfiable"},
+                refusals={404: "execution_not_found, job_not_found", 410: "output_expired", 416: "range_not_satisfiable"},
             ),
         )
 
@@ -68,7 +69,10 @@ class Output:
             await self._reader.state(call.tenant_id, execution_id)
             if job is None:
                 raise no_job(job_id)
-            stream = OutputStream(size=0, sealed=False, sha256=None, missing_chunks=0)
+            expired = await self._queries.has_expired(job_id)
+            stream = OutputStream(size=0, sealed=False, sha256=None, missing_chunks=0, expired=expired)
+        if stream.expired:
+            raise Refusal("output_expired", "The output of this job was deleted: it is kept for a number of days.", 410)
         if query.model_fields_set & {"offset", "limit"}:
             return await self._part(job_id, query, stream)
         wanted = None if _is_of_another(call, stream) else call.header(b"range")

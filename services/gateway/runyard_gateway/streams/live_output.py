@@ -3,6 +3,7 @@
 Agents send output under the stream that reports go to, an iteration's perhaps; whose it is says the first event of that stream.
 """
 
+import asyncio
 import codecs
 from collections.abc import Sequence
 
@@ -20,6 +21,8 @@ from runyard_gateway.streams.subscription import LiveFrame
 
 MAX_WATCHED = 1000
 """When so many executions are remembered, those that nobody watches any more are dropped."""
+TURN_BYTES = 256 * 1024
+"""After so much the readers get their turn: what came in one go is no reason to cut off one that keeps up."""
 MAX_KNOWN = 20_000
 """Of so many streams it is remembered to which execution they belong."""
 
@@ -74,6 +77,7 @@ class LiveOutput:
             self._texts.clear()
             return
         executions = await self._executions_of({message.execution_id for message in messages})
+        offered = 0
         for message in messages:
             execution_id = executions.get(message.execution_id, message.execution_id)
             if not self._live.is_watched(execution_id):
@@ -83,7 +87,12 @@ class LiveOutput:
                     self._texts = {each: texts for each, texts in self._texts.items() if self._live.is_watched(each)}
                 texts = self._texts.setdefault(execution_id, {})
                 shown = texts.setdefault((message.job_id, message.stream), _Text()).take(message)
-                self._live.offer_to_execution(execution_id, LiveFrame(frame("output", shown)))
+                shown_frame = LiveFrame(frame("output", shown))
+                self._live.offer_to_execution(execution_id, shown_frame)
+                offered += len(shown_frame.content)
+                if offered >= TURN_BYTES:
+                    offered = 0
+                    await asyncio.sleep(0)
             elif execution_id in self._texts:
                 texts = self._texts[execution_id]
                 for key in [key for key in texts if key[0] == message.job_id]:
