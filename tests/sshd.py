@@ -73,6 +73,7 @@ def running_sshd(directory: Path) -> Iterator[Sshd]:
     (directory / "config").write_text(
         f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {directory}/host_key\nAuthorizedKeysFile {directory}/authorized_keys\n"
         f"PidFile {directory}/pid\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n"
+        f"SetEnv HOME={directory}\n"  # bash would run the start file of whoever runs the tests, which may take a second
     )
     with (directory / "log").open("wb") as log:
         command = [program, "-D", "-e", "-f", str(directory / "config")]

@@ -140,7 +140,7 @@ class _Command(asyncssh.SSHClientSession[bytes]):
         self._channel = chan
 
     def session_started(self) -> None:
-        if self._channel is not None:
+        if self._channel is not None and not self._channel.is_closing():  # a short command has ended by now
             self._channel.write(self._stdin)
             self._channel.write_eof()
 

@@ -25,6 +25,8 @@ from runyard_agent.settings import Settings
 
 _KEEPALIVE_SECONDS: Final = 15
 _SSH_PORT: Final = 22
+_HOST_KEYS: Final = "+ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256,ssh-rsa"
+"""Of the kinds that are known for the host, else of any: a host that shows another kind than it did has changed its key."""
 _LOGINS_AT_ONCE: Final = 4
 """To one host. An OpenSSH server drops connections when 10 of them have not yet logged in (`MaxStartups`)."""
 
@@ -157,6 +159,7 @@ async def _connect(login: Login, timeout_seconds: float) -> asyncssh.SSHClientCo
         return await asyncssh.connect(
             login.host,
             known_hosts=login.known_hosts,
+            server_host_key_algs=_HOST_KEYS,
             client_factory=lambda: watcher,
             connect_timeout=timeout_seconds,
             login_timeout=timeout_seconds,
@@ -172,10 +175,6 @@ async def _connect(login: Login, timeout_seconds: float) -> asyncssh.SSHClientCo
             "what it logs in with is allowed there",
             "refused",
         ) from None
-    except asyncssh.KeyExchangeFailed as error:
-        if "host key" in error.reason and login.known_hosts.match(login.host, "", _unless_default(login.port))[0]:
-            raise _changed_key(login, "a key of none of the kinds that are known") from None
-        raise NoLogin(f"{login.target}: {error.reason}") from None
     except TimeoutError:
         raise NoLogin(f"{login.target}: no connection within {timeout_seconds:g} s") from None
     except (asyncssh.Error, OSError) as error:
@@ -193,23 +192,19 @@ def _refused_key(login: Login, watcher: _Watcher, error: asyncssh.HostKeyNotVeri
     host, addr, port, key = watcher.refused
     known = login.known_hosts.match(host, addr, _unless_default(port))[0]
     if known:
-        instead = " or ".join(sorted({key.get_fingerprint() for key in known}))
-        return _changed_key(login, f"{_named(key)}, known is {instead}")
+        instead = " or ".join(sorted({each.get_fingerprint() for each in known}))
+        return NoLogin(
+            f"ALARM: the host key of {login.target} has CHANGED: it shows {_named(key)}, known is {instead}. Somebody may be "
+            "between this agent and the host; nothing was sent to it. Only if you know that the host got a new key: compare "
+            f"the fingerprint on the host itself (ssh-keygen -lf), and replace the line in {login.known_in}",
+            "host_key_changed",
+        )
     pattern = host if port == _SSH_PORT else f"[{host}]:{port}"
     line = f"{pattern} {' '.join(key.export_public_key().decode().split()[:2])}"
     return NoLogin(
         f"{login.target}: the host is not known: {_named(key)} is not in {login.known_in}. Compare the fingerprint with "
         f"that on the host itself (ssh-keygen -lf), then add the line: {line}",
         "host_key_unknown",
-    )
-
-
-def _changed_key(login: Login, what: str) -> NoLogin:
-    return NoLogin(
-        f"ALARM: the host key of {login.target} has CHANGED: it shows {what}. Somebody may be between this agent and the host; "
-        f"nothing was sent to it. Only if you know that the host got a new key: compare the fingerprint on the host itself "
-        f"(ssh-keygen -lf), and replace the line in {login.known_in}",
-        "host_key_changed",
     )
 
 
