@@ -14,7 +14,7 @@ import pytest
 from pamqp import commands
 from pamqp.base import Frame
 from pamqp.common import FieldArray, FieldTable
-from runyard_dispatcher.accounts import BrokerAccounts
+from runyard_dispatcher.accounts import LIMITS, BrokerAccounts
 from runyard_shared.contracts.commands import CancelExecution, Request
 from runyard_shared.contracts.jobs import (
     AgentHeartbeat,
@@ -30,7 +30,7 @@ from runyard_shared.contracts.reports import JobFinished, JobLost, JobStarted, R
 from runyard_shared.contracts.values import JobStatus
 from runyard_shared.errors import Conflict, Revoked, Unavailable
 from runyard_shared.ids import new_id
-from runyard_shared.messaging.amqp.channel import ChannelClosed, LoginRefused
+from runyard_shared.messaging.amqp.channel import ChannelClosed, LoginRefused, WireClosed
 from runyard_shared.messaging.amqp.declare import delete_topology
 from runyard_shared.messaging.amqp.frames import publish_head
 from runyard_shared.messaging.amqp.queues import declare_own_queue
@@ -153,7 +153,9 @@ class Credentials:
         head = publish_head(channel.number, exchange, routing_key, False)
         channel.publish_safely(routing_key, head, msgspec.json.encode(items), settled.set_result)
         await until(lambda: settled.done() or wire.closed.done())
-        return wire.closed.result() if wire.closed.done() else settled.result()
+        taken = not wire.closed.done()
+        await wire.close()
+        return settled.result() if taken else wire.closed.result()
 
     def key(self, queue: str) -> str:
         return agent_routing_key(TENANT, self.name, queue)
@@ -369,6 +371,18 @@ async def test_an_account_is_not_let_into_the_management_api(site: Site, mine: C
     async with httpx.AsyncClient(base_url=f"http://{host}/api/", auth=(mine.username, mine.password)) as client:
         for path in ("whoami", "overview", "users", "connections", "queues", "definitions"):
             assert (await client.get(path)).status_code == httpx.codes.UNAUTHORIZED
+
+
+async def test_an_account_opens_a_handful_of_connections_and_no_more(site: Site, mine: Credentials) -> None:
+    for _ in range(LIMITS["max-connections"]):
+        await mine.wire()
+    with pytest.raises(WireClosed, match="connection limit"):
+        await mine.wire()
+    wire = await (await site.grant(OTHER)).wire()
+    for _ in range(LIMITS["max-channels"]):
+        await wire.open_channel()
+    with pytest.raises(WireClosed, match="channel"):
+        await wire.open_channel()
 
 
 async def test_a_second_process_of_an_agent_does_not_get_its_orders(site: Site, mine: Credentials) -> None:

@@ -24,6 +24,8 @@ NOT_FOUND: Final = httpx.codes.NOT_FOUND
 LOCKED: Final = httpx.codes.BAD_REQUEST
 SERVER_ERROR: Final = httpx.codes.INTERNAL_SERVER_ERROR
 CLOSING_PAUSES: Final = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+LIMITS: Final = {"max-connections": 8, "max-channels": 64}
+"""An agent has one connection with three channels; the rest is for connections that the broker does not know to be dead yet."""
 NOTHING: Final = r"^\z"
 HASHING: Final = "rabbit_password_hashing_sha256"
 
@@ -58,6 +60,8 @@ class BrokerAccounts:
         # be in the agent's way; one that is open now is locked, and stays.
         await self._ask("DELETE", f"queues/{self._vhost}/{quote(mailbox, safe='')}", fine={NOT_FOUND, LOCKED})
         await self._ask("PUT", f"users/{user}", {"password_hash": hashed(password), "hashing_algorithm": HASHING, "tags": ""})
+        for limit, value in LIMITS.items():
+            await self._ask("PUT", f"user-limits/{user}/{limit}", {"value": value})
         # Where RabbitMQ has no topic permission, every routing key is allowed: so this comes before the permission to write.
         await self._ask(
             "PUT",
@@ -90,7 +94,7 @@ class BrokerAccounts:
         return qualified(self._namespace, f"agent.{agent_id}")
 
     async def _ask(
-        self, method: str, path: str, body: Mapping[str, str] | None = None, *, fine: Collection[int] = ()
+        self, method: str, path: str, body: Mapping[str, str | int] | None = None, *, fine: Collection[int] = ()
     ) -> httpx.Response:
         """`fine`: statuses that are no problem, besides success."""
         try:
