@@ -98,12 +98,12 @@ async def test_output_that_is_too_old_is_dropped_and_its_reader_is_told(
 async def test_output_may_be_kept_for_ever(pool: Pool, clock: FrozenClock, keeper: OutputKeeper) -> None:
     retention = OutputRetention(pool, clock, 0)
     await keeper.keep([chunk(job_of(TODAY))])
-    clock.advance(400 * DAY.total_seconds())
+    clock.advance(40 * DAY.total_seconds())
     await retention.turn()
-    await keeper.keep([chunk(job_of(TODAY + 400 * DAY))])
+    await keeper.keep([chunk(job_of(TODAY + 40 * DAY))])
     assert await kept(pool) == {
         job_of(TODAY): "output_chunk_first",
-        job_of(TODAY + 400 * DAY): partition(TODAY + 400 * DAY),
+        job_of(TODAY + 40 * DAY): partition(TODAY + 40 * DAY),
     }
 
 
