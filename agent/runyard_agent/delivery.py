@@ -77,18 +77,22 @@ class Delivery:
             self._task = asyncio.create_task(self._send_all(), name="output delivery")
 
     async def stop(self) -> None:
-        """Leave what still waits in the spool, for the next start."""
+        """Leave what still waits in the spool, for the next start. What that does not take is given up, and its jobs go on to
+        their end: their seals tell that it is missing, and their results are not lost with it."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._spill()
-        if self._spill_at is not None:
-            self._spill_at.cancel()
+        self._cancel_spill()
         if self._spool.output.waiting:
             log.info("output is left in the spool for the next start", bytes=self._spool.output.waiting)
-        given_up = len(self._waiting) + (0 if self._leaving_until is not None else len(self._leaving))
+        given_up = [*(self._leaving if self._leaving_until is None else ()), *self._waiting]
         if given_up:
-            log.warning("output given up", messages=given_up)
+            log.error("output given up", messages=len(given_up), trouble=self.trouble)
+            self._leaving = []
+            self._waiting.clear()
+            _safe(given_up)
+            await asyncio.sleep(0)
 
     async def _send_all(self) -> None:
         try:

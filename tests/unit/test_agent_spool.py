@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from runyard_agent.delivery import Delivery
 from runyard_agent.journal import Journal
@@ -326,6 +327,27 @@ async def test_output_that_was_not_safe_when_the_agent_stops_is_left_in_the_spoo
     await until(lambda: bool(server.taken))
     await delivery.stop()
     assert len(spool.output.read(MIB)[0]) == 1
+
+
+async def test_a_job_whose_output_nobody_takes_still_ends_when_the_agent_stops(server: Server, tmp_path: Path) -> None:
+    spool = Spool.open(tmp_path / "spool", limit_bytes=0)
+    server.away = True
+    delivery, reports = Delivery(server, spool), Reports(server, Leases(60), spool)
+    job = JobOutput("default", "e", "job", delivery)
+
+    async def run() -> None:
+        job.stream("stdout").write(b"nobody takes it")
+        result = finished()
+        reports.end(msgspec.structs.replace(result, seals=await job.seal()))
+
+    running = asyncio.create_task(run())
+    await until(lambda: "as much output as it may" in (delivery.trouble or ""))
+    assert not running.done()
+    await delivery.stop()
+    await reports.stop()
+    (result,) = [record for journal in spool.results for record in journal.read(MIB)[0]]
+    assert msgspec.json.decode(result, type=JobFinished).seals[0].size == 15
+    spool.close()
 
 
 async def test_a_full_spool_makes_the_jobs_wait_and_nothing_is_lost(server: Server, tmp_path: Path) -> None:
