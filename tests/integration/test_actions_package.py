@@ -95,7 +95,19 @@ def test_a_package_that_is_installed_beside_the_agent_adds_its_action(python: Pa
 
 
 def test_the_packages_own_tests_need_nothing_but_the_agent() -> None:
-    command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", PACKAGE, "-p", "no:cacheprovider", "-q", "tests"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        PACKAGE,
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "tests",
+    ]
     environment = os.environ | {"PYTHONPATH": str(PACKAGE), "PYTHONDONTWRITEBYTECODE": "1"}
     for name in [name for name in environment if name.startswith("PYTEST_")]:
         del environment[name]
