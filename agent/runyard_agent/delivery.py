@@ -50,20 +50,16 @@ class Delivery:
         self._leaving_until: int | None = None
         """Its place in the spool, if it went there too meanwhile."""
         self._spill_at: asyncio.TimerHandle | None = None
-        self._full = False
+        self._refused: str | None = None
+        """Why the spool did not take the last that it was given."""
         self._task: asyncio.Task[None] | None = None
 
     @property
     def trouble(self) -> str | None:
-        spool = self._spool
-        if not (spool.output.waiting or self._waiting):
-            return None
-        if spool.disk_trouble is not None:
-            return f"{spool.disk_trouble}: jobs that write wait for the server"
-        if self._full:
-            limit = f"{spool.limit_bytes / _MIB:.0f} MiB"
-            return f"the spool holds as much output as it may ({limit}): jobs that write wait for the server"
-        return f"{spool.output.waiting / _MIB:.1f} MiB of output wait in the spool" if spool.output.waiting else None
+        if self._refused is not None:
+            return f"{self._refused}: jobs that write wait for the server"
+        waiting = self._spool.output.waiting
+        return f"{waiting / _MIB:.1f} MiB of output wait in the spool" if waiting else None
 
     def put(self, message: OutputMessage, size: int, owner: Owner) -> None:
         self._waiting.append((message, size, owner))
@@ -115,7 +111,7 @@ class Delivery:
             await send_until_safe(self._transport, JOB_OUTPUT, messages, on_trouble=self._spill)
         journal.confirm(place)
         if not journal.waiting:
-            self._full = False
+            self._refused = None
 
     async def _send_from_memory(self) -> None:
         """The journal is empty. If this takes long, the batch becomes what is first in it."""
@@ -132,6 +128,8 @@ class Delivery:
         else:
             self._cancel_spill()
             _safe(leaving)
+        if not self._spool.output.waiting:
+            self._refused = None
 
     # --- to the spool
 
@@ -164,12 +162,17 @@ class Delivery:
         """Their place in the spool, where they are safe; None if it does not take them."""
         spool = self._spool
         records = [_ENCODER.encode(message) for message, _, _ in batch]
-        full = spool.output.waiting + sum(map(len, records)) > spool.limit_bytes
-        if full and not self._full:
-            log.error("the spool is full: jobs that write wait for the server", limit_bytes=spool.limit_bytes)
-        self._full = full
-        place = None if full else spool.keep(spool.output, records)
-        if place is not None:
+        if spool.output.waiting + sum(map(len, records)) > spool.limit_bytes:
+            refused = f"the spool holds as much output as it may ({spool.limit_bytes / _MIB:.0f} MiB)"
+            if self._refused is None:
+                log.error("spool: it is full, jobs that write wait for the server", limit_bytes=spool.limit_bytes)
+            self._refused = refused
+            return None
+        place = spool.keep(spool.output, records)
+        if place is None:
+            self._refused = spool.disk_trouble
+        else:
+            self._refused = None
             _safe(batch)
         return place
 
