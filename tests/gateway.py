@@ -35,7 +35,7 @@ from runyard_shared.messaging.topology import orchestrator_inbox
 from runyard_shared.sealing import OpeningKey
 
 TOKEN = "a-token-for-tests"
-MASTER_KEY = "a master key for tests, and long enough to be one"
+MASTER_KEY = "a-master-key-for-tests-and-long-enough-to-be-one"
 Json = dict[str, Any]
 
 CHAIN: Json = {
