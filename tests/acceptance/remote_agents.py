@@ -197,10 +197,9 @@ class Wire:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        tasks = asyncio.all_tasks(self._loop)
-        for task in tasks:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._flowing.set()
+        self._cut()
+        self._loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(self._loop)))
         self._loop.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
