@@ -21,6 +21,7 @@ from runyard_agent.actions.base import Action, Context, InvalidParams, Outcome
 from runyard_agent.connection import open_connection
 from runyard_agent.delivery import Delivery
 from runyard_agent.leases import Lease, Stop
+from runyard_agent.redacted_log import kept_from_log
 from runyard_agent.redaction import Redactor
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,8 @@ async def run_job(
         elif isinstance(opened, Outcome):
             outcome = opened
         else:
-            outcome = await _run_action(job, actions, context)
+            with kept_from_log(redactor):
+                outcome = await _run_action(job, actions, context)
     except asyncio.CancelledError:
         if lease.stopping is None:
             raise

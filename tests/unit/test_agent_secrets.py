@@ -5,6 +5,7 @@ import base64
 import hashlib
 import io
 import json
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from runyard_agent.actions.base import Action, Context, Outcome
 from runyard_agent.delivery import Delivery
 from runyard_agent.job import run_job
 from runyard_agent.leases import Lease
+from runyard_agent.redacted_log import RedactedLog
 from runyard_agent.settings import Settings
 from runyard_agent.spool import Spool
 from runyard_shared.contracts.connections import OpenedConnection
@@ -34,7 +36,7 @@ CONNECTION = OpenedConnection(name="web", kind="secrets", config={}, secrets={"T
 
 
 class Params(BaseModel):
-    how: Literal["prints", "returns", "raises", "fails", "is quiet"] = "is quiet"
+    how: Literal["prints", "returns", "raises", "fails", "logs", "is quiet"] = "is quiet"
 
 
 class Leaky(Action[Params]):
@@ -57,6 +59,9 @@ class Leaky(Action[Params]):
                 return Outcome.completed({secret: forms, "nested": {"list": [secret, {"x": forms}]}})
             case "raises":
                 raise RuntimeError(f"login failed with {forms}") from ValueError(secret)
+            case "logs":
+                structlog.get_logger().error("login failed", password=secret, tried=forms)
+                logging.getLogger("library").warning("login with %s failed: %r", secret, forms)
             case "fails":
                 return Outcome.failed("exit_code", f"it says {forms}", {"forms": forms})
         return Outcome.completed({})
@@ -141,6 +146,29 @@ async def test_no_secret_of_its_connection_is_in_what_a_job_leaves_behind(
     if how == "raises":
         assert "RuntimeError: login failed with ['***'" in logged.getvalue().replace("\\\\", "")
         assert "in run" in logged.getvalue()
+
+
+@pytest.mark.parametrize("log_format", ["human", "json"])
+async def test_what_an_action_or_a_library_logs_is_redacted_while_its_job_runs(
+    taken: Taken, log_format: Literal["human", "json"]
+) -> None:
+    written = io.BytesIO()
+    stream = RedactedLog(written, encoding="utf-8", write_through=True)
+    before, handler = structlog.get_config(), logging.StreamHandler(stream)
+    configure_logs("agent", log_format, stream=stream)
+    logging.getLogger("library").addHandler(handler)
+    try:
+        await run(taken, params={"how": "logs"})
+        structlog.get_logger().info("afterwards", password=CANARY[:12])
+    finally:
+        structlog.configure(**before)
+        logging.getLogger("library").removeHandler(handler)
+    logged = written.getvalue().decode()
+    assert "login failed" in logged
+    assert "login with *** failed: ['***', '" in logged
+    for form in (CANARY, json.dumps(CANARY)[1:-1], json.dumps(CANARY, ensure_ascii=False)[1:-1]):
+        assert form not in logged
+    assert CANARY[:12] in logged
 
 
 async def test_offsets_size_and_hash_are_those_of_the_redacted_stream(taken: Taken) -> None:
