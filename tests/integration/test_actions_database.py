@@ -196,6 +196,7 @@ IMPOSSIBLE: list[tuple[str, list[Any], list[str]]] = [
     ("SELECT $1::int[] AS n", [1], ["args[0]: int4[] takes a list"]),
     ("SELECT 1, 2", [], ["two columns are called '?column?': name them apart with AS"]),
     ("SELECT '\0'", [], ["sql: must not contain NUL"]),
+    ("-- load\nCOPY t FROM STDIN", [], ["sql: COPY has nothing to read from"]),
 ]
 
 
@@ -263,6 +264,37 @@ async def test_what_writes_is_done_for_all_rows_also_those_that_are_not_kept(dat
     assert await database.admin.fetchval("SELECT count(*) FROM t") == 500
     ran = await database.run("UPDATE t SET n = -n RETURNING n", readOnly=False, maxRows=1)
     assert (len(ran.output["rows"]), ran.output["command"], ran.output["truncated"]) == (1, "UPDATE 500", True)
+
+
+async def test_the_command_is_named_as_the_database_does(database: Database) -> None:
+    for sql, command in (
+        ("/* all */ VALUES (1), (2)", "SELECT 2"),
+        ("-- of the catalog\nWITH one AS (SELECT 1 AS n) SELECT n FROM one", "SELECT 1"),
+        ("SHOW timezone", "SHOW"),
+        ("EXPLAIN SELECT 1", "EXPLAIN"),
+    ):
+        assert (await database.run(sql)).output["command"] == command
+    ran = await database.run("CREATE TABLE t (n int)", readOnly=False)
+    ran = await database.run("INSERT INTO t VALUES (1), (2) RETURNING n", readOnly=False)
+    assert ran.output["command"] == "INSERT 0 2"
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+async def test_a_connection_that_is_lost_is_said_to_leave_a_doubt_about_writes(database: Database, read_only: bool) -> None:
+    await database.admin.execute("CREATE TABLE t (n int); GRANT ALL ON t TO public")
+    ran = await database.run("SELECT pg_terminate_backend(pg_backend_pid())", readOnly=read_only)
+    doubt = "; whether the statement was carried out is not known"
+    assert ran.error is not None
+    assert ran.error.reason == "exception"
+    assert words_of(ran).endswith(f"terminating connection due to administrator command{'' if read_only else doubt}")
+    running = asyncio.create_task(database.run("INSERT INTO t SELECT 1 FROM pg_sleep(60)", readOnly=False))
+
+    async def begun() -> bool:
+        return await database.running("INSERT INTO t%") == 1
+
+    await eventually(begun)
+    await database.admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", database.username)
+    assert words_of(await running).endswith(f"terminating connection due to administrator command{doubt}")
 
 
 async def test_a_failed_write_changes_nothing(database: Database) -> None:

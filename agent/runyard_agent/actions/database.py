@@ -4,6 +4,7 @@ A statement that only reads runs in a READ ONLY transaction, so that the server,
 cancelled has its statement cancelled at the server: asyncpg sends the request, and the connection is closed only after that.
 """
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -27,13 +28,24 @@ except ModuleNotFoundError:
 
 from runyard_agent.actions.database_values import CODECS, as_argument, as_json
 
+_LOST: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    OSError,
+    ssl.SSLError,
+)
+"""The connection is gone: nothing that the server decided about the statement."""
 ROWS_BYTES: Final = 512 * 1024
 """How much of the rows, as JSON, an output holds."""
 _BATCH: Final = 100
 _CONNECT_SECONDS: Final = 15.0
 _CLOSE_SECONDS: Final = 10.0
 _SKIP: Final = 1_000_000_000
-_READS: Final = frozenset({"WITH", "VALUES", "TABLE"})
+_COUNTED: Final = frozenset({"SELECT", "UPDATE", "DELETE", "MERGE", "WITH", "FETCH"})
+_BLANK: Final = " \t\r\n(;"
+_COPY: Final = re.compile(r"copy\b.*\b(stdin|stdout)\b", re.IGNORECASE | re.DOTALL)
 
 
 class Query(Action[QueryParams], built_in="database.query"):
@@ -44,17 +56,19 @@ class Query(Action[QueryParams], built_in="database.query"):
         config, secrets = opened(context.connection, PostgresqlConfig, PostgresqlSecrets)
         if "\0" in params.sql:
             raise InvalidParams("sql: must not contain NUL characters")
+        if _COPY.match(_beginning(params.sql)):
+            raise InvalidParams("sql: COPY has nothing to read from or to write to here; use INSERT or SELECT")
         try:
             async with _connected(config, secrets, f"runyard job {context.job.job_id}") as connection:
                 connection.add_log_listener(_notices_to(context.stream("stdout")))
                 output = await _answer(connection, params)
         except _NoServer as error:
             return Outcome.failed("refused" if error.refused else "exception", str(error))
+        except _LOST as error:
+            doubt = "" if params.read_only else "; whether the statement was carried out is not known"
+            return Outcome.failed("exception", f"{config.host}:{config.port}: {_lost(error)}{doubt}")
         except asyncpg.PostgresError as error:
             return Outcome.failed("refused", _words(error, params))
-        except (asyncpg.InterfaceError, OSError, ssl.SSLError) as error:
-            doubt = "" if params.read_only else "; whether the statement was carried out is not known"
-            return Outcome.failed("exception", f"{config.host}:{config.port}: {cause_of(error)}{doubt}")
         return Outcome.completed(output.model_dump(by_alias=True))
 
 
@@ -210,15 +224,20 @@ async def _rows(
 
 def _command(params: QueryParams, count: int) -> str:
     """The tag of a statement that gave rows; the server tells it only to those who take all of them at once."""
-    word = next((word for word in _first_words(params.sql)), "").upper()
-    return f"{'SELECT' if params.read_only and word in _READS else word} {count}"
+    word = _beginning(params.sql).split(maxsplit=1)[0].upper()
+    if word in ("VALUES", "TABLE") or (word == "WITH" and params.read_only):
+        word = "SELECT"
+    if word == "INSERT":
+        return f"INSERT 0 {count}"
+    return f"{word} {count}" if word in _COUNTED else word
 
 
-def _first_words(sql: str) -> Iterable[str]:
-    rest = sql.lstrip(" \t\r\n(;")
+def _beginning(sql: str) -> str:
+    """Without what stands before the first word."""
+    rest = sql.lstrip(_BLANK)
     while rest.startswith(("--", "/*")):
-        rest = rest.partition("\n" if rest.startswith("--") else "*/")[2].lstrip(" \t\r\n(;")
-    return rest.split(maxsplit=1)[:1]
+        rest = rest.partition("\n" if rest.startswith("--") else "*/")[2].lstrip(_BLANK)
+    return rest
 
 
 def _count(command: str) -> int:
@@ -235,6 +254,12 @@ def _notices_to(stdout: OutputStream) -> Any:
         stdout.write(f"{notice.severity}: {notice.message}\n".encode())
 
     return write
+
+
+def _lost(error: Exception) -> str:
+    """The server's last words, if it had any: leaving a transaction whose connection is gone hides them."""
+    last = next((each for each in (error, error.__context__) if isinstance(each, asyncpg.PostgresError)), None)
+    return str(last.args[0]) if last is not None else cause_of(error)
 
 
 def _words(error: "asyncpg.PostgresError", params: QueryParams) -> str:
