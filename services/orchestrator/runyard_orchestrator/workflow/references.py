@@ -1,7 +1,7 @@
 """What an action refers to outside of its workflow, held against the catalog of a publish: its type, pool, agent and
 connection (R47, R52)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from runyard_shared.contracts.actions import ACTIONS, ActionType
 from runyard_shared.contracts.commands import Catalog
@@ -42,7 +42,7 @@ def announced_type(action: str, catalog: Catalog) -> ActionType | None:
 
 
 def _connection_problems(
-    spec: ActionNode, path: str, catalog: Catalog, kinds: Iterable[str] | None, *, needed: bool
+    spec: ActionNode, path: str, catalog: Catalog, kinds: Collection[str] | None, *, needed: bool
 ) -> Iterator[tuple[str, str]]:
     """`kinds`: that the action can use; None if that is not known."""
     place = f"{path}.connection"
@@ -52,7 +52,7 @@ def _connection_problems(
             yield place, f"{spec.action} needs a connection of kind {_or(kinds)}; {_there(fitting)}"
         return
     kind = catalog.connections.get(spec.connection)
-    if kinds is not None and not any(True for _ in kinds):
+    if kinds is not None and not kinds:
         yield place, f"{spec.action} uses no connection; remove it"
     elif kind is None:
         yield place, f"there is no connection {spec.connection!r}; {_there(fitting)}"
@@ -64,7 +64,7 @@ def _there(fitting: list[str]) -> str:
     return f"of those that fit there are {_names(fitting)}" if fitting else "there is none that fits yet"
 
 
-def _or(kinds: Iterable[str] | None) -> str:
+def _or(kinds: Collection[str] | None) -> str:
     return " or ".join(kinds or ())
 
 
