@@ -1,16 +1,24 @@
-"""`script.bash` with a real bash: what it returns, what it streams, and that nothing of it is left."""
+"""`script.bash` and `script.python` with a real bash and a real Python: what they return, what they stream, and that nothing of
+them is left."""
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from runyard_agent.actions.base import Action
+from runyard_agent.actions.python import HOST_PYTHON, PythonScript
 from runyard_agent.actions.script import BashScript
+from runyard_agent.probe import probe
+from runyard_agent.testing import Ran, run_action
+from runyard_shared.contracts.connections import OpenedConnection
 from runyard_shared.contracts.values import JobStatus
 
-from tests.agents import BreakableBus, Desk, agent_at, until
+from tests.agents import BreakableBus, Desk, agent_at, settings, until
 
 
 @pytest.fixture
@@ -18,7 +26,9 @@ async def desk() -> AsyncIterator[Desk]:
     bus = BreakableBus()
     await bus.open()
     desk = await Desk(bus).open()
-    agent = await agent_at(desk, lambda settings: {"script.bash": BashScript(settings)})
+    agent = await agent_at(
+        desk, lambda settings: {"script.bash": BashScript(settings), "script.python": PythonScript(settings)}
+    )
     yield desk
     await agent.stop()
     await bus.close()
@@ -128,7 +138,7 @@ async def test_a_forced_cancel_leaves_no_process(desk: Desk, mark: str) -> None:
     job = desk.job("script.bash", {"script": "sleep 1000 & sleep 1000 & echo ready; wait", "env": {"MARK": mark}})
     await desk.order(job)
     await until(lambda: bool(desk.chunks(job.job_id, "stdout")))
-    assert len(marked(mark)) == 3
+    await until(lambda: len(marked(mark)) == 3)
     await desk.cancel(job, force=True)
     finished = await desk.end_of(job)
     assert (finished.status, finished.error) == (JobStatus.CANCELLED, None)
@@ -189,3 +199,124 @@ async def test_jobs_run_side_by_side(desk: Desk, tmp_path: Path) -> None:
         desk.run("script.bash", {"script": meet.format(mine=second, other=first)}),
     )
     assert [end.status for end in ends] == [JobStatus.COMPLETED] * 2
+
+
+# --- script.python
+
+
+async def test_a_python_script_gets_arguments_and_environment_and_streams_at_once(desk: Desk, tmp_path: Path) -> None:
+    go_on = tmp_path / "go on"
+    text = f"""
+import os, sys, time
+print(sys.argv[1:], os.environ["A"], os.getcwd(), repr(sys.stdin.read()))
+while not os.path.exists({str(go_on)!r}):
+    time.sleep(0.02)
+sys.exit("no such table")
+"""
+    params = {"script": text, "args": ["--x", "y z", 7], "env": {"A": "ä"}, "workingDirectory": str(tmp_path)}
+    job = desk.job("script.python", params)
+    await desk.order(job)
+    first = f"['--x', 'y z', '7'] ä {tmp_path} ''\n"
+    await until(lambda: b"".join(chunk.data for chunk in desk.chunks(job.job_id, "stdout")).decode() == first)
+    go_on.touch()
+    finished = await desk.end_of(job)
+    assert finished.error is not None
+    assert finished.error.message == "the script ended with exit code 1: no such table"
+    assert finished.output == {"stdout": first, "stderr": "no such table\n", "exitCode": 1, "truncated": False}
+
+
+async def test_a_python_script_may_be_long(desk: Desk) -> None:
+    finished = await desk.run("script.python", {"script": "# filler\n" * 50_000 + "print('end')"})
+    assert finished.output.get("stdout") == "end\n", finished.error
+
+
+async def test_the_packages_of_the_agent_are_not_those_of_a_script(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor by way of what was set for the agent's own Python, or by the programs beside it."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent.parent / "agent"))
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    text = """
+import importlib.util, shutil, sys
+print(importlib.util.find_spec("runyard_agent"), shutil.which("runyard-agent"))
+print(sys.executable)
+"""
+    finished = await desk.run("script.python", {"script": text})
+    assert finished.output.get("stdout") == f"None None\n{HOST_PYTHON}\n", finished.error
+    own = await desk.run("script.python", {"script": text, "interpreter": sys.executable})
+    assert own.output["stdout"].endswith(f"{sys.executable}\n")
+
+
+async def test_a_missing_interpreter_is_named(desk: Desk) -> None:
+    finished = await desk.run("script.python", {"script": "1", "interpreter": "python-of-nobody"})
+    assert finished.error is not None
+    assert finished.error.message == "python-of-nobody cannot be started: No such file or directory"
+
+
+async def test_a_python_script_over_its_time_leaves_no_process(desk: Desk, mark: str) -> None:
+    text = "import subprocess, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('begun')\n"
+    text += "subprocess.run(['sleep', '1000'])\nwhile True: pass"
+    finished = await desk.run("script.python", {"script": text, "env": {"MARK": mark}}, timeout_seconds=1)
+    assert (finished.status, finished.output["stdout"]) == (JobStatus.TIMEOUT, "begun\n")
+    assert marked(mark) == []
+
+
+async def test_impossible_python_parameters_are_named_all_at_once(desk: Desk) -> None:
+    params = {"script": "1\0", "args": ["a\0"], "env": {"A=B": "x"}, "workingDirectory": "/none", "interpreter": ""}
+    finished = await desk.run("script.python", params)
+    assert finished.error is not None
+    for words in ("script: must not contain NUL", "args.0: ", "env.A=B: ", "'/none' is no directory", "interpreter: must be"):
+        assert words in finished.error.message
+
+
+# --- secrets
+
+PRINT = {
+    BashScript: "for name in SHARED KEY HOST; do printf '%s,' \"$(printenv $name | rev)\"; done",
+    PythonScript: "import os\nfor name in ('SHARED', 'KEY', 'HOST'): print(os.environ[name][::-1], end=',')",
+}
+"""Backwards, because a secret would be hidden."""
+
+
+def bag(values: dict[str, str], secrets: dict[str, str]) -> OpenedConnection:
+    return OpenedConnection(name="bag", kind="secrets", config={"values": values}, secrets=secrets)
+
+
+async def run(action: type[Action[Any]], text: str, connection: OpenedConnection | None, **params: Any) -> Ran:
+    return await run_action(action, {"script": text, **params}, connection=connection, settings=settings())
+
+
+@pytest.mark.parametrize("action", [BashScript, PythonScript])
+async def test_a_script_has_the_secrets_of_its_connection_as_variables(action: type[Action[Any]]) -> None:
+    connection = bag({"HOST": "db-1", "SHARED": "value"}, {"KEY": "canary-4711", "SHARED": "secret"})
+    ran = await run(action, PRINT[action], connection, env={"HOST": "db-2"})
+    assert ran.output.get("stdout") == "terces,1174-yranac,2-bd,", ran.error
+    without = await run(BashScript, "printenv KEY", None)
+    assert (without.output["exitCode"], without.output["stdout"]) == (1, "")
+
+
+@pytest.mark.parametrize("action", [BashScript, PythonScript])
+async def test_which_job_it_is_cannot_be_replaced(action: type[Action[Any]]) -> None:
+    connection = bag({"RUNYARD_JOB_ID": "mine"}, {"RUNYARD_ATTEMPT": "canary", "A=B": "canary"})
+    ran = await run(action, "1", connection, env={"RUNYARD_NODE_ID": "mine"})
+    assert ran.error is not None
+    assert ran.error.reason == "invalid_params"
+    for words in (
+        "env.RUNYARD_NODE_ID: says which job it is",
+        "connection 'bag': RUNYARD_JOB_ID: says which job it is",
+        "connection 'bag': RUNYARD_ATTEMPT: says which job it is",
+        "connection 'bag': A=B: a name must not be empty or contain '='",
+    ):
+        assert words in ran.error.message
+
+
+async def test_a_secret_is_in_nothing_that_a_script_says() -> None:
+    text = 'printf \'a %s\' "${KEY:0:6}"; sleep 0.2; echo "${KEY:6} b"; echo "login with $KEY failed" >&2; exit 1'
+    ran = await run(BashScript, text, bag({}, {"KEY": "canary-4711-canary"}))
+    assert "canary" not in str(ran)
+    assert ran.streams["stdout"].startswith(b"a ")
+    assert ran.streams["stdout"].endswith(b" b\n")
+    assert ran.error is not None
+    assert ran.error.message.startswith("the script ended with exit code 1: login with ")
+
+
+async def test_a_bag_of_secrets_needs_no_trying() -> None:
+    assert (await probe(bag({}, {"KEY": "canary"}), settings())).startswith("nothing to try: ")
