@@ -1,6 +1,7 @@
 """What tests of the bus need: items, handlers that take notes, and a cable to RabbitMQ that can be cut."""
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -116,10 +117,12 @@ class RabbitNetwork(Network):
 
 
 class Cable:
-    """Carries bytes between a bus and the broker until it is cut; then refuses to, until it is mended."""
+    """Carries bytes between a bus and the broker until it is cut; then refuses to, until it is mended. With `tls`, it is
+    what the bus speaks TLS with."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None = None) -> None:
         self._broker = urlsplit(url)
+        self._tls = tls
         self._ends: set[asyncio.StreamWriter] = set()
         self._port = 0
         self._server: asyncio.Server | None = None
@@ -127,10 +130,11 @@ class Cable:
     @property
     def url(self) -> str:
         login = self._broker.netloc.rpartition("@")[0]
-        return self._broker._replace(netloc=f"{login}@127.0.0.1:{self._port}").geturl()
+        scheme = "amqps" if self._tls else "amqp"
+        return self._broker._replace(scheme=scheme, netloc=f"{login}@127.0.0.1:{self._port}").geturl()
 
     async def mend(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._port, ssl=self._tls)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def cut(self) -> None:
@@ -148,14 +152,14 @@ class Cable:
         ends = {writer, there_writer}
         self._ends |= ends
         try:
-            await asyncio.gather(self.pump(reader, there_writer), self.pump(there_reader, writer))
+            await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))
         finally:
             for end in ends:
                 end.transport.abort()
             self._ends -= ends
 
     @staticmethod
-    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await source.read(65536):
                 target.write(data)

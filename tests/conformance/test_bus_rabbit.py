@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aio_pika
 import msgspec
@@ -336,22 +335,16 @@ async def test_a_broker_with_a_certificate_of_a_private_authority_is_spoken_to_o
     certificate = server_certificate(tmp_path)
     ca_file = tmp_path / "authority.pem"
     ca_file.write_text(certificate.authority)
-    broker = urlsplit(amqp_url)
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(broker.hostname, broker.port)
-        await asyncio.gather(Cable.pump(reader, there_writer), Cable.pump(there_reader, writer))
-
-    async with await asyncio.start_server(carry, "127.0.0.1", 0, ssl=certificate.context()) as server:
-        login = broker.netloc.rpartition("@")[0]
-        url = broker._replace(scheme="amqps", netloc=f"{login}@localhost:{server.sockets[0].getsockname()[1]}").geturl()
-        agent = AgentAccount("acme", "web-1")
-        stranger = RabbitBus(url, account=agent)
-        opening = asyncio.create_task(stranger.open())
-        await until(lambda: "CERTIFICATE_VERIFY_FAILED" in str(stranger.trouble))
-        opening.cancel()
-        await stranger.close()
-        bus = RabbitBus(url, account=agent, ca_file=ca_file)
-        await bus.open()
-        assert bus.trouble is None
-        await bus.close()
+    cable = Cable(amqp_url, certificate.context())
+    await cable.mend()
+    agent = AgentAccount("acme", "web-1")
+    stranger = RabbitBus(cable.url, account=agent)
+    opening = asyncio.create_task(stranger.open())
+    await until(lambda: "CERTIFICATE_VERIFY_FAILED" in str(stranger.trouble))
+    opening.cancel()
+    await stranger.close()
+    bus = RabbitBus(cable.url, account=agent, ca_file=ca_file)
+    await bus.open()
+    assert bus.trouble is None
+    await bus.close()
+    await cable.cut()
