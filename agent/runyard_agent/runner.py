@@ -103,8 +103,9 @@ class Runner:
                 lease.stop(Stop.AGENT_STOPPED)
         await self._ended(within=self._settings.kill_grace_seconds + settle_seconds)
         await self._probing.stop()
-        await self._reports.stop()
+        # in this order: the results of jobs that still wait for their output to be delivered go to the spool
         await self._delivery.stop()
+        await self._reports.stop()
 
     def _take(self, job: RunJob) -> None:
         refusal = self._refusal(job)
