@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -70,8 +70,7 @@ class MailServer:
         self.waiting += 1
         await self.gate.wait()
         if self.at_data == "hang up":
-            assert isinstance(server.transport, asyncio.WriteTransport)
-            server.transport.abort()
+            cast("asyncio.WriteTransport", server.transport).abort()
             return "421 bye"
         if self.at_data is not None:
             return self.at_data
