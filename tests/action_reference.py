@@ -45,6 +45,11 @@ Each of them is retried, if the node says so (`maxRetries`), and then takes the 
 _COMMAND_FAILS: Final = {
     "exit_code": "the command ended with another exit code than 0, or by a signal; `error.exitCode` has it"
 }
+_SSH_FAILS: Final = _COMMAND_FAILS | {
+    "refused": "the host does not let the user in",
+    "host_key_unknown": "the host's key is in no known hosts; the error has its fingerprint, and the line to add",
+    "host_key_changed": "the host shows another key than the one known, which may be an attack",
+}
 _CHAT_FAILS: Final = {
     "http_status": "the receiver did not take the message; its words, and what to do about them, are the error"
 }
@@ -58,8 +63,8 @@ FAILS: Final[dict[str, dict[str, str]]] = {
     "script.bash": _COMMAND_FAILS,
     "script.python": _COMMAND_FAILS,
     "http.request": {"http_status": "any status but 2xx; the output is there all the same, and `error.statusCode`"},
-    "ssh.executeCommand": _COMMAND_FAILS,
-    "ssh.executeScript": _COMMAND_FAILS,
+    "ssh.executeCommand": _SSH_FAILS,
+    "ssh.executeScript": _SSH_FAILS,
     "slack.sendMessage": _CHAT_FAILS,
     "teams.sendMessage": _CHAT_FAILS,
     "email.send": {"refused": "the server refused the login, the sender, the mail, or every address; the output has its words"},
@@ -70,6 +75,13 @@ FAILS: Final[dict[str, dict[str, str]]] = {
 }
 """The reasons that an action has beside the common ones."""
 
+_SCRIPT: Final = """
+Runs with the agent's environment without `RUNYARD_*`, then values and secrets of the connection, then `env`, then
+`RUNYARD_EXECUTION_ID`, `RUNYARD_JOB_ID`, `RUNYARD_NODE_ID` and `RUNYARD_ATTEMPT`, which nothing replaces. What it leaves in the
+background ends with it."""
+_SSH: Final = (
+    "What it leaves in the background goes on. Whom an agent trusts: [Reach hosts over ssh](../howto/reach-hosts-over-ssh.md)."
+)
 _CHAT: Final = """
 Where the receiver asks to wait (429), the job does, if its time allows. Nothing else is repeated: a message whose answer was
 lost may have been posted."""
@@ -77,6 +89,22 @@ _ROLLOUT: Final = """
 Progress is in the output while it runs. A job that is stopped while it waits undoes nothing. The account needs `get` on
 `deployments` and `patch` on `{}`, in the group `apps`."""
 NOTES: Final[dict[str, str]] = {
+    "script.bash": f"`bash -c`, so a script has at most 128 KiB, and nothing on its standard input.{_SCRIPT}",
+    "script.python": f"""\
+Of any length; nothing is on its standard input, and its output is not buffered. Without `interpreter` it is the Python that
+the agent's own virtual environment was made from, not that environment: the agent's packages are not there, and `PYTHONPATH`
+and the like are not inherited. For packages of your own name the Python of a virtual environment:
+`interpreter: /opt/jobs/bin/python`.{_SCRIPT}""",
+    "http.request": """\
+With a connection, `url` may be a path below its base URL, or an address of the same origin (scheme, host, port); any other is
+refused before anything is sent. A redirect out of that origin gets nothing of the connection: neither its headers nor its
+credentials nor its trust in a private certificate authority. The job may replace the connection's `headers`, and not its
+credentials. `verifyTls: false` of either counts. Cookies are not kept.""",
+    "ssh.executeCommand": f"Under the login shell of the user there. {_SSH}",
+    "ssh.executeScript": f"""\
+`interpreter` is a command line: `bash`, `sudo -n bash`, `python3`. Script and `env` are on no command line of the remote host,
+where others could read them; `args` are on that of the interpreter. The script runs once all of it has arrived; half of one,
+when a connection breaks, does not run. It finds nothing on its standard input. {_SSH}""",
     "slack.sendMessage": f"`text` is Slack's mrkdwn, `title` is plain.{_CHAT}",
     "teams.sendMessage": f"""\
 For the webhook of a Teams workflow (*Post to a channel when a webhook request is received*), as an Adaptive Card, of at most
