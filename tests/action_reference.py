@@ -50,11 +50,6 @@ _SSH_FAILS: Final = _COMMAND_FAILS | {
     "host_key_unknown": "the host's key is in no known hosts; the error has its fingerprint, and the line to add",
     "host_key_changed": "the host shows another key than the one known, which may be an attack",
 }
-_SSH_FAILS: Final = _COMMAND_FAILS | {
-    "host_key_unknown": "the host's key is not among the known hosts of the connection, or of the agent",
-    "host_key_changed": "the host has another key than the known one: make sure that it is the host, and then change the key",
-    "refused": "the host does not let this user in",
-}
 _CHAT_FAILS: Final = {
     "http_status": "the receiver did not take the message; its words, and what to do about them, are the error"
 }
