@@ -50,7 +50,7 @@ async def run_job(
             outcome = opened
         else:
             with kept_from_log(redactor):
-                outcome = await _run_action(job, actions, context)
+                outcome = _deliverable(await _run_action(job, actions, context), redactor)
     except asyncio.CancelledError:
         if lease.stopping is None:
             raise
@@ -66,7 +66,6 @@ async def run_job(
     duration_ms = round((time.monotonic() - began_at) * 1000)
     if lease.stopping is not None and outcome.status is JobStatus.FAILED:
         outcome = _stopped(lease, context)
-    outcome = _deliverable(outcome, redactor)
     return JobFinished(
         tenant_id=job.tenant_id,
         execution_id=job.execution_id,

@@ -36,6 +36,7 @@ class Server:
         self.taken: list[tuple[str, Any]] = []
         self.away = False
         self.revoked = False
+        self.forgets = False
         self.confirms = asyncio.Event()
         self.confirms.set()
 
@@ -50,6 +51,8 @@ class Server:
             raise Unavailable("the server is away")
         self.taken += [(queue, item) for item in items]
         await self.confirms.wait()
+        if self.forgets:
+            raise Unavailable("the confirmation was lost")
 
     async def open(self) -> None: ...
 
@@ -377,6 +380,38 @@ async def test_a_full_spool_makes_the_jobs_wait_and_nothing_is_lost(server: Serv
     assert delivery.trouble is None
     await delivery.stop()
     await reports.delivered()
+    spool.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_the_server_does_no_chunk_is_lost_or_overtakes(server: Server, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    spool = Spool.open(tmp_path, limit_bytes=chance.choice([0, 300_000, 64 * MIB]))
+    delivery = Delivery(server, spool)
+
+    async def run(job_id: str) -> bytes:
+        output, written = JobOutput("default", "e", job_id, delivery), b""
+        for _ in range(80):
+            data = chance.randbytes(chance.choice([10, 1000, 200_000]))
+            written += data
+            output.stream("stdout").write(data)
+            await output.stream("stdout").drain()
+            await asyncio.sleep(chance.random() * 0.02)
+        await output.seal()
+        return written
+
+    jobs = {job_id: asyncio.create_task(run(job_id)) for job_id in ("one", "two", "three")}
+    while not all(job.done() for job in jobs.values()):
+        server.away, server.forgets = chance.random() < 0.5, chance.random() < 0.3
+        await asyncio.sleep(chance.random() * 0.3)
+    server.away = server.forgets = False
+    await until(lambda: all(map(server.sealed, jobs)) and not spool.output.waiting, within_seconds=30)
+    for job_id, job in jobs.items():
+        first_of_each = {chunk.number: chunk for chunk in reversed(server.chunks(job_id))}
+        seen = dict.fromkeys(chunk.number for chunk in server.chunks(job_id))
+        assert list(seen) == list(range(len(seen)))
+        assert b"".join(first_of_each[number].data for number in seen) == job.result()
+    await delivery.stop()
     spool.close()
 
 
