@@ -20,7 +20,7 @@ import runyard_gateway.app
 import runyard_gateway.settings
 from pydantic import SecretStr
 from runyard_shared.clock import SystemClock
-from runyard_shared.contracts.jobs import OutputMessage, PlaceJob, ReleaseJob
+from runyard_shared.contracts.jobs import OutputMessage, PlaceJob, ReleaseJob, RequeueJob
 from runyard_shared.contracts.reports import JobFinished, JobLost, JobStarted, Report
 from runyard_shared.ids import new_id
 from runyard_shared.messaging.bus import Bus
@@ -62,8 +62,11 @@ class Site:
 
     async def _hear(self, items: Sequence[Report]) -> None:
         self.reports += items
-        ended = [item for item in items if isinstance(item, JobFinished | JobLost)]
-        await self.order(*(ReleaseJob(position=next(self._positions), job_id=item.job_id) for item in ended))
+        for item in items:
+            if isinstance(item, JobLost) and not self.started_under(item):
+                await self.order(RequeueJob(position=next(self._positions), job_id=item.job_id, dispatch=item.dispatch))
+            elif isinstance(item, JobFinished | JobLost):
+                await self.order(ReleaseJob(position=next(self._positions), job_id=item.job_id))
 
     async def _keep(self, items: Sequence[OutputMessage]) -> None:
         self.output += items
@@ -116,6 +119,14 @@ class Site:
 
     async def started(self, job: PlaceJob) -> None:
         await until(lambda: bool(self.told(JobStarted, job)), within_seconds=30)
+
+    def started_under(self, lost: JobLost) -> bool:
+        """Whether the job had started under the lease that was lost."""
+        return any(
+            (report.job_id, report.dispatch) == (lost.job_id, lost.dispatch)
+            for report in self.reports
+            if isinstance(report, JobStarted)
+        )
 
     def told(self, kind: Any, job: PlaceJob) -> list[Any]:
         return [report for report in self.reports if isinstance(report, kind) and report.job_id == job.job_id]

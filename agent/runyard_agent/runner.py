@@ -200,8 +200,8 @@ class Runner:
         try:
             finished = await run_job(lease, self._actions, self._delivery, self._agent, self._key)
             lease.phase = Phase.REPORTING
-            log.info("job ended", **_named(lease.job), status=finished.status.value, **_why(finished))
             self._reports.end(finished)
+            log.info("job ended", **_named(lease.job), status=finished.status.value, **_why(finished))
         finally:
             self._free += 1
             lease.task = None
