@@ -408,6 +408,45 @@ async def test_a_secret_of_the_connection_is_in_nothing_that_a_command_says(conn
     assert words(ran).startswith("the command ended with exit code 3: it was ")
 
 
+async def test_a_job_cancelled_while_it_logs_in_leaves_no_connection(connection: OpenedConnection) -> None:
+    reached, left, cancel = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await reader.read()
+        left.set()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as listening:
+        params = {"command": "true", "host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1]}
+        running = asyncio.create_task(
+            run_action(ExecuteCommand, params, connection=connection, settings=settings(), cancel=cancel)
+        )
+        await reached.wait()
+        cancel.set()
+        assert (await running).status is JobStatus.CANCELLED
+        await asyncio.wait_for(left.wait(), 5)
+
+
+async def test_a_host_that_says_nothing_fails_the_job(connection: OpenedConnection) -> None:
+    hold = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await hold.wait()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        ran = await run_action(
+            ExecuteCommand,
+            {"command": "true", "port": port},
+            connection=connection,
+            settings=settings(ssh_connect_timeout_seconds=0.5),
+        )
+        hold.set()
+    assert words(ran) == f"127.0.0.1:{port}: no connection within 0.5 s"
+
+
 async def test_trying_a_connection_logs_in_and_says_so(connection: OpenedConnection, sshd: Sshd) -> None:
     found = await probe(connection, settings())
     assert found.startswith(f"logged in to 127.0.0.1:{sshd.port} as {sshd.username} in ")

@@ -38,7 +38,7 @@ class HttpRequest(Action[HttpParams], built_in="http.request"):
                     body.write(part)
                     await body.drain()
             except httpx.HTTPError as error:
-                return Outcome.failed("exception", in_words(error, request, self.settings), context.output_so_far())
+                return Outcome.failed("exception", in_words(error, self.settings), context.output_so_far())
         output = _output(response, body)
         if response.is_success:
             return Outcome.completed(output)
@@ -81,8 +81,9 @@ class HttpRequest(Action[HttpParams], built_in="http.request"):
         return self._clients.client(access.ca_certificate, verify_tls=params.verify_tls and access.verify_tls)
 
 
-def in_words(error: httpx.HTTPError, request: httpx.Request, settings: Settings) -> str:
-    address = _address(request.url)
+def in_words(error: httpx.HTTPError, settings: Settings) -> str:
+    """What went wrong with the request that the error is of: after a redirect, not the first one."""
+    address = _address(error.request.url)
     distrust = untrusted(error)
     if distrust is not None:
         advice = "if it is of a private certificate authority, give that authority's certificate in a connection"
@@ -111,7 +112,7 @@ async def probe_http(connection: OpenedConnection, settings: Settings) -> str:
             try:
                 response = await client.send(request, stream=True)
             except httpx.HTTPError as error:
-                raise ProbeFailed(in_words(error, request, settings)) from None
+                raise ProbeFailed(in_words(error, settings)) from None
             await response.aclose()
     finally:
         await clients.close()

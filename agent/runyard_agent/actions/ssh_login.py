@@ -162,7 +162,7 @@ async def _connect(login: Login, timeout_seconds: float) -> asyncssh.SSHClientCo
             server_host_key_algs=_HOST_KEYS,
             client_factory=lambda: watcher,
             connect_timeout=timeout_seconds,
-            login_timeout=timeout_seconds,
+            login_timeout=0,  # the one before covers it
             keepalive_interval=_KEEPALIVE_SECONDS,
             **options,
         )
