@@ -6,6 +6,7 @@ is read from the store before anything newer is handed on. While nobody watches,
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 from runyard_shared.contracts.feed import FeedBatch, Recorded
@@ -22,6 +23,7 @@ _log = structlog.get_logger(__name__)
 
 LOG = "orchestrator"
 LOOK_EVERY_SECONDS = 1.0
+TURN_SECONDS = 0.02
 MAX_GAP = 20_000
 """A longer gap is not replayed to everybody: readers are cut off and resume from the store, each at its own pace."""
 
@@ -75,6 +77,16 @@ class LiveEvents:
         """A frame that is no event of the log (live output)."""
         for subscription in tuple(self._by_key.get(f"execution {execution_id}", ())):
             subscription.offer(frame)
+
+    async def let_read(self, execution_id: str) -> None:
+        """Gives readers their turn, and those that are half way to being cut off a moment more: what came in one go must not
+        cut off who keeps up. One that does not holds up the others for less than a second before it is cut off."""
+        await asyncio.sleep(0)
+        subscriptions = tuple(self._by_key.get(f"execution {execution_id}", ()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TURN_SECONDS):
+                while any(each.half_full for each in subscriptions):  # noqa: ASYNC110 - readers have no common event
+                    await asyncio.sleep(TURN_SECONDS / 20)
 
     def is_watched(self, execution_id: str) -> bool:
         return f"execution {execution_id}" in self._by_key

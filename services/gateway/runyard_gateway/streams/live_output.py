@@ -3,7 +3,6 @@
 Agents send output under the stream that reports go to, an iteration's perhaps; whose it is says the first event of that stream.
 """
 
-import asyncio
 import codecs
 from collections.abc import Sequence
 
@@ -22,7 +21,7 @@ from runyard_gateway.streams.subscription import LiveFrame
 MAX_WATCHED = 1000
 """When so many executions are remembered, those that nobody watches any more are dropped."""
 TURN_BYTES = 256 * 1024
-"""After so much the readers get their turn: what came in one go is no reason to cut off one that keeps up."""
+"""After so much the readers get their turn."""
 MAX_KNOWN = 20_000
 """Of so many streams it is remembered to which execution they belong."""
 
@@ -92,7 +91,7 @@ class LiveOutput:
                 offered += len(shown_frame.content)
                 if offered >= TURN_BYTES:
                     offered = 0
-                    await asyncio.sleep(0)
+                    await self._live.let_read(execution_id)
             elif execution_id in self._texts:
                 texts = self._texts[execution_id]
                 for key in [key for key in texts if key[0] == message.job_id]:

@@ -38,6 +38,10 @@ class Subscription:
             self.cut_off()
         self._something.set()
 
+    @property
+    def half_full(self) -> bool:
+        return not self.closed and self._bytes > self._limit_bytes // 2
+
     def cut_off(self) -> None:
         self.too_slow = True
         self.close()
