@@ -2,8 +2,9 @@
 
 import logging
 import sys
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
+import msgspec
 import structlog
 
 
@@ -12,29 +13,43 @@ def configure_logs(
 ) -> None:
     """Set up logging of this process; every line carries `service`. Libraries' warnings come through the same way."""
     stream = stream or sys.stderr
-    renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        # the prettier tracebacks show local variables, and with them whatever secret is in one
-        else structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
-        )
-    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info if log_format == "json" else _unchanged,
-            renderer,
+            *_renderers(log_format, stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(level=logging.WARNING, stream=stream, format="%(asctime)s [%(levelname)s] %(name)s %(message)s")
 
 
-def _unchanged(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    return event
+def _renderers(log_format: Literal["human", "json"], stream: TextIO) -> list[structlog.types.Processor]:
+    """A busy agent writes two lines for each job: what is written to a file must cost little."""
+    if log_format == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
+    if stream.isatty():
+        # the prettier tracebacks show local variables, and with them whatever secret is in one
+        return [structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, _plain]
+
+
+def _json(event: Any, default: Any, **_: Any) -> str:
+    return msgspec.json.encode(event, enc_hook=default).decode()
+
+
+def _plain(_logger: object, _method: str, event: structlog.types.EventDict) -> str:
+    """`2026-11-22T03:00:00.000000Z [warning] what happened service=agent name=value`, and a traceback below."""
+    time, level, words = event.pop("timestamp"), event.pop("level"), event.pop("event")
+    traceback = event.pop("exception", None)
+    line = f"{time} [{level}] {words} " + " ".join([f"{name}={_value(value)}" for name, value in event.items()])
+    return f"{line}\n{traceback}" if traceback else line
+
+
+def _value(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return repr(text) if " " in text or "\n" in text else text
