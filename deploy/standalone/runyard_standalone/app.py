@@ -24,6 +24,7 @@ import runyard_projections.app
 import runyard_projections.settings
 import structlog
 from pydantic import SecretStr
+from runyard_agent.redacted_log import RedactedLog
 from runyard_agent.transport.bus import BusTransport
 from runyard_shared.clock import SystemClock
 from runyard_shared.errors import RunyardError
@@ -159,7 +160,8 @@ class Standalone:
         )
 
     def _log_to_file(self) -> None:
-        configure_logs("standalone", "human", stream=self._parts.enter_context(self.log_path.open("a", buffering=1)))
+        log = self._parts.enter_context(RedactedLog(self.log_path.open("ab"), encoding="utf-8", line_buffering=True))
+        configure_logs("standalone", "human", stream=log)
 
 
 def _approvals_settings(database: str, address: str) -> runyard_approvals.settings.Settings:
