@@ -468,6 +468,8 @@ async def test_a_url_of_another_origin_is_refused(server: Server, other: Server)
 async def test_a_job_cannot_replace_the_credentials(server: Server) -> None:
     ran = await ask(connection_to(server.url), "/x", headers={"Authorization": "mine"})
     assert words(ran).endswith("headers.authorization: is given by the connection: leave it out")
+    ran = await ask(connection_to(server.url), server.url.replace("//", "//me:mine@") + "/x")
+    assert words(ran).endswith("url: must have no user: the credentials are given by the connection")
     assert server.seen == []
 
 
@@ -543,15 +545,15 @@ async def test_a_redirect_does_not_take_the_trust_in_a_private_authority_elsewhe
 
 
 async def test_clients_that_nobody_uses_are_closed_and_those_in_use_are_not(certificate: ServerCertificate) -> None:
-    clients = HttpClients(settings())
+    clients = HttpClients(settings(), kept=3)
     async with clients.client(None, verify_tls=True) as used:
-        for number in range(40):
+        for number in range(5):
             async with clients.client(certificate.authority + f"\n# {number}\n", verify_tls=True) as client:
                 assert not client.is_closed
         assert not used.is_closed
         async with clients.client(None, verify_tls=True) as again:
             assert again is used
-        assert len(clients._held) == 32
+        assert len(clients._held) == 3
     await clients.close()
     assert used.is_closed
 

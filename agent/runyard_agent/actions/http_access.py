@@ -62,6 +62,8 @@ class Access:
         """Give the headers to a request to the connection's origin."""
         if not self.covers(request.url):
             raise InvalidParams(f"url: the connection is for {self.base} only: leave it out, or give a path that begins with /")
+        if request.url.userinfo and self.credentials:
+            raise InvalidParams("url: must have no user: the credentials are given by the connection")
         taken = sorted(name for name in self.credentials if name in request.headers)
         if taken:
             raise InvalidParams(*(f"headers.{name}: is given by the connection: leave it out" for name in taken))

@@ -28,10 +28,11 @@ class _Held:
 
 
 class HttpClients:
-    """Keeps the clients used last; one in use is never closed."""
+    """Keeps the `kept` clients used last; one in use is never closed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, kept: int = _KEPT) -> None:
         self._settings = settings
+        self._kept = kept
         self._held: OrderedDict[Trust, _Held] = OrderedDict()
 
     @asynccontextmanager
@@ -57,9 +58,11 @@ class HttpClients:
             await held.client.aclose()
 
     async def _close_old(self) -> None:
-        unused = [trust for trust, held in self._held.items() if not held.users]
-        for trust in unused[: max(0, len(self._held) - _KEPT)]:
-            await self._held.pop(trust).client.aclose()
+        while len(self._held) > self._kept:
+            unused = next((trust for trust, held in self._held.items() if not held.users), None)
+            if unused is None:
+                return
+            await self._held.pop(unused).client.aclose()
 
     def _made(self, context: ssl.SSLContext) -> httpx.AsyncClient:
         read, connect = self._settings.http_read_timeout_seconds, self._settings.http_connect_timeout_seconds
