@@ -397,6 +397,22 @@ async def test_known_hosts_that_cannot_be_read_are_named(connection: OpenedConne
     assert words(ran) == f"the known hosts cannot be read: {tmp_path}: Is a directory"
 
 
+async def test_a_key_or_a_setting_of_the_agents_host_that_cannot_be_used_is_named(
+    connection: OpenedConnection, sshd: Sshd, tmp_path: Path, nothing_of_its_own: Path
+) -> None:
+    asyncssh.read_private_key(str(sshd.identity)).write_private_key(tmp_path / "locked", passphrase="open sesame")
+    keyless = changed(connection, secrets={})
+    for path, problem in [
+        (tmp_path / "locked", "Passphrase must be specified to import encrypted private keys"),
+        (tmp_path / "none", f"{tmp_path}/none on this agent's host: No such file or directory"),
+    ]:
+        own = settings(ssh_identity_files=[path])
+        ran = await run_action(ExecuteCommand, {"command": "true"}, connection=keyless, settings=own)
+        assert problem in words(ran)
+    (nothing_of_its_own / ".ssh" / "config").write_text("Port none\n")
+    assert "the ssh keys or settings of this agent's host cannot be used: " in words(await command(connection))
+
+
 async def test_a_secret_of_the_connection_is_in_nothing_that_a_command_says(connection: OpenedConnection) -> None:
     canary = "canary-4711-secret"
     with_canary = changed(connection, secrets=connection.secrets | {"password": canary})

@@ -179,10 +179,14 @@ async def _connect(login: Login, timeout_seconds: float) -> asyncssh.SSHClientCo
         raise NoLogin(f"{login.target}: no connection within {timeout_seconds:g} s") from None
     except (asyncssh.Error, OSError) as error:
         raise NoLogin(f"{login.target}: {words_of(error)}") from None
+    except ValueError as error:  # a key that needs a passphrase, a line of ~/.ssh/config
+        raise NoLogin(f"{login.target}: the ssh keys or settings of this agent's host cannot be used: {error}") from None
 
 
 def words_of(error: asyncssh.Error | OSError) -> str:
-    return error.reason if isinstance(error, asyncssh.Error) else cause_of(error)
+    if isinstance(error, asyncssh.Error):
+        return error.reason
+    return f"{error.filename} on this agent's host: {cause_of(error)}" if error.filename else cause_of(error)
 
 
 def _refused_key(login: Login, watcher: _Watcher, error: asyncssh.HostKeyNotVerifiable) -> NoLogin:
