@@ -21,7 +21,7 @@ from runyard_dispatcher.vault import Vault
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
-    Database = PoolConnectionProxy[asyncpg.Record]
+    Database = PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
 
 _LOAD_AGENTS: Final = "select *, agent_id::text as id from dispatcher.agent order by tenant_id, name"
 _LOAD_POOLS: Final = "select *, pool_id::text as id from dispatcher.pool"
