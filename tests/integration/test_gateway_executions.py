@@ -97,7 +97,7 @@ async def test_what_cannot_run_is_refused_with_the_reason(home: House) -> None:
 async def test_the_banner_and_the_log_say_what_is_waited_for_and_why(home: House) -> None:
     workflow_id = await home.publish(BRANCHES)
     big = await home.run(workflow_id, size=11)
-    nobody = "No agent has ever registered in pool default"
+    nobody = "There is no agent in pool default"
     await home.detail_when(big, lambda detail: detail["banner"] == nobody)
     job_id = await home.start_job(big)
     await home.detail_when(big, lambda detail: detail["banner"] == "Running act on a1")

@@ -30,6 +30,7 @@ GRAPH = Graph(
     }
 )  # fmt: skip
 ERROR = ErrorInfo(reason="exit_code", message="exit code 3")
+REFUSED = ErrorInfo(reason="pool_unknown", message="there is no pool dmz: create it, or name another one in the node")
 SCENE = Scene(GRAPH, {"j1": Job("check", 1), "j2": Job("check", 2)})
 
 
@@ -42,7 +43,7 @@ def told(event: Event) -> list[str]:
 
 
 def test_every_event_of_an_execution_is_told_in_words() -> None:
-    elsewhere = ("workflow", "agent")
+    elsewhere = ("workflow", "agent", "pool", "connection")
     of_executions = {event_type for topic, event_type in events.EVENT_TYPES.items() if topic.split(".")[0] not in elsewhere}
     assert of_executions == _TELLERS.keys()
 
@@ -52,6 +53,8 @@ def test_every_event_of_an_execution_is_told_in_words() -> None:
     [
         (events.JobFailed(job_id="j2", dispatch=1, error=ERROR, duration_ms=1500),
          ["error: Check disk (attempt 2) failed after 1.5 s: exit code 3"]),
+        (events.JobFailed(job_id="j2", dispatch=0, error=REFUSED),
+         ["error: Check disk (attempt 2) was refused: there is no pool dmz: create it, or name another one in the node"]),
         (events.NodeFailed(node_id="check", error=ERROR, port="error"),
          ["error: Check disk failed: exit code 3", "info: Check disk did not go on by success to which",
           "info: Check disk went on by error to split"]),

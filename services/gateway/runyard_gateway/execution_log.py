@@ -12,7 +12,7 @@ from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus, NodeStatus, Trigger
+from runyard_shared.contracts.values import REFUSALS, ApprovalStatus, ExecutionStatus, NodeStatus, Trigger
 
 from runyard_gateway.approvers import approver_words
 from runyard_gateway.graph import EdgeStatus, Graph, GraphEdge
@@ -223,7 +223,10 @@ def _job_completed(event: events.JobCompleted, scene: Scene) -> Iterator[Line]:
 
 @_tells(events.JobFailed)
 def _job_failed(event: events.JobFailed, scene: Scene) -> Iterator[Line]:
-    yield "error", f"{scene.job(event.job_id)} failed after {_seconds(event.duration_ms)}: {event.error.message}"
+    if event.error.reason in REFUSALS:  # it never ran
+        yield "error", f"{scene.job(event.job_id)} was refused: {event.error.message}"
+    else:
+        yield "error", f"{scene.job(event.job_id)} failed after {_seconds(event.duration_ms)}: {event.error.message}"
 
 
 @_tells(events.JobTimedOut)
