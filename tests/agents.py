@@ -24,6 +24,7 @@ from runyard_shared.contracts.jobs import (
     AgentStatus,
     AgentStopping,
     CancelJob,
+    ConnectionProbed,
     OutputChunk,
     OutputMessage,
     OutputSealed,
@@ -139,6 +140,10 @@ class Desk:
     @property
     def farewells(self) -> list[AgentStopping]:
         return [status for status in self.statuses if isinstance(status, AgentStopping)]
+
+    @property
+    def probed(self) -> list[ConnectionProbed]:
+        return [status for status in self.statuses if isinstance(status, ConnectionProbed)]
 
     def starts_of(self, job: RunJob) -> list[JobStarted]:
         return [report for report in self.reports if isinstance(report, JobStarted) and report.job_id == job.job_id]

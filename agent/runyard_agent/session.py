@@ -143,6 +143,9 @@ class Session:
             self._registration_due |= registration
             log.exception("a heartbeat failed, it is repeated")
             return False
+        if not self.in_contact:
+            # It took so long that the session may be lost by now: regained contact holds for what comes from now on.
+            self.on_void("the server was out of reach for too long")
         if session_id == self.id:
             self._contact_at = sent_at
         if registration:

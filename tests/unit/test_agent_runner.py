@@ -1,18 +1,22 @@
 """The agent's promises about jobs: which it runs, how often, how many at once, and what it reports."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import BaseModel
 from runyard_agent.actions.base import Action, Context, Outcome
 from runyard_agent.app import Agent
 from runyard_agent.leases import RecentKeys
 from runyard_agent.settings import Settings
-from runyard_shared.contracts.jobs import SessionRefused
+from runyard_shared.contracts.connections import OpenedConnection
+from runyard_shared.contracts.jobs import ProbeConnection, SessionRefused
 from runyard_shared.contracts.values import JobStatus
-from runyard_shared.messaging.topology import orchestrator_inbox
+from runyard_shared.errors import Unavailable
+from runyard_shared.messaging.topology import AGENT_STATUS, orchestrator_inbox
+from runyard_shared.sealing import OpeningKey, seal
 
 from tests.agents import BreakableBus, Desk, Params, Watched, agent_at, beats, enrolment, until
 
@@ -274,6 +278,129 @@ async def test_without_the_broker_nothing_new_is_started_and_running_jobs_go_on(
     assert desk.heartbeats[-1].leases == []
     await desk.order(waiting)
     assert (await desk.end_of(waiting)).status is JobStatus.COMPLETED
+
+
+class SlowStatusBus(BreakableBus):
+    """Heartbeats can be refused, and then be held on their way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refuses = False
+        self.passes = asyncio.Event()
+        self.passes.set()
+        self.held = 0
+
+    async def send(self, queue: str, items: Sequence[Any]) -> None:
+        if queue == AGENT_STATUS:
+            if self.refuses:
+                raise Unavailable("the queue takes nothing")
+            if not self.passes.is_set():
+                self.held += 1
+            await self.passes.wait()
+        await super().send(queue, items)
+
+
+async def test_a_heartbeat_that_was_on_its_way_for_too_long_does_not_let_an_old_job_start() -> None:
+    bus = SlowStatusBus()
+    await bus.open()
+    desk = await Desk(bus).open()
+    watched: list[Watched] = []
+
+    def actions(settings: Settings) -> dict[str, Action[Any]]:
+        watched.append(Watched(settings))
+        return {"watched": watched[0]}
+
+    agent = await agent_at(desk, actions, enrolled=enrolment(offline_after_seconds=1.2))
+    await beats(desk, 1)
+    desk.starts_open.clear()
+    job = desk.job("watched")
+    await desk.order(job)
+    bus.refuses = True  # the contact lapses 0.8 s from here, and heartbeats are tried every 0.5 s
+    await asyncio.sleep(0.3)
+    bus.passes.clear()
+    bus.refuses = False
+    await until(lambda: bus.held > 0)
+    await asyncio.sleep(0.5)
+    bus.passes.set()
+    await beats(desk, 2)
+    desk.starts_open.set()
+    await beats(desk, 3)
+    assert agent.health()["session"] is None
+    assert watched[0].ran == []
+    assert desk.heartbeats[-1].leases == []
+    await agent.stop()
+    await bus.close()
+
+
+async def test_a_job_whose_start_was_on_its_way_when_the_contact_was_lost_never_runs(
+    bus: BreakableBus, desk: Desk, start: Start
+) -> None:
+    action = await start(enrolled=enrolment(offline_after_seconds=0.3))
+    desk.starts_open.clear()
+    job = desk.job("watched")
+    await desk.order(job)
+    await beats(desk, 1)
+    bus.away = True
+    await asyncio.sleep(0.4)
+    await bus.come_back()
+    desk.starts_open.set()
+    await beats(desk)
+    assert action.ran == []
+    assert desk.ends_of(job) == []
+    await desk.order(job)
+    assert (await desk.end_of(job)).status is JobStatus.COMPLETED
+
+
+async def test_a_revoked_agent_stops_its_jobs_takes_nothing_more_and_says_nothing_more(
+    desk: Desk, start: Start, agents: list[Agent]
+) -> None:
+    action = await start(agent_capacity=1)
+    action.open.clear()
+    running, waiting = desk.job("watched"), desk.job("watched")
+    await desk.order(running, waiting)
+    await until(lambda: bool(action.running))
+    await desk.order(SessionRefused(session_id=desk.session_id, reason="its key was revoked", revoked=True))
+    await asyncio.wait_for(agents[0].revoked.wait(), 5)
+    assert action.running == set()
+    seen = len(desk.statuses)
+    await desk.order(desk.job("watched"))
+    await asyncio.sleep(0.2)
+    assert action.ran == [running.job_id]
+    assert len(desk.statuses) == seen
+    assert agents[0].health()["enrolment"] == "revoked: its key was revoked"
+    await agents.pop().stop()
+    assert desk.farewells == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "ok", "words"),
+    [("secrets", True, "this agent can open it"), ("telepathy", False, "cannot try connections of the kind 'telepathy' out")],
+)
+async def test_a_connection_is_tried_out_and_the_answer_has_no_secret(desk: Desk, kind: str, ok: bool, words: str) -> None:
+    key = OpeningKey.generate()
+    agent = await agent_at(desk, lambda settings: {}, key=key)
+    connection = OpenedConnection(name="c", kind=kind, config={}, secrets={"token": "telepathy" if not ok else "hunter22"})
+    box = seal(key.public, msgspec.json.encode(connection))
+    await desk.order(*(ProbeConnection(probe_id="p1", sealed_connection=box) for _ in range(2)))
+    await until(lambda: bool(desk.probed))
+    (probed,) = desk.probed
+    assert (probed.probe_id, probed.ok, probed.session_id) == ("p1", ok, desk.session_id)
+    assert words.replace("telepathy", "***") in probed.message
+    await desk.order(ProbeConnection(probe_id="p2", sealed_connection=box[:-1] + b"x"))
+    await until(lambda: len(desk.probed) == 2)
+    assert not desk.probed[1].ok
+    assert "made for another key" in desk.probed[1].message
+    await agent.stop()
+
+
+async def test_an_agent_announces_the_action_types_that_did_not_come_with_runyard(desk: Desk, start: Start) -> None:
+    await start()
+    (announced,) = desk.registrations[0].action_types
+    assert (announced.type, announced.description) == (
+        "watched",
+        "Counts its runs by job; while `open` is cleared, they do not end.",
+    )
+    assert announced.params["type"] == "object"
 
 
 async def test_a_result_waits_for_the_broker_and_is_delivered_once(bus: BreakableBus, desk: Desk, start: Start) -> None:
