@@ -41,7 +41,20 @@ from runyard_shared.messaging.memory import MemoryBus
 from runyard_shared.messaging.topology import AGENT_STATUS, ORCHESTRATOR_PARTITIONS, agent_mailbox, orchestrator_inbox_partition
 from runyard_shared.sealing import OpeningKey, seal
 
-from tests.dispatcher import Pool, a_house, enrolment, hash_of, log_of, place, positions, registration, release, requeue, until
+from tests.dispatcher import (
+    Pool,
+    a_house,
+    enrolment,
+    hash_of,
+    log_of,
+    place,
+    positions,
+    registration,
+    release,
+    requeue,
+    until,
+    until_found,
+)
 
 MASTER = "a master key with 128 bits of chance"
 

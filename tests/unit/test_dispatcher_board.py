@@ -30,7 +30,7 @@ from runyard_shared.contracts.jobs import (
     SessionRefused,
     WithdrawJob,
 )
-from runyard_shared.contracts.reports import JobDispatched, JobLost, JobWithdrawn
+from runyard_shared.contracts.reports import JobDispatched, JobLost, JobRefused, JobWithdrawn
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 PATIENCE = Patience(heartbeat_seconds=10, offline_after_seconds=30, resend_after_seconds=5)
@@ -418,3 +418,70 @@ def test_whatever_comes_leases_and_slots_agree_and_repetitions_change_nothing(dr
         for agent in table.board.agents.values():
             assert len(agent.leases) <= agent.capacity
             assert agent.status is AgentStatus.ONLINE or not agent.leases
+
+
+# --- leases and fencing, whatever the order of events
+
+
+def test_an_agent_that_is_back_after_its_job_went_to_another_is_told_so_and_takes_nothing_back(table: Table) -> None:
+    table.register("a", "s1")
+    table.place("j")
+    table.register("b", "s2")
+    table.silence(29)
+    table.heartbeat("b", "s2")
+    table.silence(1)
+    assert runs(table.requeue("j", 1), "b") == [("j", 2, "s2")]
+    changes = table.heartbeat("a", "s1", leases=[("j", 1)])
+    (refused,) = to_agent(changes)
+    assert isinstance(refused, SessionRefused)
+    assert (refused.session_id, refused.revoked) == ("s1", False)
+    assert table.board.jobs["j"].agent is table.board.agents["default", "b"]
+    assert runs(table.register("a", "s3")) == []
+    assert not table.requeue("j", 1).jobs  # the execution's answer to the first lease comes late
+    assert runs(table.heartbeat("b", "s2", leases=[("j", 2)]), "b") == []
+
+
+def test_an_agent_lost_while_its_job_ran_may_have_another_lease_only_from_the_execution(table: Table) -> None:
+    table.register("a", "s1")
+    table.place("j")
+    table.silence(30)
+    changes = table.register("a", "s2")
+    assert runs(changes) == []
+    assert table.board.jobs["j"].state is JobState.LOST
+    table.release("j")
+    assert runs(table.heartbeat("a", "s2")) == []
+
+
+def test_of_two_processes_with_one_identity_the_last_session_counts_and_the_first_never_again(table: Table) -> None:
+    table.register("a", "s1")
+    table.place("j")
+    assert [type(report) for report in table.register("a", "s2").reports] == [JobLost]
+    table.requeue("j", 1)
+    for changes in (table.heartbeat("a", "s1", leases=[("j", 1)]), table.register("a", "s1")):
+        (refused,) = to_agent(changes)
+        assert isinstance(refused, SessionRefused)
+        assert "a later session took over" in refused.reason
+    assert table.board.jobs["j"].state is JobState.LEASED
+    table.hear(AgentStopping(tenant_id="default", name="a", session_id="s1"))
+    assert table.board.agents["default", "a"].online
+
+
+def test_a_lease_counts_against_the_agent_if_the_agent_was_at_fault(table: Table) -> None:
+    table.register(capacity=2)
+    table.place("faulty", "failed")
+    table.orders(ReleaseJob(position=next(table.positions), job_id="faulty", faulty=True))
+    table.heartbeat()
+    assert table.board.agents["default", "a"].health == 90
+    table.release("failed")
+    table.heartbeat()
+    assert table.board.agents["default", "a"].health == 91
+
+
+def test_a_job_that_can_never_run_is_refused_and_withdrawing_it_changes_nothing(table: Table) -> None:
+    changes = table.place("j", pool="nowhere")
+    (refused,) = changes.reports
+    assert isinstance(refused, JobRefused)
+    assert (refused.reason, refused.dispatch) == ("pool_unknown", 0)
+    assert not changes.reasons
+    assert not table.withdraw("j").reports
+    assert table.release("j").jobs == {"j": None}

@@ -12,6 +12,7 @@ from runyard_dispatcher.agents import Agent
 from runyard_dispatcher.jobs import Job, demand_of
 from runyard_dispatcher.lifecycle import AgentStatus
 from runyard_dispatcher.placement import Placement
+from runyard_dispatcher.pools import Pool
 from runyard_dispatcher.reason import waiting_reason
 from runyard_shared.contracts.jobs import PlaceJob
 
@@ -319,3 +320,31 @@ def busy(agent: Agent) -> Agent:
 )
 def test_the_reason_why_a_job_waits_is_said_in_words(job: Job, agents: list[Agent], reason: str) -> None:
     assert waiting_reason(job.demand, agents, {}) == reason
+
+
+def test_why_nothing_goes_to_agents_that_drain_or_to_a_pool_that_is_paused() -> None:
+    def drained(name: str) -> Agent:
+        agent = an_agent(name, pool="db")
+        agent.drained = True
+        return agent
+
+    job = a_job("j", pool="db")
+    agents = [drained("a"), drained("b"), an_agent("c", pool="db", online=False)]
+    assert waiting_reason(job.demand, agents, {}) == "all 2 online agents of pool db are draining, 1 is offline"
+    agents = [drained("a"), busy(an_agent("b", pool="db"))]
+    reason = "the only online agent of pool db is busy (1 of 1 slots), 1 is draining"
+    assert waiting_reason(job.demand, agents, {}) == reason
+    assert waiting_reason(a_job("j", agent="a").demand, [drained("a")], {}) == "agent a is draining"
+    paused = Pool("p", "default", "db", AT, paused_by="alice", pause_reason="disk is full")
+    pools = {("default", "db"): paused}
+    assert waiting_reason(job.demand, agents, pools) == "pool db is paused by alice: disk is full"
+    assert waiting_reason(a_job("j", agent="a").demand, [drained("a")], pools) == "pool db is paused by alice: disk is full"
+    paused.pause_reason = ""
+    assert waiting_reason(job.demand, [], pools) == "pool db is paused by alice"
+
+
+def test_neither_a_drained_agent_nor_one_of_a_paused_pool_gets_a_job() -> None:
+    drained, held, well = an_agent("drained"), an_agent("held"), an_agent("well")
+    drained.drained = held.held = True
+    placement = placement_of([drained, held, well], [a_job(f"j{n}") for n in range(3)])
+    assert assigned(placement) == [("j0", "well")]
