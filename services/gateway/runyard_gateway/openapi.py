@@ -71,9 +71,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         document["security"] = [{"agentKey": []}]
     if operation.permission is not None:
         document["x-permission"] = operation.permission.value
-    model = _body_model(operation)
-    if model is not None:
-        schema = {"$ref": REF + model.__name__}
+    schema = _body_schema(operation)
+    if schema is not None:
         document["requestBody"] = {
             "required": operation.body_required,
             "content": {each: {"schema": schema} for each in operation.body_types},
@@ -133,6 +132,14 @@ def _header_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
         yield {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
 
 
+def _body_schema(operation: Operation) -> dict[str, Any] | None:
+    if operation.body_items is not None:
+        (schema,), _ = msgspec.json.schema_components([list[operation.body_items]], ref_template=REF + "{name}")  # type: ignore[name-defined]
+        return schema
+    model = _body_model(operation)
+    return None if model is None else {"$ref": REF + model.__name__}
+
+
 def _body_model(operation: Operation) -> type[BaseModel] | None:
     if operation.body_schema is not None:
         return operation.body_schema
@@ -150,6 +157,7 @@ def _body_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
 
 def _answer_schemas(operations: Sequence[Operation]) -> dict[str, Any]:
     types = {operation.answer for operation in operations if operation.answer not in (None, dict)} | {ProblemDocument}
+    items = [operation.body_items for operation in operations if operation.body_items is not None]
     ordered = sorted(types, key=lambda each: each.__name__)
-    _, components = msgspec.json.schema_components(ordered, ref_template=REF + "{name}")
+    _, components = msgspec.json.schema_components([*ordered, *items], ref_template=REF + "{name}")
     return dict(components)

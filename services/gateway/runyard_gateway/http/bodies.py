@@ -24,16 +24,18 @@ async def read_body(receive: Receive, announced: bytes | None, limit: int) -> by
     """The whole body. Raises `BodyTooLarge` as soon as it is clear, without reading the rest."""
     if announced is not None and (not announced.isdigit() or int(announced) > limit):
         raise BodyTooLarge(limit)
-    body = b""
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        body += bytes(message.get("body", b""))
-        if len(body) > limit:
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
             raise BodyTooLarge(limit)
         if not message.get("more_body", False):
-            return body
+            return b"".join(parts)
 
 
 def parse_json(body: bytes) -> Any:

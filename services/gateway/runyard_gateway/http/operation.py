@@ -54,7 +54,8 @@ Handler = Callable[[Call], Awaitable[ASGIApp]]
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """`answer` is a msgspec type or None for no JSON; `body` a pydantic model, or `RawBody` with `body_schema`.
+    """`answer` is a msgspec type or None for no JSON; `body` a pydantic model, or `RawBody`: then `body_schema` (a model too)
+    or, for a list, `body_items` (a msgspec type) describes it.
 
     `permission`: without it the answer is 403; None for what anybody with a key may ask. `public`: without any key.
     `for_agents`: with the key of an agent, and with no other. `body_limit`: in bytes, None for that of the gateway.
@@ -74,6 +75,7 @@ class Operation:
     body: type[BaseModel] | type[RawBody] | None = None
     body_types: tuple[str, ...] = ("application/json",)
     body_schema: type[BaseModel] | None = None
+    body_items: Any = None
     body_required: bool = False
     request_headers: Mapping[str, str] = field(default_factory=dict)
     refusals: Mapping[int, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from runyard_shared.clock import Clock, rfc3339
 from runyard_shared.contracts import commands
-from runyard_shared.contracts.link import Enrolment
+from runyard_shared.contracts.link import Enrolment, LinkMessage
 from runyard_shared.errors import FieldProblem, Invalid
 from runyard_shared.sealing import KEY_BYTES
 from starlette.types import ASGIApp
@@ -36,7 +36,7 @@ class AgentLink:
     def operations(self) -> Sequence[Operation]:
         return (
             _operation("GET", PATH, self.who, "getOwnAgent", "Which agent this key is of", answers.OwnAgent),
-            _operation("POST", f"{PATH}/enrol", self.enrol, "enrolAgent", "A process of the agent asks to be let in", dict,
+            _operation("POST", f"{PATH}/enrol", self.enrol, "enrolAgent", "A process of the agent asks to be let in", Enrolment,
                        body=requests.EnrolAgent, body_required=True,
                        refusals={409: "agent_connected: another process, with another key pair, is online",
                                  422: "no_broker_accounts: only https is offered here"}),
@@ -46,7 +46,7 @@ class AgentLink:
                        refusals={409: "agent_connected: another process of this agent is connected"}),
             _operation("POST", f"{PATH}/messages", self.messages, "postAgentMessages",
                        "A list of what the agent has to say; 204 once all of it is safe", None, status=204, answer_types=(),
-                       body=RawBody, body_required=True, body_limit=MESSAGES_LIMIT_BYTES,
+                       body=RawBody, body_items=LinkMessage, body_required=True, body_limit=MESSAGES_LIMIT_BYTES,
                        refusals={403: "not_for_this_agent: nothing of the list was taken"}),
         )  # fmt: skip
 
