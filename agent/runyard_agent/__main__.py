@@ -18,6 +18,7 @@ from runyard_agent.app import Agent, create
 from runyard_agent.check import check
 from runyard_agent.connecting import connect
 from runyard_agent.identity import Identity
+from runyard_agent.redacted_log import RedactedLog
 from runyard_agent.server import NotConfigured, Server
 from runyard_agent.settings import Settings
 from runyard_agent.transport.base import Transport
@@ -36,7 +37,8 @@ def main() -> None:
         settings = cli.settings_of(given)
         if given.command == "check":
             sys.exit(uvloop.run(check(settings, sys.stdout)))
-        configure_logs("agent", settings.log_format)
+        logs = RedactedLog(sys.stderr.buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        configure_logs("agent", settings.log_format, stream=logs)
         sys.exit(uvloop.run(_run(settings)))
     except NotConfigured as problem:
         _end(str(problem), NOT_CONFIGURED)

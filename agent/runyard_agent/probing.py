@@ -13,6 +13,7 @@ from runyard_shared.sealing import CannotOpen, OpeningKey
 
 from runyard_agent.connection import open_connection
 from runyard_agent.probe import ProbeFailed, probe
+from runyard_agent.redacted_log import kept_from_log
 from runyard_agent.redaction import Redactor
 from runyard_agent.session import Session
 from runyard_agent.settings import Settings
@@ -73,13 +74,15 @@ class Probing:
             connection = open_connection(self._key, sealed)
         except CannotOpen as problem:
             return False, str(problem)
-        try:
-            async with asyncio.timeout(_WITHIN_SECONDS):
-                ok, words = True, await probe(connection, self._settings)
-        except TimeoutError:
-            ok, words = False, f"no answer within {_WITHIN_SECONDS} s"
-        except ProbeFailed as failed:
-            ok, words = False, str(failed)
-        except Exception as error:  # noqa: BLE001 - whatever a driver raises, whoever asked gets an answer
-            ok, words = False, f"{type(error).__name__}: {error}"
-        return ok, Redactor(connection.secrets.values()).text(words)
+        redactor = Redactor(connection.secrets.values())
+        with kept_from_log(redactor):
+            try:
+                async with asyncio.timeout(_WITHIN_SECONDS):
+                    ok, words = True, await probe(connection, self._settings)
+            except TimeoutError:
+                ok, words = False, f"no answer within {_WITHIN_SECONDS} s"
+            except ProbeFailed as failed:
+                ok, words = False, str(failed)
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, whoever asked gets an answer
+                ok, words = False, f"{type(error).__name__}: {error}"
+        return ok, redactor.text(words)
