@@ -115,7 +115,8 @@ class Site:
 
     async def end_of(self, job: PlaceJob) -> JobFinished:
         await until(lambda: bool(self.told(JobFinished, job)), within_seconds=30)
-        return self.told(JobFinished, job)[0]
+        finished: JobFinished = self.told(JobFinished, job)[0]
+        return finished
 
     async def started(self, job: PlaceJob) -> None:
         await until(lambda: bool(self.told(JobStarted, job)), within_seconds=30)

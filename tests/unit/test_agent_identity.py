@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from runyard_agent import cli
 from runyard_agent.identity import Identity, StateInUse, StateUnusable, read_enrolment, read_key
 from runyard_agent.server import NotConfigured, agent_key
@@ -123,16 +123,16 @@ def test_plain_text_may_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_key_is_never_shown(tmp_path: Path) -> None:
-    settings = Settings(url="https://runyard.example.com", agent_key="rya_secret")
+    settings = Settings(url="https://runyard.example.com", agent_key=SecretStr("rya_secret"))
     assert "rya_secret" not in f"{settings!r}{settings}{settings.model_dump()}"
     with pytest.raises(ValidationError) as invalid:
-        Settings(url="http://10.0.0.5", agent_key="rya_secret")
+        Settings(url="http://10.0.0.5", agent_key=SecretStr("rya_secret"))
     assert "rya_secret" not in str(invalid.value)
     (tmp_path / "key").write_text(" rya_from-a-file\n")
     assert agent_key(Settings(agent_key_file=tmp_path / "key")) == "rya_from-a-file"
     for wrong in ("two words", "schlüssel", "line\nbreak"):
         with pytest.raises(NotConfigured) as refused:
-            agent_key(Settings(agent_key=wrong))
+            agent_key(Settings(agent_key=SecretStr(wrong)))
         assert wrong not in str(refused.value)
 
 
