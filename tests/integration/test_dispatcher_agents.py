@@ -339,6 +339,10 @@ async def test_another_key_pair_cuts_the_old_process_off_the_broker_first(pool: 
         assert agent_id in ledger.passwords
         await house.enrol(agent_id, "a")  # the same pair again: only a new password
         assert ledger.closed == [agent_id]
+        await until(lambda: bool(house.orders["a"]))  # one that is connected by the gateway is told
+        (refused,) = house.orders["a"]
+        assert isinstance(refused, SessionRefused)
+        assert refused.revoked
 
 
 async def test_a_broker_that_is_away_delays_what_must_be_deleted_and_lets_nobody_in(pool: Pool) -> None:

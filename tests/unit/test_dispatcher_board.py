@@ -1,6 +1,7 @@
 """What orders and agents' messages do to the board: leases, their loss, cancelling, sessions, and every message twice."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -9,12 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runyard_dispatcher.agents import Agent
 from runyard_dispatcher.board import Board, Changes
-from runyard_dispatcher.happening import Happening
+from runyard_dispatcher.commands import Commands
+from runyard_dispatcher.happening import Asked, Happening
 from runyard_dispatcher.lifecycle import AgentStatus, JobState
 from runyard_dispatcher.orders import take_orders
 from runyard_dispatcher.pools import Pool
 from runyard_dispatcher.sessions import SessionStatus, hear, notice_silence
 from runyard_dispatcher.settings import Patience
+from runyard_dispatcher.vault import Vault
+from runyard_shared.contracts.commands import (
+    ChangeAgent,
+    Command,
+    DrainAgent,
+    PausePool,
+    ResumeAgent,
+    ResumePool,
+    RevokeAgent,
+)
 from runyard_shared.contracts.events import AgentOffline, AgentRegistered
 from runyard_shared.contracts.jobs import (
     AgentHeartbeat,
@@ -31,6 +43,7 @@ from runyard_shared.contracts.jobs import (
     WithdrawJob,
 )
 from runyard_shared.contracts.reports import JobDispatched, JobLost, JobRefused, JobWithdrawn
+from runyard_shared.errors import Refusal
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 PATIENCE = Patience(heartbeat_seconds=10, offline_after_seconds=30, resend_after_seconds=5)
@@ -86,6 +99,24 @@ class Table:
 
     def hear(self, status: SessionStatus) -> Changes:
         self.happening = hear(self.board, status, self.now, PATIENCE)
+        return self.end_turn()
+
+    def ask(self, what: str, name: str) -> Changes:
+        """What people do, if there is such an agent and it may be done."""
+        agent_id = f"id of {name}"
+        commands: dict[str, Command] = {
+            "drain": DrainAgent(agent_id=agent_id),
+            "resume": ResumeAgent(agent_id=agent_id),
+            "pause": PausePool(pool="default"),
+            "unpause": ResumePool(pool="default"),
+            "revoke": RevokeAgent(agent_id=agent_id),
+            "move": ChangeAgent(agent_id=agent_id, pool="db"),
+        }
+        command = commands[what]
+        with suppress(Refusal):
+            Commands(Vault()).carry_out(
+                self.board, Asked("default", "alice", f"request {next(self.positions)}", self.now), command
+            )
         return self.end_turn()
 
     def silence(self, seconds: float) -> tuple[list[Happening], Changes]:
@@ -362,7 +393,12 @@ def test_health_falls_with_silence_and_with_lost_leases_and_recovers_with_ended_
 
 moves = st.lists(
     st.tuples(
-        st.sampled_from(["place", "release", "requeue", "withdraw", "register", "heartbeat", "stop", "silence", "again"]),
+        st.sampled_from(
+            [
+                *("place", "release", "requeue", "withdraw", "register", "heartbeat", "stop", "silence", "again"),
+                *("drain", "resume", "pause", "unpause", "revoke", "move"),
+            ]
+        ),
         st.integers(0, 5),
         st.integers(1, 3),
     ),
@@ -377,6 +413,7 @@ def test_whatever_comes_leases_and_slots_agree_and_repetitions_change_nothing(dr
     current: dict[str, str] = {}
     given_orders: list[Order] = []
     leases_seen: set[tuple[str, int]] = set()
+    before: dict[tuple[str, int], Agent | None] = {}
     for what, number, small in drawn:
         job_id, name = f"j{number}", f"a{small}"
         session_id = current.get(name, "none")
@@ -405,6 +442,8 @@ def test_whatever_comes_leases_and_slots_agree_and_repetitions_change_nothing(dr
                 changes = table.hear(AgentStopping(tenant_id="default", name=name, session_id=session_id))
             case "silence":
                 changes = table.silence(10 * small)[1]
+            case "drain" | "resume" | "pause" | "unpause" | "revoke" | "move":
+                changes = table.ask(what, name)
             case _:
                 changes = table.orders(*given_orders)
                 assert not changes.to_write
@@ -418,6 +457,11 @@ def test_whatever_comes_leases_and_slots_agree_and_repetitions_change_nothing(dr
         for agent in table.board.agents.values():
             assert len(agent.leases) <= agent.capacity
             assert agent.status is AgentStatus.ONLINE or not agent.leases
+        given = {(job_id, job.dispatch): job.agent for job_id, job in table.board.jobs.items() if job.state is JobState.LEASED}
+        for lease, taker in given.items() - before.items():
+            assert taker is not None
+            assert not (taker.drained or taker.held), lease
+        before = given
 
 
 # --- leases and fencing, whatever the order of events

@@ -97,6 +97,8 @@ def admit(board: Board, tenant_id: str, command: EnrolAgent, *, broker_accounts:
 def enrol(board: Board, agent: Agent, command: EnrolAgent, transport: str) -> Happening:
     """The process that was admitted is the agent from now on; nothing of an earlier process with another key pair counts."""
     agent.status = AGENT_STEPS[agent.status, AgentStep.ENROL]
+    if agent.public_key not in (None, command.public_key):
+        _send_away(board, agent, "another process came with the agent's key")
     if not agent.online:
         agent.reason = "it has enrolled and not registered yet"
     agent.public_key = command.public_key
@@ -176,6 +178,11 @@ def _cut_off(board: Board, agent: Agent, step: AgentStep, reason: str, asked: As
         agent.void_session()
         board.lose_leases(agent, reason, asked.at)
     board.changes.agents[agent.agent_id] = agent
+    _send_away(board, agent, reason)
+
+
+def _send_away(board: Board, agent: Agent, reason: str) -> None:
+    """To whoever is connected as the agent, registered or not."""
     refused = SessionRefused(session_id=agent.session_id or "", reason=reason, revoked=True)
     board.changes.orders[agent_mailbox(agent.tenant_id, agent.name)].append(refused)
 

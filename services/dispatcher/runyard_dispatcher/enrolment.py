@@ -102,6 +102,8 @@ class Enrolments:
                 await self._delete_accounts(self._accounts)
             elif self._void:
                 self.trouble = "accounts of agents must be deleted at the broker: set RUNYARD_AMQP_MANAGEMENT_URL"
+            else:
+                self.trouble = None
             if self.trouble is None:
                 await self._wake.wait()
                 self._wake.clear()
