@@ -5,7 +5,6 @@ from hashlib import sha256
 
 import asyncpg
 import pytest
-from runyard_gateway.permissions import Permission
 from runyard_shared.contracts.actions import ACTIONS, ActionType
 from runyard_shared.contracts.connections import CONNECTION_KINDS
 from runyard_shared.contracts.jobs import AgentStopping
@@ -13,50 +12,11 @@ from runyard_shared.ids import new_id
 
 from tests.gateway import CHAIN, House, Json, LinkedAgent, house
 
-PERMISSIONS = {
-    "listAgents": Permission.VIEW,
-    "getAgent": Permission.VIEW,
-    "createAgent": Permission.ADMIN,
-    "changeAgent": Permission.ADMIN,
-    "revokeAgent": Permission.ADMIN,
-    "rotateAgentKey": Permission.ADMIN,
-    "drainAgent": Permission.MANAGE,
-    "resumeAgent": Permission.MANAGE,
-    "listPools": Permission.VIEW,
-    "createPool": Permission.MANAGE,
-    "deletePool": Permission.MANAGE,
-    "pausePool": Permission.MANAGE,
-    "resumePool": Permission.MANAGE,
-    "listConnections": Permission.VIEW,
-    "getConnection": Permission.VIEW,
-    "createConnection": Permission.MANAGE,
-    "replaceConnection": Permission.MANAGE,
-    "deleteConnection": Permission.MANAGE,
-    "enableConnection": Permission.MANAGE,
-    "disableConnection": Permission.MANAGE,
-    "testConnection": Permission.MANAGE,
-    "listConnectionTypes": Permission.VIEW,
-    "getOwnAgent": None,
-    "enrolAgent": None,
-    "streamAgentOrders": None,
-    "postAgentMessages": None,
-}
-"""None: for agents, with their own keys."""
-
 
 @pytest.fixture
 async def home(pool: asyncpg.Pool) -> AsyncIterator[House]:
     async with house(pool) as made:
         yield made
-
-
-def test_each_operation_needs_the_permission_that_was_meant_for_it(home: House) -> None:
-    tags = {"agents", "connections", "agent link"}
-    declared = {each.name: each for each in home.gateway.operations if each.tag in tags}
-    assert {name: each.permission for name, each in declared.items()} == PERMISSIONS
-    assert {name for name, each in declared.items() if each.for_agents} == {
-        name for name, needed in PERMISSIONS.items() if needed is None
-    }
 
 
 async def test_an_agents_key_is_shown_once_and_kept_as_a_hash(home: House, pool: asyncpg.Pool) -> None:
