@@ -5,39 +5,43 @@ server does not know ends it.
 """
 
 import asyncio
-import random
 from typing import Final
 
 import structlog
 from runyard_shared.contracts.link import Enrolment
-from runyard_shared.errors import Conflict, Refusal, Unavailable
+from runyard_shared.errors import Conflict, Unavailable
 
+from runyard_agent.backoff import Backoff
 from runyard_agent.identity import Identity
-from runyard_agent.server import Busy, Server
+from runyard_agent.server import Server
 
 log = structlog.get_logger(__name__)
 _FIRST_PAUSE_SECONDS: Final = 0.5
-_LONGEST_PAUSE_SECONDS: Final = 10.0
+_LONGEST_PAUSE_SECONDS: Final = 5.0
 
 
 async def enrol(server: Server, identity: Identity, transport: str) -> Enrolment:
     """The enrolment; it is remembered. Raises `Revoked`, and `Refusal` for what waiting would not change."""
-    pause = _FIRST_PAUSE_SECONDS
+    backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
     while True:
         try:
             enrolment = await server.enrol(identity.key, transport)
         except Conflict as taken:
             log.warning("waiting: another process is connected as this agent", trouble=taken.detail)
-            wait = pause
-        except Refusal:
-            raise
+            wait = backoff.seconds()
         except Unavailable as trouble:
             log.warning("waiting for the server", trouble=str(trouble))
-            wait = trouble.retry_after_seconds if isinstance(trouble, Busy) else pause
+            wait = backoff.seconds(trouble)
         else:
-            identity.remember(enrolment)
+            _remember(identity, enrolment)
             log.info("enrolled", agent=enrolment.name, pool=enrolment.pool, transport=enrolment.transport)
             return enrolment
-        # not all agents at the same moment, after an outage
-        await asyncio.sleep(wait * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        await asyncio.sleep(wait)
+
+
+def _remember(identity: Identity, enrolment: Enrolment) -> None:
+    """Only `runyard-agent check` misses it: a full disk does not keep the agent from its work."""
+    try:
+        identity.remember(enrolment)
+    except OSError as problem:
+        log.warning("what was enrolled could not be written down", problem=str(problem))

@@ -180,7 +180,7 @@ async def test_a_busy_server_is_asked_again_when_it_said(server: Troubled, link:
     server.before_messages.append(problem(503, "unavailable", "no broker", **{"retry-after": "1"}))
     began_at = time.monotonic()
     await link.send(AGENT_STATUS, [beat(1)])
-    assert time.monotonic() - began_at > 0.7
+    assert time.monotonic() - began_at >= 1
     assert numbers(server.said) == [1]
 
 

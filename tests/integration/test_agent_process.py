@@ -1,6 +1,7 @@
 """The agent as a process of its own, at a real dispatcher and a real gateway, over RabbitMQ and over HTTPS alone."""
 
 import asyncio
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -150,6 +151,20 @@ async def test_a_second_process_with_the_same_key_waits_and_then_takes_over(at: 
     finished = await at.run("true")
     assert finished.status is JobStatus.COMPLETED
     assert finished.job_id in second.log
+
+
+async def test_a_copy_of_an_agent_with_its_key_pair_is_kept_out_too(at: Site) -> None:
+    agent = await at.make()
+    await at.start(agent["key"])
+    await at.until_status(agent, "online")
+    shutil.copytree(at.directory / "state", at.directory / "copy")
+    copy = await at.start(agent["key"], state="copy")
+    await copy.says("another process is connected as agent 'agent-1'")
+    for _ in range(3):
+        assert (await at.run("true")).status is JobStatus.COMPLETED
+    assert "job runs" not in copy.log
+    assert await copy.stop() == 0
+    assert (await at.run("true")).status is JobStatus.COMPLETED
 
 
 async def test_a_second_process_on_the_same_state_directory_ends_and_says_why(by_https: Site) -> None:

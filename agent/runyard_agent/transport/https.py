@@ -5,7 +5,6 @@ and is opened anew. Each message is on the server's bus, as safe as over AMQP, w
 """
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final
 
@@ -18,7 +17,8 @@ from runyard_shared.ids import new_id
 from runyard_shared.messaging.bus import Handler, Subscription
 from runyard_shared.messaging.topology import agent_destinations
 
-from runyard_agent.server import Busy, Server, words_of
+from runyard_agent.backoff import Backoff
+from runyard_agent.server import Server, words_of
 from runyard_agent.transport.posting import Posting
 from runyard_agent.transport.sse import event_data
 
@@ -139,9 +139,9 @@ class _OrderStream:
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
-        pause = _FIRST_PAUSE_SECONDS
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while True:
-            began_at, retry_after = loop.time(), None
+            began_at, unavailable = loop.time(), None
             try:
                 await self._read()
                 reason = "the server ended the stream of orders"
@@ -155,21 +155,18 @@ class _OrderStream:
                     return
                 reason = refusal.detail
             except Unavailable as trouble:
-                reason = str(trouble)
-                retry_after = trouble.retry_after_seconds if isinstance(trouble, Busy) else None
+                reason, unavailable = str(trouble), trouble
             except httpx.HTTPError as problem:
                 reason = words_of(problem, self._server.url)
             except Exception as problem:
                 log.exception("the stream of orders failed, it is opened again")
                 reason = f"{type(problem).__name__}: {problem}"
             if loop.time() - began_at > _LONGEST_PAUSE_SECONDS:
-                pause = _FIRST_PAUSE_SECONDS
-            wait = pause if retry_after is None else retry_after
+                backoff.reset()
+            wait = backoff.seconds(unavailable)
             self.trouble = reason
             log.warning("waiting for the server", trouble=reason, again_in_seconds=round(wait, 1))
-            # not all agents at the same moment, after an outage
-            await asyncio.sleep(wait * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(wait)
 
     async def _read(self) -> None:
         """One stream, until it ends."""

@@ -1,7 +1,6 @@
 """What goes up to one queue over HTTPS, in order: one request at a time, with all that gathered during the last one."""
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -11,7 +10,8 @@ import structlog
 from runyard_shared.errors import Refusal, Revoked, RunyardError, Unavailable
 from runyard_shared.messaging.call import Call
 
-from runyard_agent.server import Busy, Server
+from runyard_agent.backoff import Backoff
+from runyard_agent.server import Server
 
 log = structlog.get_logger(__name__)
 _BODY_BYTES: Final = 1024 * 1024
@@ -77,15 +77,13 @@ class Posting:
     async def _post(self, items: Items) -> None:
         """Until they are safe, or refused, or whoever sent them has given up, and may be sending them again."""
         body = b"[" + b",".join(item for item, _ in items) + b"]"
-        pause = _FIRST_PAUSE_SECONDS
+        backoff = Backoff(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while any(not call.future.done() for _, call in items):
             try:
                 await self._server.say(body)
             except Unavailable as trouble:
                 self.trouble = str(trouble)
-                wait = trouble.retry_after_seconds if isinstance(trouble, Busy) else pause
-                await asyncio.sleep(wait * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                await asyncio.sleep(backoff.seconds(trouble))
             except Revoked as gone:
                 self._fail(gone)
                 self._on_revoked(str(gone))
