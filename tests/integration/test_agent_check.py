@@ -109,6 +109,20 @@ async def test_a_server_without_tls_at_an_address_with_https(tmp_path: Path, url
     assert "speaks no TLS" in words
 
 
+async def test_a_proxy_is_used_and_named_without_its_password(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = url.removeprefix("http://")
+    monkeypatch.setenv("http_proxy", f"http://user:hunter2@{proxy}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    findings = await found(tmp_path, "http://runyard.invalid", agent_allow_http=True)
+    assert findings["address"] == ("ok", f"through the proxy {proxy}")
+    assert findings["key"][0] == "ok"
+    monkeypatch.setenv("no_proxy", "runyard.invalid")
+    findings = await found(tmp_path, "http://runyard.invalid", agent_allow_http=True)
+    assert findings["address"][0] == "failed"
+
+
 async def test_a_file_without_certificates(tmp_path: Path, url: str) -> None:
     (tmp_path / "empty.pem").touch()
     level, words = (await found(tmp_path, url, agent_ca_file=tmp_path / "empty.pem"))["address"]
