@@ -19,9 +19,17 @@ class CannotOpen(RunyardError):
     """The box was sealed for somebody else, or is damaged."""
 
 
+class CannotSeal(RunyardError):
+    """Nobody can have the private half of this public key."""
+
+
 def seal(public_key: bytes, content: bytes) -> bytes:
-    """A box that only the holder of the private key opens; 48 bytes longer than `content`, different each time."""
-    return bytes(SealedBox(PublicKey(public_key)).encrypt(content))
+    """A box that only the holder of the private key opens; 48 bytes longer than `content`, different each time. Raises
+    `CannotSeal` for bytes that are no public key, as are a few of the right length."""
+    try:
+        return bytes(SealedBox(PublicKey(public_key)).encrypt(content))
+    except CryptoError:
+        raise CannotSeal("these bytes are no X25519 public key") from None
 
 
 class OpeningKey:

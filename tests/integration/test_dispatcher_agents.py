@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 from runyard_dispatcher.settings import Settings
 from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.commands import (
@@ -326,6 +327,8 @@ async def test_without_accounts_amqp_is_refused_and_auto_is_https(house: House) 
     pair = OpeningKey.generate()
     assert await house.refusal(enrolment(agent_id, "a", pair, transport="amqp")) == ("no_broker_accounts", 422)
     assert await house.refusal(enrolment(agent_id, "a", pair, transport="pigeon")) == ("invalid_enrolment", 422)
+    for no_key in (bytes(32), b"short"):
+        assert await house.refusal(replace(enrolment(agent_id, "a", pair), public_key=no_key)) == ("invalid_enrolment", 422)
     assert (await house.enrol(agent_id, "a", transport="local")).transport == "local"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from runyard_dispatcher.settings import Settings
 from runyard_shared.contracts import commands
 from runyard_shared.contracts.actions import ActionType
@@ -170,6 +171,8 @@ async def test_a_secret_must_be_sealed_for_the_first_key_that_everybody_can_see(
     async with a_house(pool, keyed(NEW, OLD)) as house:
         assert await pool.fetchval("select public_key from read.sealing_key") == OpeningKey.derived(NEW).public
         assert await house.refusal(save(secrets={"password": "word"}, master=OLD)) == ("stale_sealing_key", 409)
+        no_text = seal(OpeningKey.derived(NEW).public, b"\xff\xff")
+        assert await house.refusal(replace(save(), sealed_secrets={"password": no_text})) == ("stale_sealing_key", 409)
         await saved(house, secrets={"password": "word"}, master=NEW)
     async with a_house(pool) as house:
         assert await pool.fetch("select from read.sealing_key") == []

@@ -27,7 +27,7 @@ from runyard_shared.contracts.events import (
 from runyard_shared.contracts.jobs import SessionRefused
 from runyard_shared.errors import Conflict, FieldProblem, Invalid, NotFound, Refusal
 from runyard_shared.messaging.topology import agent_mailbox
-from runyard_shared.sealing import KEY_BYTES, fingerprint
+from runyard_shared.sealing import KEY_BYTES, CannotSeal, fingerprint, seal
 
 from runyard_dispatcher.agents import Account, Agent
 from runyard_dispatcher.board import Board
@@ -76,7 +76,9 @@ def admit(board: Board, tenant_id: str, command: EnrolAgent, *, broker_accounts:
         detail = "this key is of no agent (any more): create the agent, or rotate its key, and start it with the new key"
         raise Refusal("agent_unknown", detail, 401)
     problems = []
-    if len(command.public_key) != KEY_BYTES:
+    try:
+        seal(command.public_key, b"")
+    except CannotSeal:
         problems.append(FieldProblem("publicKey", f"must be an X25519 public key: {KEY_BYTES} bytes"))
     if command.transport not in ("auto", *TRANSPORTS):
         problems.append(FieldProblem("transport", f"must be auto, {', '.join(TRANSPORTS[:-1])} or {TRANSPORTS[-1]}"))

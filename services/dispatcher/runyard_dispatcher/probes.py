@@ -25,6 +25,8 @@ from runyard_dispatcher.vault import Vault
 
 _log = structlog.get_logger(__name__)
 _TIMED_OUT: Final = 504
+_LONGEST_MESSAGE: Final = 2_000
+"""Characters of what an agent says of a connection: it is for people, and is kept."""
 
 
 @dataclass(frozen=True)
@@ -75,22 +77,22 @@ class Probes:
         ):
             _log.info("the result of a connection's test is ignored: nobody waits for it", agent=probed.name)
             return
-        request, position = probe.request, None
+        request, message, position = probe.request, probed.message[:_LONGEST_MESSAGE], None
         async with self._turns.turn() as (board, now):
             try:
                 connection = known_connection(board, request.tenant_id, probe.connection_id)
             except Refusal as refusal:  # it was deleted meanwhile
                 reply = Reply(request_id=request.request_id, problem=problem_of(refusal))
             else:
-                connection.tested = Tested(ok=probed.ok, message=probed.message, agent=probed.name, at=rfc3339(now))
+                connection.tested = Tested(ok=probed.ok, message=message, agent=probed.name, at=rfc3339(now))
                 board.changes.connections[connection.connection_id] = connection
                 event = ConnectionTested(
-                    name=connection.name, agent=probed.name, ok=probed.ok, message=probed.message, by=request.actor
+                    name=connection.name, agent=probed.name, ok=probed.ok, message=message, by=request.actor
                 )
                 position = await self._journal.record(Happening(connection, event), now)
                 result = {
                     "ok": probed.ok,
-                    "message": probed.message,
+                    "message": message,
                     "agent": probed.name,
                     "durationMs": probed.duration_ms,
                 }

@@ -18,7 +18,7 @@ from runyard_shared.contracts.jobs import AgentOrder, RunJob
 from runyard_shared.errors import Refusal, Unavailable
 from runyard_shared.eventstore.outage import outages_as_unavailable
 from runyard_shared.messaging.bus import Bus
-from runyard_shared.sealing import CannotOpen
+from runyard_shared.sealing import CannotOpen, CannotSeal
 
 from runyard_dispatcher import tables
 from runyard_dispatcher.board import Board, Changes
@@ -149,6 +149,6 @@ class _Sealing:
             return None
         try:
             return self._vault.seal_for(public_key, connection)
-        except CannotOpen as problem:
+        except (CannotOpen, CannotSeal) as problem:
             _log.error("a job is sent without its connection", connection=name, problem=str(problem))
             return None

@@ -3,8 +3,6 @@
 The first key is the one that secrets are sealed for; the others open what was sealed before the last rotation.
 """
 
-import hmac
-
 import msgspec
 from runyard_shared.contracts.connections import OpenedConnection
 from runyard_shared.sealing import CannotOpen, OpeningKey, seal
@@ -25,10 +23,10 @@ class Vault:
 
     def is_current(self, box: bytes) -> bool:
         """Whether the box was sealed for the first key."""
-        return bool(self._keys) and _opens(self._keys[0], box)
+        return bool(self._keys) and _opened(self._keys[0], box) is not None
 
     def is_readable(self, connection: Connection) -> bool:
-        return all(any(_opens(key, box) for key in self._keys) for box in connection.boxes.values())
+        return all(any(_opened(key, box) is not None for key in self._keys) for box in connection.boxes.values())
 
     def seal_for(self, public_key: bytes, connection: Connection) -> bytes:
         """The connection with its secrets, for the holder of that key alone. Raises `CannotOpen`."""
@@ -36,7 +34,7 @@ class Vault:
             name=connection.name,
             kind=connection.kind,
             config=connection.config,
-            secrets={name: self._open(box).decode() for name, box in connection.boxes.items()},
+            secrets={name: self._open(box) for name, box in connection.boxes.items()},
         )
         return seal(public_key, msgspec.json.encode(opened))
 
@@ -44,24 +42,18 @@ class Vault:
         """The same secret for the first key; None if it is sealed for that already. Raises `CannotOpen`."""
         if self.is_current(box):
             return None
-        return seal(self._keys[0].public, self._open(box))
+        return seal(self._keys[0].public, self._open(box).encode())
 
-    def holds(self, public_key: bytes) -> bool:
-        """Whether the first key is the one with this public half."""
-        return bool(self._keys) and hmac.compare_digest(self._keys[0].public, public_key)
-
-    def _open(self, box: bytes) -> bytes:
+    def _open(self, box: bytes) -> str:
         for key in self._keys:
-            try:
-                return key.open(box)
-            except CannotOpen:
-                continue
+            if (secret := _opened(key, box)) is not None:
+                return secret
         raise CannotOpen("the sealed box was made for a master key that is not there, or is damaged")
 
 
-def _opens(key: OpeningKey, box: bytes) -> bool:
+def _opened(key: OpeningKey, box: bytes) -> str | None:
+    """None if it is not for this key, or holds no text."""
     try:
-        key.open(box)
-    except CannotOpen:
-        return False
-    return True
+        return key.open(box).decode()
+    except (CannotOpen, UnicodeDecodeError):
+        return None
