@@ -82,8 +82,7 @@ class Https(Wired):
         self.cable = cable
 
     def transport(self) -> Transport:
-        url = urlsplit(self.cable.url)
-        address = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+        address = f"http://127.0.0.1:{urlsplit(self.cable.url).port}"
         server = Server(Settings(url=address, agent_key=SecretStr(KEY), agent_state_dir=Path("/nowhere")))
         self._parts.push_async_callback(server.close)
         return self._kept(HttpsTransport(server, patience_seconds=PATIENCE_SECONDS))
