@@ -47,6 +47,9 @@ class Ledger:
         self.away = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.revokes: list[str] = []
+        self.revoke_gate = asyncio.Event()
+        self.revoke_gate.set()
 
     async def grant(self, agent_id: str, tenant_id: str, agent_name: str, password: str) -> str:
         self._check()
@@ -56,6 +59,8 @@ class Ledger:
 
     async def revoke(self, agent_id: str) -> None:
         self._check()
+        self.revokes.append(agent_id)
+        await self.revoke_gate.wait()
         if self.passwords.pop(agent_id, None) is not None:
             self.closed.append(agent_id)
 
@@ -402,6 +407,26 @@ async def test_an_agent_that_is_revoked_while_its_account_is_made_has_none_in_th
         assert reply.problem.code == "agent_unknown"
         await until_found(lambda: account_of(pool), "none")
         assert ledger.passwords == {}
+
+
+async def test_the_account_of_an_agent_that_came_back_is_not_deleted_in_place_of_the_one_it_had(pool: Pool) -> None:
+    ledger = Ledger()
+    async with a_house(pool, BY_AMQP, accounts=ledger) as house:
+        agent_id = await house.admit("a")
+        ledger.away = True
+        await house.done(RotateAgentKey(agent_id=agent_id, key_hash=hash_of("new key")))
+        await until(lambda: house.service.health()["accounts"] is not None)
+        ledger.away = False
+        ledger.revoke_gate.clear()
+        enrolling = asyncio.create_task(house.enrol(agent_id, "a", key="new key"))
+        await until(lambda: bool(ledger.revokes))
+        await asyncio.sleep(0.7)  # by now it is tried again to delete the account, which the enrolment is doing
+        ledger.revoke_gate.set()
+        enrolled = await enrolling
+        await until(lambda: house.service.health()["accounts"] is None)
+        assert enrolled.amqp is not None
+        assert agent_id in ledger.passwords
+        assert ledger.revokes == [agent_id]
 
 
 async def test_a_dispatcher_that_dies_before_an_account_is_deleted_has_it_deleted_by_the_next(pool: Pool) -> None:

@@ -29,7 +29,7 @@ from runyard_dispatcher.settings import Patience
 from runyard_dispatcher.turns import Turns
 
 _AT_ONCE: Final = 8
-_RETRY_SECONDS: Final = 1.0
+_RETRY_SECONDS: Final = 0.5
 _PASSWORD_BYTES: Final = 32
 _log = structlog.get_logger(__name__)
 
@@ -114,6 +114,8 @@ class Enrolments:
         self.trouble = None
         for agent_id in sorted(self._void):
             async with self._locks[agent_id]:
+                if agent_id not in self._void:  # an enrolment has deleted it meanwhile, and made another one
+                    continue
                 try:
                     await self._delete_account(accounts, agent_id)
                 except Unavailable as trouble:
