@@ -60,15 +60,17 @@ class LinkedAgent:
         self.process = new_id()
         self.session_id = new_id()
         self.opening_key = OpeningKey.generate()
+        self._clients: list[httpx.AsyncClient] = []
         self.at(gateway)
 
     def at(self, gateway: runyard_gateway.app.Service) -> None:
         """The gateway it talks to from now on."""
         headers = {"Authorization": f"Bearer {self.key}"}
         self.http = httpx.AsyncClient(base_url=gateway.address, headers=headers, timeout=20, trust_env=False)
+        self._clients.append(self.http)
 
-    async def enrol(self) -> httpx.Response:
-        body = {"publicKey": b64encode(self.opening_key.public).decode(), "version": "1", "transport": "https"}
+    async def enrol(self, transport: str = "https") -> httpx.Response:
+        body = {"publicKey": b64encode(self.opening_key.public).decode(), "version": "1", "transport": transport}
         return await self.http.post("/api/v1/agent/enrol", json=body)
 
     async def say(self, *messages: Any) -> httpx.Response:
@@ -87,7 +89,9 @@ class LinkedAgent:
         return Orders(await self.http.send(request, stream=True))
 
     async def close(self) -> None:
-        await self.http.aclose()
+        """With every stream it has open."""
+        for client in self._clients:
+            await client.aclose()
 
 
 class Orders:
@@ -129,6 +133,7 @@ class House:
         self.bus = bus
         self.pool = pool
         self.gateway = gateway
+        self._agents: list[LinkedAgent] = []
         self.http = httpx.AsyncClient(
             base_url=gateway.address,
             headers={"Authorization": f"Bearer {TOKEN}"},
@@ -144,8 +149,15 @@ class House:
         return answer.json()
 
     async def agent(self, name: str = "remote", **fields: Any) -> LinkedAgent:
-        """A new one, that has not come yet."""
-        return LinkedAgent(self.gateway, await self.call("POST", "/agents", status=201, json={"name": name, **fields}))
+        """A new one, that has not come yet; closed with the house."""
+        made = LinkedAgent(self.gateway, await self.call("POST", "/agents", status=201, json={"name": name, **fields}))
+        self._agents.append(made)
+        return made
+
+    async def close(self) -> None:
+        for agent in self._agents:
+            await agent.close()
+        await self.http.aclose()
 
     async def publish(self, document: Json = CHAIN) -> str:
         """A workflow that can run; returns its id."""
@@ -244,7 +256,7 @@ async def house(pool: "asyncpg.Pool[asyncpg.Record]", *, bus: Bus | None = None,
         parts.push_async_callback(gateway.stop)
         await gateway.start()
         made = House(bus, pool, gateway)
-        parts.push_async_callback(made.http.aclose)
+        parts.push_async_callback(made.close)
         yield made
 
 
@@ -258,7 +270,7 @@ async def gateway_alone(bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", **settin
     try:
         yield made
     finally:
-        await made.http.aclose()
+        await made.close()
         await gateway.stop()
         await bus.close()
 

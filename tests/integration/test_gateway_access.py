@@ -96,7 +96,6 @@ async def things(home: House) -> dict[str, str]:
     execution_id = await home.run(workflow_id := await home.publish(WORKFLOW))
     detail = await home.detail_when(execution_id, lambda each: each["jobs"] and each["approvals"])
     agent = await home.agent()
-    await agent.close()
     channel = await home.call("POST", "/notification-channels", status=201, json=BODIES["replaceChannel"])
     connection = await home.call("POST", "/connections", status=201, json={"name": "bag", "kind": "secrets"})
     await home.call("POST", "/pools", status=201, json={"name": "dmz"})

@@ -92,8 +92,6 @@ async def test_an_agent_is_moved_drained_resumed_and_revoked_for_good(home: Hous
     again = await home.agent()
     assert (again.agent_id, again.key != agent.key) == (agent.agent_id, True)
     await again.register()
-    for each in (agent, again):
-        await each.close()
 
 
 async def test_agents_that_are_not_there_are_not_found(home: House, pool: asyncpg.Pool) -> None:
@@ -108,7 +106,6 @@ async def test_agents_that_are_not_there_are_not_found(home: House, pool: asyncp
         for agent_id in (new_id(), "x"):
             refused = await home.call(method, f"/agents/{agent_id}{path}", status=404, **body)
             assert refused["code"] == "agent_not_found", (method, path)
-    await agent.close()
 
 
 async def test_pools_are_made_paused_with_a_reason_and_deleted_when_nothing_needs_them(home: House) -> None:
@@ -137,8 +134,6 @@ async def test_pools_are_made_paused_with_a_reason_and_deleted_when_nothing_need
         assert (await home.call(method, f"/pools/a%20b{path}", status=404))["code"] == "pool_not_found"
     await home.call("POST", "/pools", status=201, json={"name": "empty"})
     assert (await home.http.delete("/api/v1/pools/empty")).status_code == 204
-    await orders.close()
-    await agent.close()
 
 
 # --- what a workflow may refer to
@@ -158,14 +153,13 @@ async def test_publish_knows_what_there_is_and_tells_everything_that_there_is_no
     refused = await home.call("POST", f"/workflows/{workflow_id}/publish", status=422)
     assert refused["code"] == "invalid_workflow" and {each["path"] for each in refused["errors"]} == places
     await home.call("POST", "/pools", status=201, json={"name": "dmz"})
-    agent = await home.agent(pool="dmz")
+    await home.agent(pool="dmz")
     body = {"name": "web", "kind": "http", "config": {"baseUrl": "https://example.com"}}
     await home.call("POST", "/connections", status=201, json=body)
     told = await home.call("POST", f"/workflows/{workflow_id}/validate")
     assert {each["path"] for each in told["errors"]} == {"nodes[0].connection", "nodes[1].connection"}  # the wrong kind
     await home.call("POST", "/connections", status=201, json={"name": "bag", "kind": "secrets", "secrets": {"A": "12345"}})
     await home.publish(document(pool="dmz", connection="bag", agent="remote"))
-    await agent.close()
 
 
 async def test_what_agents_announce_can_be_chosen_and_is_checked(home: House) -> None:
@@ -186,7 +180,6 @@ async def test_what_agents_announce_can_be_chosen_and_is_checked(home: House) ->
         document = {**CHAIN, "name": f"Paint {colour}", "nodes": [node], "edges": [{"from": "trigger", "to": "first"}]}
         workflow_id = (await home.call("POST", "/workflows", status=201, json=document))["workflowId"]
         assert (await home.call("POST", f"/workflows/{workflow_id}/validate"))["valid"] is valid, colour
-    await agent.close()
 
 
 async def test_the_kinds_of_connections_come_with_their_schemas(home: House) -> None:
@@ -204,4 +197,3 @@ async def test_what_happens_to_agents_and_connections_is_not_in_the_tenants_even
     await home.publish()
     topics = {each["type"] for each in (await home.call("GET", "/events.json", params={"limit": 200}))["items"]}
     assert topics and all(each.startswith("runyard.workflow.") for each in topics), topics
-    await agent.close()

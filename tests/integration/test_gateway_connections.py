@@ -285,8 +285,6 @@ async def test_an_agent_tries_a_connection_out_and_the_last_test_is_shown(home: 
     assert (await home.call("POST", f"{path}/test", status=409, json={"agent": "nobody"}))["code"] == "no_agent_online"
     await home.call("POST", f"{path}/disable")
     assert (await home.call("POST", f"{path}/test", status=409))["code"] == "connection_disabled"
-    await orders.close()
-    await agent.close()
 
 
 async def test_connections_of_another_tenant_are_not_seen(home: House, pool: asyncpg.Pool) -> None:

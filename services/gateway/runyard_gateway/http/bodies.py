@@ -1,6 +1,8 @@
 """Reading request bodies: never more than the limit, JSON strictly, and only values that every part behind can store."""
 
+import asyncio
 import math
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -10,6 +12,8 @@ from starlette.types import Receive
 
 from runyard_gateway.http.problems import BodyTooLarge, field_problems, path_text
 
+LINGER_BYTES = 16 * 1024 * 1024
+LINGER_SECONDS = 2.0
 MAX_DEPTH = 64
 MAX_VALUES = 100_000
 
@@ -21,8 +25,9 @@ class ClientGone(Exception):
 
 
 async def read_body(receive: Receive, announced: bytes | None, limit: int) -> bytes:
-    """The whole body. Raises `BodyTooLarge` as soon as it is clear, without reading the rest."""
+    """The whole body. Raises `BodyTooLarge` as soon as it is clear, without keeping the rest."""
     if announced is not None and (not announced.isdigit() or int(announced) > limit):
+        await _linger(receive)
         raise BodyTooLarge(limit)
     parts: list[bytes] = []
     size = 0
@@ -33,9 +38,26 @@ async def read_body(receive: Receive, announced: bytes | None, limit: int) -> by
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
+            parts.clear()
+            if message.get("more_body", False):
+                await _linger(receive)
             raise BodyTooLarge(limit)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+async def _linger(receive: Receive) -> None:
+    """Drops what is on its way: a client that is refused while it sends would see its connection break, and not the answer."""
+    dropped = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while dropped < LINGER_BYTES:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                dropped += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def parse_json(body: bytes) -> Any:
