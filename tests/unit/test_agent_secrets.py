@@ -191,6 +191,7 @@ async def test_offsets_size_and_hash_are_those_of_the_redacted_stream(taken: Tak
         (seal(KEY.public, b"no connection"), "holds no connection that this version of the agent can read"),
         (seal(KEY.public, msgspec.json.encode(msgspec.structs.replace(CONNECTION, name="db"))), "holds connection 'db'"),
     ],
+    ids=["none", "too short", "for another key", "not a connection", "another connection"],
 )
 async def test_a_job_whose_box_cannot_be_opened_is_not_run_and_says_what_to_do(
     taken: Taken, box: bytes | None, words: str
