@@ -44,6 +44,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture
 def client(system: System) -> Iterator[Client]:
     with Client(system) as client:
+        client.has_pool("nobody-home")
         yield client
 
 

@@ -218,6 +218,22 @@ class Client:
         with Person(self.system, key, name) as person:
             yield person
 
+    def has_pool(self, name: str) -> None:
+        """Make the pool, unless it is there."""
+        answer = self.send("POST", "/pools", json={"name": name})
+        assert answer.status_code in (201, 409), answer.text
+
+    def has_connection(self, name: str, kind: str, config: Json, secret_values: Json) -> None:
+        """Make the connection, or make it as this says."""
+        body = {"name": name, "kind": kind, "config": config, "secrets": secret_values}
+        answer = self.send("POST", "/connections", json=body)
+        if answer.status_code == 409:
+            rows = self.call("GET", "/connections?limit=200")["items"]
+            connection_id = next(row["connectionId"] for row in rows if row["name"] == name)
+            self.call("PUT", f"/connections/{connection_id}", json=body)
+        else:
+            assert answer.status_code == 201, answer.text
+
     def publish(self, document: Json) -> str:
         """Create, publish, activate; the workflow's id."""
         workflow_id: str = self.call("POST", "/workflows", status=201, json=document)["workflowId"]
