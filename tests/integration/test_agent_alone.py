@@ -31,11 +31,20 @@ def host() -> Iterator[Path]:
     )
     for package in ("shared", "agent"):
         run(uv, "build", "--quiet", "--wheel", "--out-dir", str(directory / "wheels"), package)
-    run(uv, "venv", "--quiet", "--python", sys.executable, str(directory / "venv"))
+    run(uv, "venv", "--quiet", "--python", python_for_all(), str(directory / "venv"))
     wheels = [str(path) for path in (directory / "wheels").glob("*.whl")]
     run(uv, "pip", "install", "--quiet", "--python", str(directory / "venv"), "-c", str(pins), *wheels)
     yield directory
     shutil.rmtree(directory)
+
+
+def python_for_all() -> str:
+    """A Python that every user may run: not one in somebody's home."""
+    for path in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
+        real = Path(path).resolve()
+        if real.exists() and all(parent.stat().st_mode & 0o005 == 0o005 for parent in (real, *real.parents)):
+            return str(real)
+    pytest.fail("there is no Python that an unprivileged user may run: install python3")
 
 
 def run(*command: str) -> None:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import asyncpg
 import httpx
 import pytest
+import runyard_dispatcher.app
+import runyard_dispatcher.settings
 import runyard_gateway.app
 import runyard_gateway.settings
 import runyard_orchestrator.app
@@ -29,12 +31,13 @@ SECONDS_TO_EXPIRY = 10
 
 @pytest.fixture
 async def home(postgres_url: str, amqp_url: str, namespace: str, pool: asyncpg.Pool) -> AsyncIterator[House]:
-    """Orchestrator, projections and gateway in the test's process; approvals twice, in processes of their own."""
+    """Orchestrator, dispatcher, projections and gateway in the test's process; approvals twice, in processes of their own."""
     clock = SystemClock()
     async with AsyncExitStack() as parts:
         bus = await parts.enter_async_context(rabbit_bus(amqp_url, namespace))
         for service in (
             await runyard_projections.app.create(runyard_projections.settings.Settings(), bus=bus, pool=pool, clock=clock),
+            await runyard_dispatcher.app.create(runyard_dispatcher.settings.Settings(), bus=bus, pool=pool, clock=clock),
             await runyard_orchestrator.app.create(runyard_orchestrator.settings.Settings(), bus=bus, pool=pool, clock=clock),
         ):
             await service.start()

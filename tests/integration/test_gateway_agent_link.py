@@ -213,23 +213,21 @@ async def test_an_agent_that_does_not_read_is_cut_off_and_nothing_piles_up(
 ) -> None:
     monkeypatch.setattr(agent_links, "BUFFER_BYTES", 300_000)
     address = urlsplit(home.gateway.address)
-    deaf = socket.socket()
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    deaf.connect((address.hostname, address.port))
-    head = f"GET /api/v1/agent/orders?instance={agent.process} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {agent.key}"
-    deaf.sendall(f"{head}\r\n\r\n".encode())
     mailbox = agent_mailbox("default", agent.name)
     order = SessionRefused(session_id="s", reason="x" * 100_000)
-    agent.process = "another"
-    async with asyncio.timeout(20):
-        while (stream := await agent.orders()).answer.status_code == 200:  # until the deaf one has it
-            await stream.close()
-            await asyncio.sleep(0.01)
-        while (stream := await agent.orders()).answer.status_code == 409:
-            await stream.close()
-            await home.bus.post(mailbox, [order] * 20)
-    await stream.close()
-    deaf.close()
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((address.hostname, address.port))
+        deaf.setblocking(False)
+        head = f"GET /api/v1/agent/orders?instance={agent.process} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {agent.key}"
+        deaf.send(f"{head}\r\n\r\n".encode())
+        assert b" 200 " in await asyncio.get_running_loop().sock_recv(deaf, 100)
+        agent.process = "another"
+        async with asyncio.timeout(20):
+            while (stream := await agent.orders()).answer.status_code == 409:
+                await stream.close()
+                await home.bus.post(mailbox, [order] * 20)
+        await stream.close()
 
 
 # --- cut off
