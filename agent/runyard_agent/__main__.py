@@ -37,7 +37,7 @@ def main() -> None:
         settings = cli.settings_of(given)
         if given.command == "check":
             sys.exit(uvloop.run(check(settings, sys.stdout)))
-        logs = RedactedLog(sys.stderr.buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+        logs = RedactedLog(sys.stderr.buffer, encoding="utf-8", errors="backslashreplace")
         configure_logs("agent", settings.log_format, stream=logs)
         sys.exit(uvloop.run(_run(settings)))
     except NotConfigured as problem:

@@ -22,7 +22,7 @@ from runyard_agent.connection import open_connection
 from runyard_agent.delivery import Delivery
 from runyard_agent.leases import Lease, Stop
 from runyard_agent.redacted_log import kept_from_log
-from runyard_agent.redaction import Redactor
+from runyard_agent.redaction import NO_SECRETS, Redactor
 
 log = structlog.get_logger(__name__)
 _OUTPUT_LIMIT: Final = 1024 * 1024
@@ -36,7 +36,7 @@ async def run_job(
     job = lease.job
     opened = _opened(job, key)
     connection = opened if isinstance(opened, OpenedConnection) else None
-    redactor = Redactor(connection.secrets.values() if connection is not None else ())
+    redactor = Redactor(connection.secrets.values()) if connection is not None else NO_SECRETS
     context = Context(job, delivery, connection, redactor)
     deadline = None
     if job.timeout_seconds > 0:

@@ -187,3 +187,6 @@ def _mask_character(forms: Iterable[bytes]) -> bytes:
     """One that no secret has: so a mask and what stands beside it never read as a secret."""
     taken = b"\n".join(forms)
     return next(mark.encode() for mark in chain("*", map(chr, range(0x2588, 0x3000))) if mark.encode() not in taken)
+
+
+NO_SECRETS: Final = Redactor()

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 import msgspec
@@ -17,7 +18,7 @@ def configure_logs(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamped,
             *_renderers(log_format, stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -38,12 +39,17 @@ def _renderers(log_format: Literal["human", "json"], stream: TextIO) -> list[str
     return [structlog.processors.format_exc_info, _plain]
 
 
+def _stamped(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return event
+
+
 def _json(event: Any, default: Any, **_: Any) -> str:
     return msgspec.json.encode(event, enc_hook=default).decode()
 
 
 def _plain(_logger: object, _method: str, event: structlog.types.EventDict) -> str:
-    """`2026-11-22T03:00:00.000000Z [warning] what happened service=agent name=value`, and a traceback below."""
+    """`2026-11-22T03:00:00.000Z [warning] what happened service=agent name=value`, and a traceback below."""
     time, level, words = event.pop("timestamp"), event.pop("level"), event.pop("event")
     traceback = event.pop("exception", None)
     line = f"{time} [{level}] {words} " + " ".join([f"{name}={_value(value)}" for name, value in event.items()])

@@ -160,7 +160,7 @@ class Standalone:
         )
 
     def _log_to_file(self) -> None:
-        log = self._parts.enter_context(RedactedLog(self.log_path.open("ab"), encoding="utf-8", line_buffering=True))
+        log = self._parts.enter_context(RedactedLog(self.log_path.open("ab"), encoding="utf-8"))
         configure_logs("standalone", "human", stream=log)
 
 
