@@ -12,13 +12,14 @@ from typing import Any, Final
 import structlog
 from runyard_shared.contracts.jobs import AgentOrder, CancelJob, LinkTaken, ProbeConnection, RunJob, SessionRefused
 from runyard_shared.contracts.link import Enrolment
-from runyard_shared.contracts.reports import JobFinished, JobStarted
+from runyard_shared.contracts.reports import JobStarted
 from runyard_shared.messaging.topology import orchestrator_inbox
 from runyard_shared.sealing import OpeningKey
 
 from runyard_agent.actions.base import Action
 from runyard_agent.delivery import Delivery
 from runyard_agent.job import not_run, run_job
+from runyard_agent.job_log import JobLog, named
 from runyard_agent.leases import Lease, Leases, Phase, RecentKeys, Stop
 from runyard_agent.probing import Probing
 from runyard_agent.reports import Reports
@@ -59,6 +60,7 @@ class Runner:
         self._starting: set[asyncio.Task[None]] = set()
         self._cancelled_ahead = RecentKeys(enrolment.offline_after_seconds * 2)
         self._stopping: str | None = None
+        self._job_log = JobLog()
 
     async def handle(self, orders: Sequence[AgentOrder]) -> None:
         """Orders from the mailbox. Never waits for a job."""
@@ -80,7 +82,7 @@ class Runner:
         """Nothing that has not begun begins any more."""
         for lease in self._leases.held():
             if lease.phase in (Phase.WAITING, Phase.STARTING) and lease.stopping is None:
-                log.info("job given back", **_named(lease.job), reason=reason)
+                log.info("job given back", **named(lease.job), reason=reason)
                 self._leases.give_up(lease)
         self._waiting.clear()
 
@@ -99,7 +101,7 @@ class Runner:
             await self._ended(within=grace_seconds)
         for lease in self._leases.held():
             if lease.phase is not Phase.REPORTING:
-                log.warning("job stopped", **_named(lease.job), reason=reason)
+                log.warning("job stopped", **named(lease.job), reason=reason)
                 lease.stop(Stop.AGENT_STOPPED)
         await self._ended(within=self._settings.kill_grace_seconds + settle_seconds)
         await self._probing.stop()
@@ -110,18 +112,18 @@ class Runner:
     def _take(self, job: RunJob) -> None:
         refusal = self._refusal(job)
         if refusal is not None:
-            log.info("job not taken", **_named(job), reason=refusal)
+            log.info("job not taken", **named(job), reason=refusal)
             return
         lease = self._leases.add(job)
         if lease is None:
-            log.info("job not taken", **_named(job), reason="this lease came before")
+            log.info("job not taken", **named(job), reason="this lease came before")
         elif (job.job_id, job.dispatch) in self._cancelled_ahead:
             self._end_unrun(lease)
         else:
             self._waiting.append(lease)
             if len(self._waiting) > self._free:
                 reason = f"all {self._settings.agent_capacity} slots are in use"
-                log.info("job waits", **_named(job), reason=reason, ahead=len(self._waiting) - 1)
+                log.info("job waits", **named(job), reason=reason, ahead=len(self._waiting) - 1)
 
     def _refusal(self, job: RunJob) -> str | None:
         if self._stopping is not None:
@@ -144,11 +146,11 @@ class Runner:
         elif lease.phase is Phase.STARTING or (lease.phase is Phase.RUNNING and order.force):
             lease.stop(Stop.CANCELLED)
         else:
-            log.info("job not cancelled", **_named(lease.job), reason=f"it is {lease.phase.value}", force=order.force)
+            log.info("job not cancelled", **named(lease.job), reason=f"it is {lease.phase.value}", force=order.force)
 
     def _end_unrun(self, lease: Lease) -> None:
         reason = "it was cancelled" if self._stopping is None else self._stopping
-        log.info("job not run", **_named(lease.job), reason=reason)
+        log.info("job not run", **named(lease.job), reason=reason)
         lease.phase = Phase.REPORTING
         self._reports.end(not_run(lease.job, self._agent))
 
@@ -174,7 +176,7 @@ class Runner:
         if not safe or not self._session.in_contact:
             reason = "its start was not safe with the server" if not safe else "the server was out of reach for too long"
             for lease in leases:
-                log.info("job given back", **_named(lease.job), reason=reason)
+                log.info("job given back", **named(lease.job), reason=reason)
             self._dismiss(leases)
             return
         for lease in leases:
@@ -185,7 +187,7 @@ class Runner:
                 self._end_unrun(lease)
             else:
                 lease.phase = Phase.RUNNING
-                log.info("job runs", **_named(lease.job), action=lease.job.action, attempt=lease.job.attempt)
+                self._job_log.runs(lease.job)
                 lease.task = asyncio.create_task(self._run(lease))
         self._start_waiting()
 
@@ -201,7 +203,7 @@ class Runner:
             finished = await run_job(lease, self._actions, self._delivery, self._agent, self._key)
             lease.phase = Phase.REPORTING
             self._reports.end(finished)
-            log.info("job ended", **_named(lease.job), status=finished.status.value, **_why(finished))
+            self._job_log.ended(lease.job, finished)
         finally:
             self._free += 1
             lease.task = None
@@ -226,12 +228,3 @@ class Runner:
                 await self._reports.delivered()
         except TimeoutError:
             log.debug("jobs are still running or being reported", seconds=within)
-
-
-def _named(job: RunJob) -> dict[str, object]:
-    return {"job_id": job.job_id, "execution_id": job.execution_id, "dispatch": job.dispatch}
-
-
-def _why(finished: JobFinished) -> dict[str, object]:
-    """Only the kind of error: its message may quote what the job wrote."""
-    return {"reason": finished.error.reason} if finished.error is not None else {}
