@@ -233,7 +233,7 @@ async def test_a_python_script_may_be_long(desk: Desk) -> None:
 async def test_the_packages_of_the_agent_are_not_those_of_a_script(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor by way of what was set for the agent's own Python, or by the programs beside it."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent.parent / "agent"))
-    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.defpath]))
     text = """
 import importlib.util, shutil, sys
 print(importlib.util.find_spec("runyard_agent"), shutil.which("runyard-agent"))
