@@ -1,7 +1,6 @@
 """One dispatcher on a bus, with somebody who asks it, and who hears what the executions and the agents are told."""
 
 import asyncio
-import hashlib
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ import pytest
 from runyard_dispatcher.app import Service, create
 from runyard_dispatcher.enrolment import Accounts
 from runyard_dispatcher.settings import Settings
+from runyard_shared.agent_keys import hash_of
 from runyard_shared.clock import SystemClock
 from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.commands import Command, CreateAgent, CreatePool, EnrolAgent, Reply
@@ -164,10 +164,6 @@ async def a_house(
 
 
 positions = count(1)
-
-
-def hash_of(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def enrolment(agent_id: str, name: str, pair: OpeningKey, *, transport: str = "auto", key: str | None = None) -> EnrolAgent:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 import msgspec
+from runyard_shared.agent_keys import PREFIX
 from runyard_shared.contracts.link import Enrolment
 from runyard_shared.errors import Conflict, Refusal, Revoked, RunyardError, Unavailable
 from runyard_shared.sealing import OpeningKey
@@ -137,7 +138,7 @@ def agent_key(settings: Settings) -> str:
     if not key:
         raise NotConfigured("the agent needs its key: give it with RUNYARD_AGENT_KEY_FILE, RUNYARD_AGENT_KEY or --key")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise NotConfigured("what was given as the agent's key is none: it begins with rya_ and is one word")
+        raise NotConfigured(f"what was given as the agent's key is none: it begins with {PREFIX} and is one word")
     return key
 
 

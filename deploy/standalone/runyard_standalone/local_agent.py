@@ -1,12 +1,11 @@
 """The one agent of standalone, in the process of its server: made known and enrolled over the bus, with the same commands as
 every other agent."""
 
-import hashlib
-import secrets
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+from runyard_shared.agent_keys import hash_of, new_agent_key
 from runyard_shared.contracts.commands import Command, CreateAgent, EnrolAgent, Reply, RotateAgentKey
 from runyard_shared.contracts.link import Enrolment
 from runyard_shared.errors import RunyardError
@@ -45,7 +44,7 @@ class LocalAgent:
                 await self._get_key()
             command = EnrolAgent(
                 agent_id=self._id_file.read_text().strip(),
-                key_hash=_hashed(self._key_file.read_text().strip()),
+                key_hash=hash_of(self._key_file.read_text().strip()),
                 public_key=self.key.public,
                 version=version("runyard-agent"),
                 transport="local",
@@ -55,14 +54,14 @@ class LocalAgent:
             await self._requests.close()
 
     async def _get_key(self) -> None:
-        agent_key = f"rya_{secrets.token_urlsafe(32)}"
+        agent_key = new_agent_key()
         created = await self._ask(
-            CreateAgent(agent_id=new_id(), name=self._name, pool="default", tags=[], key_hash=_hashed(agent_key))
+            CreateAgent(agent_id=new_id(), name=self._name, pool="default", tags=[], key_hash=hash_of(agent_key))
         )
         if created.problem is not None and created.problem.code == "agent_exists":
             # it was made for this data by an earlier start that died before its key was written, or by an earlier release
             agent_id = str(created.problem.extra["agentId"])
-            self._result(await self._ask(RotateAgentKey(agent_id=agent_id, key_hash=_hashed(agent_key))))
+            self._result(await self._ask(RotateAgentKey(agent_id=agent_id, key_hash=hash_of(agent_key))))
         else:
             agent_id = str(self._result(created)["agentId"])
         write(self._id_file, agent_id)
@@ -79,7 +78,3 @@ class LocalAgent:
 
 def _new_private_key() -> str:
     return OpeningKey.generate().private.hex()
-
-
-def _hashed(agent_key: str) -> str:
-    return hashlib.sha256(agent_key.encode()).hexdigest()

@@ -7,13 +7,12 @@ As with users, an answer is remembered for a moment; whoever hears that a key wa
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from hashlib import sha256
+
+from runyard_shared.agent_keys import PREFIX, hash_of
 
 from runyard_gateway.http.identity import MAX_REMEMBERED, REMEMBER_SECONDS, Identity
 from runyard_gateway.http.problems import Unauthorized
 from runyard_gateway.queries.agent_keys import AgentKeyQueries
-
-AGENT_KEY_PREFIX = "rya_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +34,10 @@ class AgentKeys:
     async def identify(self, authorization: bytes | None) -> AgentIdentity:
         """Raises `Unauthorized`; `Unavailable`."""
         scheme, _, given = (authorization or b"").partition(b" ")
-        key = given.strip()
-        if scheme.lower() != b"bearer" or not key.startswith(AGENT_KEY_PREFIX.encode()):
-            raise Unauthorized(
-                f"Only agents come in here: send an agent's key ({AGENT_KEY_PREFIX}…) as Authorization: Bearer <key>."
-            )
-        agent = await self._look_up(sha256(key).hexdigest())
+        key = given.strip().decode("latin-1")
+        if scheme.lower() != b"bearer" or not key.startswith(PREFIX):
+            raise Unauthorized(f"Only agents come in here: send an agent's key ({PREFIX}…) as Authorization: Bearer <key>.")
+        agent = await self._look_up(hash_of(key))
         if agent is None:
             raise Unauthorized(
                 "This agent key is not known here: it was rotated or revoked, or never made. Get a new one for the agent, with"

@@ -1,12 +1,11 @@
 """Agents: made here, with a key that is shown once; everything else about them is the dispatcher's to say."""
 
-import secrets
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from shlex import quote
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
+from runyard_shared.agent_keys import hash_of, new_agent_key
 from runyard_shared.contracts import commands
 from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
@@ -14,7 +13,7 @@ from starlette.types import ASGIApp
 from runyard_gateway import answers, requests
 from runyard_gateway.commands import Commands
 from runyard_gateway.cursor import decode_cursor, encode_cursor
-from runyard_gateway.http.agent_keys import AGENT_KEY_PREFIX, AgentKeys
+from runyard_gateway.http.agent_keys import AgentKeys
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.permissions import Permission
@@ -75,9 +74,9 @@ class Agents:
 
     async def create(self, call: Call) -> ASGIApp:
         body: requests.CreateAgent = call.body
-        key = _new_key()
+        key = new_agent_key()
         command = commands.CreateAgent(
-            agent_id=new_id(), name=body.name, pool=body.pool, tags=[*dict.fromkeys(body.tags)], key_hash=_hash(key)
+            agent_id=new_id(), name=body.name, pool=body.pool, tags=[*dict.fromkeys(body.tags)], key_hash=hash_of(key)
         )
         made = await self._commands.send_to_dispatcher(call.identity, command)
         answer = answers.AgentMade(
@@ -115,8 +114,10 @@ class Agents:
         return await self._row(call)
 
     async def rotate_key(self, call: Call) -> ASGIApp:
-        agent_id, key = agent_id_of(call), _new_key()
-        await self._commands.send_to_dispatcher(call.identity, commands.RotateAgentKey(agent_id=agent_id, key_hash=_hash(key)))
+        agent_id, key = agent_id_of(call), new_agent_key()
+        await self._commands.send_to_dispatcher(
+            call.identity, commands.RotateAgentKey(agent_id=agent_id, key_hash=hash_of(key))
+        )
         self._keys.forget()
         agent = await self._queries.agent(call.tenant_id, agent_id)
         if agent is None:
@@ -134,14 +135,6 @@ class Agents:
     def _command_line(self, call: Call, key: str) -> str:
         url = self._public_url or f"http://{call.header(b'host') or 'localhost'}"
         return f"runyard-agent --url {quote(url)} --key {key}"
-
-
-def _new_key() -> str:
-    return AGENT_KEY_PREFIX + secrets.token_urlsafe(32)
-
-
-def _hash(key: str) -> str:
-    return sha256(key.encode()).hexdigest()
 
 
 def _operation(
