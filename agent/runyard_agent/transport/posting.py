@@ -11,7 +11,7 @@ from runyard_shared.errors import Refusal, Revoked, RunyardError, Unavailable
 from runyard_shared.messaging.call import Call
 
 from runyard_agent.backoff import Backoff
-from runyard_agent.server import Server
+from runyard_agent.server import Busy, Server
 
 log = structlog.get_logger(__name__)
 _BODY_BYTES: Final = 1024 * 1024
@@ -83,7 +83,11 @@ class Posting:
                 await self._server.say(body)
             except Unavailable as trouble:
                 self.trouble = str(trouble)
-                await asyncio.sleep(backoff.seconds(trouble))
+                pause = backoff.seconds(trouble)
+                if isinstance(trouble, Busy):  # until then it wants to hear of nobody
+                    await asyncio.sleep(pause)
+                else:  # what comes next does not wait for those who have given up
+                    await asyncio.wait({call.future for _, call in items}, timeout=pause)
             except Revoked as gone:
                 self._fail(gone)
                 self._on_revoked(str(gone))
