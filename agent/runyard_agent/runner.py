@@ -80,8 +80,11 @@ class Runner:
 
     def give_up_waiting(self, reason: str) -> None:
         """Nothing that has not begun begins any more."""
+        self._give_up(reason, Phase.WAITING, Phase.STARTING)
+
+    def _give_up(self, reason: str, *phases: Phase) -> None:
         for lease in self._leases.held():
-            if lease.phase in (Phase.WAITING, Phase.STARTING) and lease.stopping is None:
+            if lease.phase in phases and lease.stopping is None:
                 log.info("job given back", **named(lease.job), reason=reason)
                 self._leases.give_up(lease)
         self._waiting.clear()
@@ -96,7 +99,8 @@ class Runner:
 
     async def _stop(self, reason: str, grace_seconds: float, settle_seconds: float) -> None:
         self._stopping = reason
-        self.give_up_waiting(reason)
+        # not what is starting: its start may be known already, and nobody would hear that it did not run
+        self._give_up(reason, Phase.WAITING)
         if grace_seconds:
             await self._ended(within=grace_seconds)
         for lease in self._leases.held():

@@ -439,6 +439,22 @@ async def test_a_stopping_agent_lets_running_jobs_end_and_gives_the_others_back(
     assert desk.ends_of(waiting) == []
 
 
+async def test_a_job_whose_start_is_on_its_way_when_the_agent_stops_runs_to_its_end(
+    desk: Desk, start: Start, agents: list[Agent]
+) -> None:
+    action = await start()
+    desk.starts_open.clear()
+    job = desk.job("watched")
+    await desk.order(job)
+    await until(lambda: bool(desk.batches))
+    stopping = asyncio.create_task(agents.pop().stop())
+    await beats(desk)
+    desk.starts_open.set()
+    await stopping
+    assert action.ran == [job.job_id]
+    assert desk.ends_of(job)[0].status is JobStatus.COMPLETED
+
+
 async def test_a_stopping_agent_stops_what_does_not_end_in_its_grace_time(
     desk: Desk, start: Start, agents: list[Agent]
 ) -> None:
