@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 from runyard_dispatcher.settings import Settings
+from runyard_shared.agent_keys import hash_of
 from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.commands import (
     ChangeAgent,
@@ -28,7 +29,7 @@ from runyard_shared.ids import new_id
 from runyard_shared.messaging.topology import DISPATCHER_COMMANDS
 from runyard_shared.sealing import OpeningKey
 
-from tests.dispatcher import PATIENT, House, Pool, a_house, enrolment, hash_of, log_of, place, requeue, until, until_found
+from tests.dispatcher import PATIENT, House, Pool, a_house, enrolment, log_of, place, requeue, until, until_found
 
 BY_AMQP = Settings(
     **PATIENT.model_dump(exclude={"amqp_url", "agent_amqp_url", "amqp_namespace"}),

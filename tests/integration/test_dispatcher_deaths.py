@@ -20,6 +20,7 @@ from runyard_dispatcher.probes import Probes
 from runyard_dispatcher.settings import Patience
 from runyard_dispatcher.turns import Turns
 from runyard_dispatcher.vault import Vault
+from runyard_shared.agent_keys import hash_of
 from runyard_shared.clock import SystemClock
 from runyard_shared.contracts.commands import (
     Command,
@@ -45,7 +46,6 @@ from tests.dispatcher import (
     Pool,
     a_house,
     enrolment,
-    hash_of,
     log_of,
     place,
     positions,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import msgspec
+from runyard_shared.agent_keys import hash_of
 from runyard_shared.contracts.commands import RotateAgentKey
 from runyard_shared.contracts.jobs import SessionRefused
 from runyard_shared.contracts.reports import JobLost
@@ -12,7 +13,7 @@ from runyard_shared.eventstore.migrate import log_sql
 from runyard_shared.ids import new_id
 from runyard_shared.sealing import OpeningKey
 
-from tests.dispatcher import Pool, a_house, hash_of, place, requeue, until
+from tests.dispatcher import Pool, a_house, place, requeue, until
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
