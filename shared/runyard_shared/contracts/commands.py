@@ -18,7 +18,11 @@ class CreateWorkflow(Message, frozen=True, kw_only=True):
 
 
 class SaveDraft(Message, frozen=True, kw_only=True):
+    """Replace the draft. `if_revision`: only if it is the one that `revision` counts drafts to (from 1 with `CreateWorkflow`);
+    else refused with `draft_changed` (412) and the revision there is now. Reply result: as `CreateWorkflow`, with `revision`."""
+
     workflow_id: str
+    if_revision: int | None = None
     document: dict[str, Any]
     source: str
     format: str
@@ -93,6 +97,19 @@ class RerunExecution(Message, frozen=True, kw_only=True):
     rerun_of: str
     from_node: str | None = None
     variables: dict[str, Any] = {}
+    idempotency_key: str | None = None
+
+
+class ReceiveIncident(Message, frozen=True, kw_only=True):
+    """An event of an incident, for every incident trigger of the tenant. `receipt_id` becomes the stream of the trigger record.
+    The same `idempotency_key`, or without one the same event and incident within 5 minutes, gives the first answer again.
+
+    Reply result: `{receiptId, executions: [{executionId, workflowId}], skipped: [{workflowId, workflowName, reason}]}`.
+    """
+
+    receipt_id: str
+    event: str
+    incident: dict[str, Any]
     idempotency_key: str | None = None
 
 
@@ -290,6 +307,18 @@ class TestConnection(Message, frozen=True, kw_only=True):
     agent: str | None = None
 
 
+# --- to the projections
+
+
+class RebuildReadModels(Message, frozen=True, kw_only=True):
+    """Make read models anew from the log, in the background, while readers go on; `names` empty for all.
+
+    Reply result: `{names}` once it has begun. Refused with `rebuild_under_way` (409), `unknown_projection` (422).
+    """
+
+    names: list[str] = []
+
+
 class TimerDue(Message, frozen=True, kw_only=True):
     """A durable timer of the stream fell due. Sent by the service's own timer loop."""
 
@@ -310,6 +339,7 @@ Command = (
     | StartExecution
     | CancelExecution
     | RerunExecution
+    | ReceiveIncident
     | AnswerApproval
     | ShowApprovalLink
     | AnswerApprovalLink
@@ -333,6 +363,7 @@ Command = (
     | DisableConnection
     | DeleteConnection
     | TestConnection
+    | RebuildReadModels
 )
 
 

@@ -5,7 +5,7 @@ The time of an event is the `recorded_at` of its log row, not a field.
 
 from typing import Any, ClassVar
 
-from runyard_shared.contracts.base import Event
+from runyard_shared.contracts.base import Contract, Event
 from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, ExecutionStatus, NodeStatus, Parent, StreamSeal, Trigger
 
 # --- workflow: one stream for each workflow
@@ -65,6 +65,62 @@ class WorkflowRolledBack(Event, frozen=True, kw_only=True):
 class WorkflowArchived(Event, frozen=True, kw_only=True):
     topic: ClassVar[str] = "workflow.archived"
     by: str
+
+
+# --- triggers: one stream for each incident event and each instant of a schedule: the trigger record (R51)
+
+
+class TriggerMatch(Contract, frozen=True, kw_only=True):
+    """What an incident event meant for one trigger of one workflow: the execution it starts, or `reason` why none.
+
+    `trigger` is its place in the document's list, from 0. `reads`: the paths its condition read and their values, long ones cut.
+    """
+
+    workflow_id: str
+    workflow_name: str
+    version: int
+    trigger: int
+    execution_id: str | None = None
+    reason: str = ""
+    reads: dict[str, Any] = {}
+
+
+class IncidentReceived(Event, frozen=True, kw_only=True):
+    """`event` is incident.created and the like; `incident` as it was sent. One match for each incident trigger that names the
+    event, of the versions that run."""
+
+    topic: ClassVar[str] = "incident.received"
+    event: str
+    incident: dict[str, Any]
+    matches: list[TriggerMatch] = []
+    by: str
+
+
+class ScheduleFired(Event, frozen=True, kw_only=True):
+    """The instant `scheduled_at` (RFC 3339) of a schedule came: it starts `execution_id`, or none because of `reason`
+    (overlap, missed, superseded). `cancels`: executions of the same schedule that have to give way."""
+
+    topic: ClassVar[str] = "schedule.fired"
+    workflow_id: str
+    workflow_name: str
+    version: int
+    trigger: int
+    cron: str
+    timezone: str
+    scheduled_at: str
+    execution_id: str | None = None
+    reason: str = ""
+    cancels: list[str] = []
+
+
+class TriggerRefused(Event, frozen=True, kw_only=True):
+    """The execution that a trigger record announced could not begin: `code` and `reason` are the refusal's."""
+
+    topic: ClassVar[str] = "trigger.refused"
+    workflow_id: str
+    execution_id: str
+    code: str
+    reason: str
 
 
 # --- execution: one stream for each execution, its jobs included

@@ -6,7 +6,7 @@ Every report of a job names the lease (`dispatch`) it belongs to, so that a late
 from typing import Any
 
 from runyard_shared.contracts.base import Message
-from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, ExecutionStatus, JobStatus, StreamSeal
+from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, ExecutionStatus, JobStatus, StreamSeal, Trigger
 
 
 class JobReport(Message, frozen=True, kw_only=True):
@@ -131,6 +131,18 @@ class StartIteration(Message, frozen=True, kw_only=True):
     index: int
 
 
+class StartTriggered(Message, frozen=True, kw_only=True):
+    """Begin `execution_id`, which the trigger record `record_id` announced, of the version that is published now. If that is
+    refused, the record gets a `trigger.refused`."""
+
+    tenant_id: str
+    execution_id: str
+    record_id: str
+    workflow_id: str
+    trigger: Trigger
+    started_by: str
+
+
 class StartSubworkflow(Message, frozen=True, kw_only=True):
     """Begin `execution_id` of the workflow with that name or id. `parent_execution_id`: the execution that users see."""
 
@@ -167,4 +179,4 @@ class ChildEnded(Message, frozen=True, kw_only=True):
     error: ErrorInfo | None = None
 
 
-FamilyMessage = StartIteration | StartSubworkflow | CancelChild | ChildEnded
+FamilyMessage = StartTriggered | StartIteration | StartSubworkflow | CancelChild | ChildEnded

@@ -22,6 +22,8 @@ AGENT_STATUS: Final = "dispatcher.agents"
 """Registrations and heartbeats."""
 JOB_OUTPUT: Final = "projections.output"
 """Output chunks to be kept."""
+PROJECTIONS_COMMANDS: Final = "projections.commands"
+"""Requests of the gateway to the projections."""
 PARKED: Final = "parked"
 """Messages that could not be handled, each with its reason."""
 
@@ -106,6 +108,7 @@ TOPOLOGY: Final = Topology(
         DISPATCHER_COMMANDS,
         AGENT_STATUS,
         JOB_OUTPUT,
+        PROJECTIONS_COMMANDS,
         PARKED,
         DEAD_LETTERS,
     ),
