@@ -18,8 +18,8 @@ class CreateWorkflow(Message, frozen=True, kw_only=True):
 
 
 class SaveDraft(Message, frozen=True, kw_only=True):
-    """Replace the draft. `if_revision`: only if it is the one that `revision` counts drafts to (from 1 with `CreateWorkflow`);
-    else refused with `draft_changed` (412) and the revision there is now. Reply result: as `CreateWorkflow`, with `revision`."""
+    """Replace the draft. `if_revision`: only if that is its number, counted from 1 with `CreateWorkflow`; else
+    refused with `draft_changed` (412) and the revision there is now. Reply result: as `CreateWorkflow`, with `revision`."""
 
     workflow_id: str
     if_revision: int | None = None

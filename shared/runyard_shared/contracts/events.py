@@ -73,7 +73,8 @@ class WorkflowArchived(Event, frozen=True, kw_only=True):
 class TriggerMatch(Contract, frozen=True, kw_only=True):
     """What an incident event meant for one trigger of one workflow: the execution it starts, or `reason` why none.
 
-    `trigger` is its place in the document's list, from 0. `reads`: the paths its condition read and their values, long ones cut.
+    `trigger` is its place in the document's list, from 0. `reads`: the paths its condition read and their values, long ones
+    cut.
     """
 
     workflow_id: str
