@@ -7,6 +7,9 @@
 | manager  | yes  | yes     | yes    |       |
 | admin    | yes  | yes     | yes    | yes   |
 
+The fifth permission, `installation`, is in no role: only whoever holds the admin token has it. It is for what concerns all
+tenants at once: the tenants themselves, rebuilding read models.
+
 A role of any other name (`oncall`) gives no permission; it is a label by which a workflow names its approvers (`role:oncall`).
 Every operation of the API declares the permission it needs (`http/operation.py`).
 """
@@ -16,21 +19,26 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """`view` reads; `execute` starts, cancels, re-runs; `manage` changes workflows and channels; `admin` users and keys."""
+    """`view` reads; `execute` starts, cancels, re-runs; `manage` changes workflows and channels; `admin` users and keys;
+    `installation` what belongs to no tenant."""
 
     VIEW = "automation:view"
     EXECUTE = "automation:execute"
     MANAGE = "automation:manage"
     ADMIN = "automation:admin"
+    INSTALLATION = "automation:installation"
 
 
 ROLES: dict[str, frozenset[Permission]] = {
     "viewer": frozenset({Permission.VIEW}),
     "operator": frozenset({Permission.VIEW, Permission.EXECUTE}),
     "manager": frozenset({Permission.VIEW, Permission.EXECUTE, Permission.MANAGE}),
-    "admin": frozenset(Permission),
+    "admin": frozenset({Permission.VIEW, Permission.EXECUTE, Permission.MANAGE, Permission.ADMIN}),
 }
 """The built-in roles."""
+
+EVERYTHING = frozenset(Permission)
+"""What the admin token gives."""
 
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from runyard_shared.errors import Refusal
 
 from runyard_gateway.http.problems import Unauthorized
-from runyard_gateway.permissions import Permission, permissions_of
+from runyard_gateway.permissions import EVERYTHING, Permission, permissions_of
 from runyard_gateway.queries.api_keys import ApiKeyQueries
 
 ADMIN = "admin"
@@ -32,10 +32,11 @@ class Identity:
     tenant_id: str
     actor: str
     roles: tuple[str, ...] = ()
+    holds_admin_token: bool = False
 
     @cached_property
     def permissions(self) -> frozenset[Permission]:
-        return permissions_of(self.roles)
+        return EVERYTHING if self.holds_admin_token else permissions_of(self.roles)
 
     @cached_property
     def as_approver(self) -> list[str]:
@@ -48,9 +49,12 @@ class Identity:
     def require(self, permission: Permission) -> None:
         """Raises `Refusal` (403, `forbidden`), which names the permission."""
         if permission not in self.permissions:
-            detail = (
-                f"This needs the permission {permission}, which {self.actor} does not have. Ask an administrator for a role."
+            hint = (
+                "Only the admin token gives it."
+                if permission == Permission.INSTALLATION
+                else "Ask an administrator for a role."
             )
+            detail = f"This needs the permission {permission}, which {self.actor} does not have. {hint}"
             raise Refusal("forbidden", detail, 403, extra={"permission": permission.value})
 
 
@@ -58,7 +62,7 @@ class ApiKeys:
     """The keys that open this gateway."""
 
     def __init__(self, tenant_id: str, admin_token: SecretStr, queries: ApiKeyQueries) -> None:
-        self._admin = Identity(tenant_id, ADMIN, (ADMIN,))
+        self._admin = Identity(tenant_id, ADMIN, (ADMIN,), holds_admin_token=True)
         self._admin_hash = sha256(admin_token.get_secret_value().encode()).digest()
         self._queries = queries
         self._remembered: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
