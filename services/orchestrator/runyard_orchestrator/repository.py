@@ -71,7 +71,7 @@ class Workflows:
                 return None
             for recorded in history:
                 event = self._mapper.decode(recorded)
-                state = definition.evolve(state, event, workflow_id, recorded.tenant_id)
+                state = definition.evolve(state, event, workflow_id, recorded.tenant_id, recorded.recorded_at)
             if state is not None:
                 self._states.put(workflow_id, state)
         return state

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from runyard_shared.clock import Clock
+from runyard_shared.clock import Clock, rfc3339
 from runyard_shared.contracts import commands
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.commands import Problem, Request
@@ -34,13 +34,20 @@ class WorkflowHandler:
     async def _change(self, request: Request) -> tuple[dict[str, Any], int]:
         command: Any = request.command
         state = await self._workflows.load(command.workflow_id)
+        at = self._clock.now()
         claims: list[Claim] = []
-        if isinstance(command, commands.CreateWorkflow):
+        new: list[Event]
+        if isinstance(command, commands.ImportWorkflow):
+            if state is not None:
+                state = await self._workflows.get(command.workflow_id, request.tenant_id)
+            new = definition.import_(state, command, request.actor, request.tenant_id, at)
+            if state is None:
+                claims.append(_name_of_its_own(command))
+        elif isinstance(command, commands.CreateWorkflow):
             if state is not None and state.tenant_id == request.tenant_id:
                 return _summary(state), await self._store.head()  # the same command again
-            created = definition.create(command, request.actor)
-            claims.append(Claim("workflow-name", created.name, {"workflowId": command.workflow_id}))
-            new: list[Event] = [created]
+            new = [definition.create(command, request.actor)]
+            claims.append(_name_of_its_own(command))
         else:
             state = await self._workflows.get(command.workflow_id, request.tenant_id)
             if isinstance(command, commands.ValidateWorkflow):
@@ -56,21 +63,33 @@ class WorkflowHandler:
                 state.version if state else 0,
                 new,
                 tenant_id=request.tenant_id,
-                at=self._clock.now(),
+                at=at,
                 causation_id=request.request_id,
                 claims=claims,
             )
         except ClaimTaken as taken:
-            raise Conflict(
-                "workflow_name_taken",
-                f"there is already a workflow called {taken.claim.key!r}; save a draft of it instead",
-                **taken.existing,
-            ) from taken
+            raise await self._name_taken(taken) from taken
         for event in new:
-            state = definition.evolve(state, event, command.workflow_id, request.tenant_id)
+            state = definition.evolve(state, event, command.workflow_id, request.tenant_id, at)
         if state is not None:
             self._workflows.remember(state)
         return _result(command, state), commit.position
+
+    async def _name_taken(self, taken: ClaimTaken) -> Conflict:
+        """An archived workflow keeps its name, so that the name in old executions still means what ran."""
+        name, owner = taken.claim.key, await self._workflows.load(taken.existing["workflowId"])
+        archived = owner is not None and owner.archived
+        advice = "it is archived and keeps its name: choose another one" if archived else "save a draft of it instead"
+        return Conflict(
+            "workflow_name_taken",
+            f"there is already a workflow called {name!r}; {advice}",
+            **taken.existing,
+            archived=archived,
+        )
+
+
+def _name_of_its_own(command: commands.CreateWorkflow | commands.ImportWorkflow) -> Claim:
+    return Claim("workflow-name", definition.name_of(command.document), {"workflowId": command.workflow_id})
 
 
 def _summary(state: definition.WorkflowState) -> dict[str, Any]:
@@ -81,6 +100,9 @@ def _summary(state: definition.WorkflowState) -> dict[str, Any]:
         "archived": state.archived,
         "version": state.running_version,
         "draft": state.draft.document,
+        "revision": state.saved.revision,
+        "savedBy": state.saved.by,
+        "savedAt": rfc3339(state.saved.at),
     }
 
 

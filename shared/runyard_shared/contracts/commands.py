@@ -19,7 +19,8 @@ class CreateWorkflow(Message, frozen=True, kw_only=True):
 
 class SaveDraft(Message, frozen=True, kw_only=True):
     """Replace the draft. `if_revision`: only if that is its number, counted from 1 with `CreateWorkflow`; else
-    refused with `draft_changed` (412) and the revision there is now. Reply result: as `CreateWorkflow`, with `revision`."""
+    refused with `draft_changed` (412) and `revision`, `savedBy`, `savedAt` of the one there is now. Reply result: as
+    `CreateWorkflow`, with these three."""
 
     workflow_id: str
     if_revision: int | None = None
@@ -49,6 +50,23 @@ class PublishWorkflow(Message, frozen=True, kw_only=True):
     """Reply result: `{version}`. Refused with all problems at once."""
 
     workflow_id: str
+    catalog: Catalog
+
+
+class ImportWorkflow(Message, frozen=True, kw_only=True):
+    """Make a workflow, or (if there is one of the id) replace its draft, and then `publish` and `activate` it: in one append,
+    so that a refusal leaves nothing behind.
+
+    Reply result: as `SaveDraft`. Refused as those four are; with `workflow_name_taken` and the `workflowId` of its owner, which
+    the document can be sent to then.
+    """
+
+    workflow_id: str
+    document: dict[str, Any]
+    source: str
+    format: str
+    publish: bool = False
+    activate: bool = False
     catalog: Catalog
 
 
@@ -332,6 +350,7 @@ Command = (
     | SaveDraft
     | ValidateWorkflow
     | PublishWorkflow
+    | ImportWorkflow
     | ActivateWorkflow
     | DeactivateWorkflow
     | RollBackWorkflow

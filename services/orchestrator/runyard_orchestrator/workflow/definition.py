@@ -1,11 +1,13 @@
 """The workflow aggregate: draft, immutable versions, which one runs. Pure: commands and state in, events out."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import commands, events
 from runyard_shared.contracts.base import Event
-from runyard_shared.errors import Conflict, FieldProblem, Invalid, NotFound
+from runyard_shared.errors import Conflict, FieldProblem, Invalid, NotFound, Refusal
 
 from runyard_orchestrator.workflow.validate import problems
 
@@ -20,11 +22,21 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """Of the draft: its `revision`, counted from 1, and who saved it when."""
+
+    revision: int
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class WorkflowState:
     workflow_id: str
     tenant_id: str
     name: str
     draft: Source
+    saved: Saved
     version: int = 1
     """Of the event stream."""
     versions: dict[int, Source] = field(default_factory=dict)
@@ -44,7 +56,7 @@ DefinitionCommand = (
 )
 
 
-def create(command: commands.CreateWorkflow, actor: str) -> events.WorkflowCreated:
+def create(command: commands.CreateWorkflow | commands.ImportWorkflow, actor: str) -> events.WorkflowCreated:
     return events.WorkflowCreated(
         name=name_of(command.document),
         document=command.document,
@@ -57,6 +69,8 @@ def create(command: commands.CreateWorkflow, actor: str) -> events.WorkflowCreat
 def decide(state: WorkflowState, command: DefinitionCommand, actor: str) -> list[Event]:
     """The events a command makes; none when it asks for what is already so. Raises `Refusal`."""
     if state.archived:
+        if isinstance(command, commands.ArchiveWorkflow):
+            return []
         raise Conflict("workflow_archived", f"workflow {state.name!r} is archived; create a new one")
     new: list[Event] = []
     match command:
@@ -79,6 +93,36 @@ def decide(state: WorkflowState, command: DefinitionCommand, actor: str) -> list
     return new
 
 
+def import_(
+    state: WorkflowState | None, command: commands.ImportWorkflow, actor: str, tenant_id: str, at: datetime
+) -> list[Event]:
+    """The events that bring in a document and, if asked, publish and activate it: all of them, or a `Refusal` and none."""
+    steps: list[DefinitionCommand] = []
+    new: list[Event] = []
+    if state is None:
+        created = create(command, actor)
+        new.append(created)
+        state = evolve(None, created, command.workflow_id, tenant_id, at)
+    else:
+        steps.append(
+            commands.SaveDraft(
+                workflow_id=command.workflow_id,
+                document=command.document,
+                source=command.source,
+                format=command.format,
+            )
+        )
+    if command.publish:
+        steps.append(commands.PublishWorkflow(workflow_id=command.workflow_id, catalog=command.catalog))
+    if command.activate:
+        steps.append(commands.ActivateWorkflow(workflow_id=command.workflow_id))
+    for step in steps:
+        for event in decide(state, step, actor):
+            new.append(event)
+            state = evolve(state, event, command.workflow_id, tenant_id, at)
+    return new
+
+
 def version_to_run(state: WorkflowState) -> int:
     """The version a new execution runs. Raises `Conflict` when there is none (R46)."""
     if state.archived:
@@ -90,17 +134,18 @@ def version_to_run(state: WorkflowState) -> int:
     return state.running_version
 
 
-def evolve(state: WorkflowState | None, event: Event, workflow_id: str, tenant_id: str) -> WorkflowState:
-    """The state after one more event. An unknown event raises."""
+def evolve(state: WorkflowState | None, event: Event, workflow_id: str, tenant_id: str, at: datetime) -> WorkflowState:
+    """The state after one more event, recorded `at`. An unknown event raises."""
     if isinstance(event, events.WorkflowCreated):
         draft = Source(event.document, event.source, event.format)
-        return WorkflowState(workflow_id, tenant_id, event.name, draft)
+        return WorkflowState(workflow_id, tenant_id, event.name, draft, Saved(1, event.by, at))
     if state is None:
         raise TypeError(f"workflow {workflow_id} begins with {event.topic}, not with workflow.created")
     changes: dict[str, Any]
     match event:
         case events.WorkflowDrafted():
-            changes = {"name": event.name, "draft": Source(event.document, event.source, event.format)}
+            draft = Source(event.document, event.source, event.format)
+            changes = {"name": event.name, "draft": draft, "saved": Saved(state.saved.revision + 1, event.by, at)}
         case events.WorkflowPublished():
             published = Source(event.document, event.source, event.format)
             changes = {"versions": state.versions | {event.version: published}, "running_version": event.version}
@@ -129,6 +174,8 @@ def _save_draft(state: WorkflowState, command: commands.SaveDraft, actor: str) -
     draft = Source(command.document, command.source, command.format)
     if draft == state.draft:
         return []
+    if command.if_revision is not None and command.if_revision != state.saved.revision:
+        raise _draft_changed(state)
     name = name_of(command.document)
     if name != state.name:
         raise Invalid(
@@ -139,6 +186,16 @@ def _save_draft(state: WorkflowState, command: commands.SaveDraft, actor: str) -
     return [
         events.WorkflowDrafted(name=name, document=command.document, source=command.source, format=command.format, by=actor)
     ]
+
+
+def _draft_changed(state: WorkflowState) -> Refusal:
+    saved = state.saved
+    at = rfc3339(saved.at)
+    detail = (
+        f"the draft of {state.name!r} is not the one you began with: {saved.by} saved revision {saved.revision} at {at};"
+        " read it, bring both together, and save with its ETag"
+    )
+    return Refusal("draft_changed", detail, 412, extra={"revision": saved.revision, "savedBy": saved.by, "savedAt": at})
 
 
 def _publish(state: WorkflowState, command: commands.PublishWorkflow, actor: str) -> list[Event]:
