@@ -5,9 +5,10 @@ One loop asks for all who wait, and only while somebody waits.
 
 import asyncio
 
-from runyard_shared.errors import Unavailable
+from runyard_shared.errors import Refusal, Unavailable
 
 from runyard_gateway.database import Database
+from runyard_gateway.queries.events import EventQueries
 
 LOOK_EVERY_SECONDS = 0.01
 EXECUTIONS = "executions"
@@ -19,18 +20,26 @@ _POSITIONS = "select name, position from read.projection"
 class ReadPosition:
     """Positions of the projections, by name, as far as was asked."""
 
-    def __init__(self, database: Database, wait_seconds: float) -> None:
+    def __init__(self, database: Database, events: EventQueries, wait_seconds: float) -> None:
         self._database = database
+        self._events = events
         self._wait_seconds = wait_seconds
+        self._head = 0
         self._reached: dict[str, int] = {}
         self._looked = asyncio.Event()
         self._waiting = 0
         self._loop: asyncio.Task[None] | None = None
 
     async def reach(self, projection: str, position: int) -> None:
-        """Returns when rows of the projection stand for at least `position`; `Unavailable` if that takes too long."""
+        """Returns when rows of the projection stand for at least `position`. Raises `Unavailable` if that takes too long, and
+        `Refusal` (400, `position_not_there`) for one that nothing has been committed at: no wait would help."""
         if self._reached.get(projection, 0) >= position:
             return
+        if self._head < position:
+            self._head = await self._events.head()
+            if self._head < position:
+                detail = f"The log ends at position {self._head}. Give minPosition as a command answered it."
+                raise Refusal("position_not_there", detail)
         self._waiting += 1
         if self._loop is None or self._loop.done():
             self._loop = asyncio.create_task(self._look_for_all(), name="gateway read position")
