@@ -337,6 +337,24 @@ class RebuildReadModels(Message, frozen=True, kw_only=True):
     names: list[str] = []
 
 
+class CheckReadModels(Message, frozen=True, kw_only=True):
+    """Compare every row of these read models with a replay of the log, in the background; `names` empty for all.
+
+    Reply result: `{names}` once it has begun. Refused as `RebuildReadModels`.
+    """
+
+    names: list[str] = []
+
+
+class SetRetention(Message, frozen=True, kw_only=True):
+    """For how many months after its end the tenant's history is kept before it is archived; None for ever.
+
+    Reply result: `{historyMonths}`. Refused with `no_archive_directory` (409) if there is no place for archives.
+    """
+
+    history_months: int | None
+
+
 class TimerDue(Message, frozen=True, kw_only=True):
     """A durable timer of the stream fell due. Sent by the service's own timer loop."""
 
@@ -383,6 +401,8 @@ Command = (
     | DeleteConnection
     | TestConnection
     | RebuildReadModels
+    | CheckReadModels
+    | SetRetention
 )
 
 
