@@ -18,7 +18,8 @@ from runyard_shared.messaging.topology import DEAD_LETTERS, PARKED, Topology
 
 WORK = "work"
 NEWS = "news"
-SMALL = Topology(queues=(WORK, PARKED, DEAD_LETTERS), exchanges=(NEWS,), delivery_limit=3)
+PUBLIC = "public"
+SMALL = Topology(queues=(WORK, PARKED, DEAD_LETTERS), exchanges=(NEWS,), public_exchange=PUBLIC, delivery_limit=3)
 
 
 class Ping(Message, frozen=True, kw_only=True):

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Conflict, Unavailable
-from runyard_shared.messaging.bus import Bus
+from runyard_shared.messaging.bus import Bus, Publication
 from runyard_shared.messaging.topology import PARKED
 
 from tests.buses import (
     NEWS,
+    PUBLIC,
     WORK,
     Item,
     MemoryNetwork,
@@ -318,3 +319,10 @@ async def test_ten_thousand_items_make_the_way(here: Bus, there: Bus) -> None:
         f"{(time.process_time() - cpu) * 100:.1f} µs CPU each, {len(notes.calls)} handler calls"
     )
     assert sorted(notes.numbers) == list(range(10_000))
+
+
+async def test_what_is_published_needs_nobody_who_wants_it_and_only_the_public_exchange_takes_it(here: Bus) -> None:
+    await here.publish(PUBLIC, "application/json", [Publication(f"acme.{number}", b"[]") for number in range(100)])
+    await here.publish(PUBLIC, "application/json", [])
+    with pytest.raises(ValueError, match="no public exchange"):
+        await here.publish(NEWS, "application/json", [Publication("acme.a", b"[]")])

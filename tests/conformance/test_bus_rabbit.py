@@ -12,10 +12,11 @@ import pytest
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Invalid, Unavailable
 from runyard_shared.messaging.amqp.consumer import PREFETCH
+from runyard_shared.messaging.bus import Publication
 from runyard_shared.messaging.rabbit import FIRST_PAUSE_SECONDS, AgentAccount, RabbitBus
 from runyard_shared.messaging.topology import AGENT_STATUS, DEAD_LETTERS, FEED, LIVE_OUTPUT, PARKED, agent_mailbox
 
-from tests.buses import NEWS, SMALL, WORK, Cable, Item, Notes, ParkedNotes, Ping, RabbitNetwork, pings, until
+from tests.buses import NEWS, PUBLIC, SMALL, WORK, Cable, Item, Notes, ParkedNotes, Ping, RabbitNetwork, pings, until
 from tests.certificates import server_certificate
 
 
@@ -298,11 +299,75 @@ async def test_as_an_agent_the_bus_asks_for_nothing_that_an_agent_may_not_do() -
     await bus.broadcast(LIVE_OUTPUT, pings(1))
 
 
+async def test_what_is_published_comes_to_the_queues_that_others_have_bound_in_order_and_as_what_it_is(
+    network: RabbitNetwork,
+) -> None:
+    here = await network.bus()
+    large = b"[" + b"1," * 200_000 + b"1]"
+    async with await aio_pika.connect(network.url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue(exclusive=True)
+        await queue.bind(f"{network.namespace}.{PUBLIC}", "acme.#")
+        await here.publish(
+            PUBLIC, "application/x-list", [Publication(f"acme.a.{number}", b"[%d]" % number) for number in range(50)]
+        )
+        await here.publish(PUBLIC, "application/x-list", [Publication("globex.a.b", b"[]"), Publication("acme.large", large)])
+        got = [await queue.get() for _ in range(51)]
+    assert [message.body for message in got] == [*(b"[%d]" % number for number in range(50)), large]
+    assert [message.routing_key for message in got] == [*(f"acme.a.{number}" for number in range(50)), "acme.large"]
+    assert {message.content_type for message in got} == {"application/x-list"}
+    assert {message.delivery_mode for message in got} == {aio_pika.DeliveryMode.PERSISTENT}
+
+
+async def test_whatever_publish_confirmed_is_there_in_order_however_often_the_connection_is_lost(
+    network: RabbitNetwork, cable: Cable
+) -> None:
+    here = await network.bus(cable.url)
+    async with await aio_pika.connect(network.url) as connection:
+        queue = await (await connection.channel()).declare_queue(exclusive=True)
+        await queue.bind(f"{network.namespace}.{PUBLIC}", "#")
+        numbers: list[int] = []
+
+        async def take(message: aio_pika.abc.AbstractIncomingMessage) -> None:
+            numbers.append(int(message.body))
+
+        await queue.consume(take, no_ack=True)
+        for cut in range(4):
+            first = cut * 300
+            publications = [Publication("acme.a.b", b"%d" % number) for number in range(first, first + 300)]
+            publishing = asyncio.create_task(here.publish(PUBLIC, "x", publications))
+            await asyncio.sleep(0)
+            await cable.cut()
+            with pytest.raises(Unavailable):
+                await publishing
+                raise Unavailable("it was confirmed before the connection was cut")
+            await cable.mend()
+            while True:
+                try:
+                    await here.publish(PUBLIC, "x", publications)
+                    break
+                except Unavailable:
+                    await asyncio.sleep(0.01)
+        await until(lambda: len(set(numbers)) == 1200)
+    assert list(dict.fromkeys(numbers)) == list(range(1200))
+
+
+async def test_publishing_to_an_exchange_that_somebody_deleted_makes_it_again(network: RabbitNetwork) -> None:
+    here = await network.bus()
+    async with await aio_pika.connect(network.url) as connection:
+        await (await connection.channel()).exchange_delete(f"{network.namespace}.{PUBLIC}")
+    with pytest.raises(Unavailable):
+        await here.publish(PUBLIC, "x", [Publication("a", b"[]")])
+    await until(lambda: here.trouble is None)
+    await here.publish(PUBLIC, "x", [Publication("a", b"[]")])
+
+
 def test_an_agent_needs_nothing_that_only_services_have_installed() -> None:
     program = """
 import asyncio, sys
 sys.modules["faststream"] = sys.modules["asyncpg"] = sys.modules["eventsourcing"] = None
 from runyard_shared.errors import Unavailable
+from runyard_shared.messaging.bus import Publication
 from runyard_shared.messaging.rabbit import AgentAccount, RabbitBus
 try:
     asyncio.run(RabbitBus("amqp://127.0.0.1:1", account=AgentAccount("t", "a"), send_timeout_seconds=1).open())

@@ -43,6 +43,7 @@ from runyard_shared.messaging.topology import (
     JOB_OUTPUT,
     LIVE_OUTPUT,
     PARKED,
+    PUBLIC_EVENTS,
     TOPOLOGY,
     agent_mailbox,
     agent_routing_key,
@@ -221,7 +222,7 @@ async def test_an_account_declares_consumes_and_binds_nothing_but_its_mailbox(si
     other = await (await site.grant(OTHER)).bus()
     await other.open_mailbox(agent_mailbox(TENANT, OTHER), AgentOrder, Heard())
     others_mailbox = site.on_broker(agent_mailbox(TENANT, OTHER))
-    mailbox, agents, feed = (site.on_broker(name) for name in (MAILBOX, AGENTS, FEED))
+    mailbox, agents, feed, public = (site.on_broker(name) for name in (MAILBOX, AGENTS, FEED, PUBLIC_EVENTS))
     attempts: list[Frame] = [
         commands.Queue.Declare(queue=site.on_broker("mine")),
         commands.Queue.Declare(queue=""),
@@ -235,6 +236,9 @@ async def test_an_account_declares_consumes_and_binds_nothing_but_its_mailbox(si
         commands.Queue.Bind(queue=mailbox, exchange=agents, routing_key="#"),
         commands.Queue.Bind(queue=mailbox, exchange=feed),
         commands.Queue.Bind(queue=mailbox, exchange="amq.topic", routing_key="#"),
+        commands.Queue.Bind(queue=mailbox, exchange=public, routing_key=f"{TENANT}.#"),
+        commands.Exchange.Bind(destination=agents, source=public, routing_key="#"),
+        commands.Exchange.Delete(exchange=public),
         commands.Queue.Bind(queue=site.on_broker(PARKED), exchange=agents, routing_key="#"),
         commands.Queue.Unbind(queue=site.on_broker(AGENT_STATUS), exchange=agents, routing_key="#.status"),
         commands.Exchange.Bind(destination=agents, source=feed),
@@ -275,6 +279,8 @@ async def test_an_account_publishes_nowhere_but_under_its_own_name(site: Site, m
         ("", site.on_broker(MAILBOX)),
         ("", site.on_broker("replies.gateway")),
         *((site.on_broker(exchange), "") for exchange in TOPOLOGY.exchanges),
+        (site.on_broker(PUBLIC_EVENTS), f"{TENANT}.job.completed"),
+        (site.on_broker(PUBLIC_EVENTS), own),
         *((exchange, own) for exchange in ("amq.topic", "amq.direct", "amq.fanout", "amq.headers")),
         (agents, theirs),
         (agents, agent_routing_key("globex", ME, AGENT_STATUS)),

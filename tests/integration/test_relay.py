@@ -1,6 +1,7 @@
 """What was committed goes out: all of it, in order, whatever the broker or the process does in between."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.follower import Follower
 from runyard_shared.eventstore.relay import Relay
 from runyard_shared.ids import new_id
-from runyard_shared.messaging.bus import Handler, Subscription
+from runyard_shared.messaging.bus import Handler, Publication, Subscription
 
 from tests.eventstores import SCHEMA, Log, make_log, names, open_log, until
 
@@ -25,10 +26,11 @@ class Outlet:
     def __init__(self) -> None:
         self.feed: list[FeedBatch] = []
         self.sends: dict[str, list[list[str]]] = {"even": [], "odd": []}
+        self.published: list[Publication] = []
         self.begun: list[list[str]] = []
         self.broken: set[str] = set()
-        self._gates = {"even": asyncio.Event(), "odd": asyncio.Event()}
-        self.open_gate("even", "odd")
+        self._gates = {gate: asyncio.Event() for gate in ("even", "odd", "public")}
+        self.open_gate(*self._gates)
 
     def open_gate(self, *queues: str) -> None:
         for queue in queues:
@@ -42,6 +44,10 @@ class Outlet:
 
     def seen(self) -> list[str]:
         return [name for batch in self.feed for name in names(batch.events)]
+
+    def public(self) -> list[str]:
+        """The ids of what was published, in order."""
+        return [event["id"] for publication in self.published for event in json.loads(publication.body)]
 
     async def send(self, queue: str, items: Sequence[Any]) -> None:
         self.begun.append(list(items))
@@ -57,6 +63,13 @@ class Outlet:
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...
+
+    async def publish(self, exchange: str, content_type: str, publications: Sequence[Publication]) -> None:
+        assert (exchange, content_type) == ("runyard.events", "application/cloudevents-batch+json")
+        await self._gates["public"].wait()
+        if "public" in self.broken:
+            raise Unavailable("the broker is away")
+        self.published += publications
 
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
         raise AssertionError("the relay posts nothing")
@@ -90,7 +103,8 @@ async def log(postgres_url: str) -> AsyncIterator[Log]:
 
 @asynccontextmanager
 async def relaying(log: Log, outlet: Outlet, **options: Any) -> AsyncIterator[Relay]:
-    relay = Relay("sample", log.store, outlet, route, Checkpoint(log.pool, SCHEMA), **options)
+    public = Checkpoint(log.pool, SCHEMA, "public")
+    relay = Relay("sample", log.store, outlet, route, Checkpoint(log.pool, SCHEMA), public=public, **options)
     log.store.on_commit = relay.committed
     await relay.start()
     try:
@@ -251,3 +265,42 @@ async def test_a_relay_without_its_database_says_so_and_goes_on_later(log: Log) 
     finally:
         await relay.stop()
     assert outlet.work("even") == ["0"]
+
+
+async def test_everything_is_published_under_the_tenant_and_the_topic(log: Log) -> None:
+    outlet = Outlet()
+    async with relaying(log, outlet) as relay:
+        await write(log, 0, 1, 2)
+        await until(lambda: relay.published == 3)
+    assert {publication.routing_key for publication in outlet.published} == {"default.node.skipped"}
+    assert outlet.public() == ["1", "2", "3"]
+    assert await Checkpoint(log.pool, SCHEMA, "public").load() == 3
+
+
+async def test_publications_that_fail_hold_up_nothing_else_and_come_in_the_end_also_after_a_crash(log: Log) -> None:
+    outlet = Outlet()
+    async with relaying(log, outlet) as relay:
+        await write(log, 0)
+        await until(lambda: relay.published == 1)
+        outlet.broken.add("public")
+        await write(log, 1, 2)
+        await until(lambda: relay.position == 3 and relay.trouble is not None)
+        assert "the public events" in str(relay.trouble)
+    assert outlet.public() == ["1"]
+    after = Outlet()
+    async with relaying(log, after) as relay:
+        await until(lambda: relay.published == 3)
+    assert after.public() == ["2", "3"]
+    assert after.seen() == [], "the rest had gone out"
+
+
+async def test_a_log_that_is_published_for_the_first_time_begins_with_what_happens_now(log: Log) -> None:
+    await write(log, 0, 1)
+    stuck, after = Outlet(), Outlet()
+    stuck.broken.add("public")
+    async with relaying(log, stuck):
+        await write(log, 2)
+        await until(lambda: stuck.seen() == strings(0, 1, 2))
+    async with relaying(log, after) as relay:
+        await until(lambda: relay.published == 3)
+    assert after.public() == ["3"], "also if the first start came to nothing"

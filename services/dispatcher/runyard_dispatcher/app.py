@@ -65,7 +65,8 @@ class Service:
         self._pool = pool
         self._clock = clock
         self._store = PostgresEventStore(pool, SCHEMA, MAPPER)
-        self._relay = Relay(SCHEMA, self._store, bus, _no_work, Checkpoint(pool, SCHEMA))
+        public = Checkpoint(pool, SCHEMA, "public")
+        self._relay = Relay(SCHEMA, self._store, bus, _no_work, Checkpoint(pool, SCHEMA), public=public)
         self._store.on_commit = self._relay.committed
         self._broker: BrokerAccounts | None = None
         if accounts is None and settings.amqp_management_url:

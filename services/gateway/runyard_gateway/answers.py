@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, ExecutionStatus, JobStatus, NodeStatus, Trigger
+from runyard_shared.public_events import PublicEvent
 
 from runyard_gateway.execution_log import LogEntry
 from runyard_gateway.graph import EdgeStatus
 from runyard_gateway.permissions import Permission
-from runyard_gateway.public_event import PublicEvent
 
 Id = Annotated[str, Meta(description="A UUIDv7", extra_json_schema={"format": "uuid"})]
 Instant = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"})]
@@ -338,7 +338,8 @@ class Draft(Body):
     document: Json
     source: str
     format: Literal["yaml", "json"]
-    saved_at: Annotated[Instant | None, Meta(description="Null in the answer that saved it")]
+    revision: Annotated[int, Meta(description="Counts the drafts of the workflow from 1; the ETag")]
+    saved_at: Instant
     saved_by: str
 
 

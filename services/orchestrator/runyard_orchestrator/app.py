@@ -34,7 +34,8 @@ class Service:
         self._pool = pool
         mapper = EventMapper(EVENT_TYPES)
         self._store = PostgresEventStore(pool, SCHEMA, mapper)
-        self._relay = Relay(SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA))
+        public = Checkpoint(pool, SCHEMA, "public")
+        self._relay = Relay(SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA), public=public)
         self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, orchestrator_inbox))
         self._store.on_commit = self._relay.committed
         self._store.on_timer = self._timers.hint

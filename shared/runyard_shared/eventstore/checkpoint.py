@@ -14,10 +14,17 @@ class Checkpoint:
         self._pool = pool
         self._relay = relay
         self._select = f"select position from {schema}.relay_checkpoint where relay = $1"
+        self._insert = f"insert into {schema}.relay_checkpoint (relay, position) values ($1, $2) on conflict (relay) do nothing"
         self._upsert = (
             f"insert into {schema}.relay_checkpoint as c (relay, position) values ($1, $2)"
             " on conflict (relay) do update set position = excluded.position where c.position < excluded.position"
         )
+
+    async def begin(self, position: int) -> int:
+        """The saved position; `position`, saved now, if nothing was ever saved."""
+        with outages_as_unavailable():
+            await self._pool.execute(self._insert, self._relay, position)
+        return await self.load()
 
     async def load(self) -> int:
         """0 if nothing was ever saved."""

@@ -1,9 +1,11 @@
 """The relay: what was committed goes out, the log being its own outbox.
 
-Two loops follow the log, each at its own pace. One broadcasts every event to the feed; it is never slower than the broker takes
-frames, so watchers stay live. The other sends the work that a service derives from its events to the queues it belongs to, and
-moves the checkpoint only past what was confirmed. After a crash both begin again at the checkpoint, so everything is delivered
-at least once and in order, and receivers ignore what they know.
+Three loops follow the log, each at its own pace. One broadcasts every event to the feed; it is never slower than the broker
+takes frames, so watchers stay live. The second sends the work that a service derives from its events to the queues it belongs
+to. The third, of a log that the world may see, publishes every event to other programs; it lets events gather for a moment, so
+that a busy log costs few messages. Work and publications each have a checkpoint that moves only past what was confirmed. After
+a crash all begin again at their checkpoints, so everything is delivered at least once and in order, and receivers ignore what
+they know.
 """
 
 import asyncio
@@ -20,11 +22,14 @@ from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.follower import MAX_BYTES_IN_MEMORY, Follower
 from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus
-from runyard_shared.messaging.topology import FEED
+from runyard_shared.messaging.topology import FEED, PUBLIC_EVENTS
+from runyard_shared.public_events import BATCH_CONTENT_TYPE, publications
 
 _log = structlog.get_logger(__name__)
 
 SAVE_EVERY_SECONDS: Final = 1.0
+PUBLISH_EVERY_SECONDS: Final = 0.05
+"""At least so long between two rounds of publications; the first after a silence goes at once."""
 _FIRST_RETRY_SECONDS: Final = 0.1
 _LAST_RETRY_SECONDS: Final = 2.0
 
@@ -35,7 +40,11 @@ Route = Callable[[Recorded], Iterable[tuple[str, Any]]]
 
 
 class Relay:
-    """`log` names the log in the feed (`orchestrator`). Give `committed` to the store as its `on_commit`."""
+    """`log` names the log in the feed (`orchestrator`). Give `committed` to the store as its `on_commit`.
+
+    `public`: the checkpoint of the publications of a log that the world may see; without one nothing is published. What a log
+    had before it was published for the first time is not published; it can be read over HTTP.
+    """
 
     def __init__(
         self,
@@ -45,18 +54,19 @@ class Relay:
         route: Route,
         checkpoint: Checkpoint,
         *,
+        public: Checkpoint | None = None,
         max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY,
     ) -> None:
         self._log = log
         self._store = store
         self._bus = bus
         self._route = route
-        self._checkpoint = checkpoint
+        self._worked = _Progress(checkpoint)
+        self._published = None if public is None else _Progress(public)
         self._max_bytes = max_bytes_in_memory
-        self._saved = 0
-        self._saved_at = 0.0
         self._feed: Follower | None = None
         self._work: Follower | None = None
+        self._public: Follower | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._troubles: dict[str, str] = {}
 
@@ -77,24 +87,32 @@ class Relay:
     @property
     def position(self) -> int:
         """Everything up to here was handed over."""
-        return self._work.position if self._work is not None else self._saved
+        return self._work.position if self._work is not None else self._worked.saved
+
+    @property
+    def published(self) -> int:
+        """Everything up to here was published."""
+        if self._public is not None:
+            return self._public.position
+        return 0 if self._published is None else self._published.saved
 
     def committed(self, rows: list[Recorded]) -> None:
         """Rows that the store just committed."""
-        if self._feed is not None and self._work is not None:
-            self._feed.committed(rows)
-            self._work.committed(rows)
+        for follower in (self._feed, self._work, self._public):
+            if follower is not None:
+                follower.committed(rows)
 
     async def start(self) -> None:
-        """Goes on at the checkpoint. Raises `Unavailable` if the database is away."""
-        self._saved = await self._checkpoint.load()
-        self._saved_at = monotonic()
-        self._feed = Follower(self._store, self._saved, max_bytes_in_memory=self._max_bytes)
-        self._work = Follower(self._store, self._saved, max_bytes_in_memory=self._max_bytes)
-        self._tasks = [
-            asyncio.create_task(self._broadcast_forever(self._feed), name=f"{self._log}-relay-feed"),
-            asyncio.create_task(self._send_forever(self._work), name=f"{self._log}-relay-work"),
-        ]
+        """Goes on at the checkpoints. Raises `Unavailable` if the database is away."""
+        begin = await self._worked.begin(0)
+        if self._published is not None:
+            self._public = self._follower(await self._published.begin(await self._store.head()))
+        self._feed = self._follower(begin)
+        self._work = self._follower(begin)
+        loops = {"feed": self._broadcast_forever(self._feed), "work": self._send_forever(self._work)}
+        if self._public is not None and self._published is not None:
+            loops["public"] = self._publish_forever(self._public, self._published)
+        self._tasks = [asyncio.create_task(loop, name=f"{self._log}-relay-{part}") for part, loop in loops.items()]
 
     async def stop(self) -> None:
         """Stops where it is; what has not gone out goes out after the next start."""
@@ -102,12 +120,18 @@ class Relay:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._work is not None:
-            position, self._work, self._feed = self._work.position, None, None
-            try:
-                await self._save(position)
-            except Unavailable as error:
-                _log.warning("the relay's checkpoint was not saved; some messages will be sent again", error=str(error))
+        work, public = self._work, self._public
+        self._feed = self._work = self._public = None
+        try:
+            if work is not None:
+                await self._worked.save(work.position)
+            if public is not None and self._published is not None:
+                await self._published.save(public.position)
+        except Unavailable as error:
+            _log.warning("a checkpoint of the relay was not saved; some messages will be sent again", error=str(error))
+
+    def _follower(self, position: int) -> Follower:
+        return Follower(self._store, position, max_bytes_in_memory=self._max_bytes)
 
     async def _broadcast_forever(self, follower: Follower) -> None:
         await self._insist("the feed", follower.look)
@@ -125,8 +149,22 @@ class Relay:
             if rows:
                 await self._insist("work", _Round(self._bus, self._route, rows).send)
                 follower.advance(rows[-1].position)
-            if monotonic() - self._saved_at >= SAVE_EVERY_SECONDS:
-                await self._insist("the checkpoint", partial(self._save, follower.position))
+            if self._worked.is_due:
+                await self._insist("the checkpoint", partial(self._worked.save, follower.position))
+
+    async def _publish_forever(self, follower: Follower, published: "_Progress") -> None:
+        await self._insist("the public events", follower.look)
+        while True:
+            rows = await self._insist("the public events", follower.next)
+            if rows:
+                batches = publications(rows, self._log)
+                publish = partial(self._bus.publish, PUBLIC_EVENTS, BATCH_CONTENT_TYPE, batches)
+                await self._insist("the public events", publish)
+                follower.advance(rows[-1].position)
+            if published.is_due:
+                await self._insist("the checkpoint", partial(published.save, follower.position))
+            if rows:
+                await asyncio.sleep(PUBLISH_EVERY_SECONDS)
 
     async def _insist(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Nothing may be lost and nothing may overtake, so whatever fails is tried until it succeeds."""
@@ -144,10 +182,29 @@ class Relay:
                 self._troubles.pop(what, None)
                 return result
 
-    async def _save(self, position: int) -> None:
-        if position != self._saved:
+
+class _Progress:
+    """A checkpoint that is saved now and then."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.saved = 0
+        self._checkpoint = checkpoint
+        self._saved_at = 0.0
+
+    @property
+    def is_due(self) -> bool:
+        return monotonic() - self._saved_at >= SAVE_EVERY_SECONDS
+
+    async def begin(self, position: int) -> int:
+        """Where to go on; at `position` the first time."""
+        self.saved = await self._checkpoint.begin(position)
+        self._saved_at = monotonic()
+        return self.saved
+
+    async def save(self, position: int) -> None:
+        if position != self.saved:
             await self._checkpoint.save(position)
-            self._saved = position
+            self.saved = position
         self._saved_at = monotonic()
 
 

@@ -1,25 +1,34 @@
 """The bus port: everything services and agents may ask of a broker.
 
-Three ways for a message to travel, each for one need:
+Four ways for a message to travel, each for one need:
 
 - **queue**: `send` / `consume`. Durable, at least once, in order. For commands, reports, orders.
 - **broadcast**: `broadcast` / `listen`. To everyone who listens now, may be lost (a listener that needs all of it sees the
   gap by position and reads the log). For the log feed and live output.
 - **mailbox**: `post` / `open_mailbox`. To one process, gone with it. For replies and orders to an agent; whoever posts keeps
   the truth elsewhere and posts again.
+- **publication**: `publish`. To queues of other programs, which they bind by themselves. Confirmed, in order, dropped by the
+  broker where nobody has bound one. For the public events.
 
 Every message carries a list of items of one type. Calls that come while a send is under way are gathered into the next message;
 nothing waits for company.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
 Handler = Callable[[Sequence[T]], Awaitable[None]]
 """Handles a list of items, in order. Returning acknowledges all of them; `Unavailable` means try the same list again later;
 any other exception makes the adapter offer the items one by one and park those that still fail."""
+
+
+class Publication(NamedTuple):
+    """`body`: a JSON list, ready to be sent."""
+
+    routing_key: str
+    body: bytes
 
 
 class Subscription(Protocol):
@@ -52,6 +61,10 @@ class Bus(Protocol):
 
     async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
         """Hear broadcasts from now on. At most `max_waiting` messages wait; beyond that the oldest are dropped."""
+
+    async def publish(self, exchange: str, content_type: str, publications: Sequence[Publication]) -> None:
+        """Publish to a topic exchange, in this order; returns once the broker has all of it safe in every queue bound to it.
+        Raises `Unavailable`: then all must be published again, and some of it comes twice."""
 
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
         """Send to a mailbox if it is open; not confirmed, dropped if nobody has it open."""

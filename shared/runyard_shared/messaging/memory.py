@@ -14,7 +14,7 @@ import msgspec
 from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Conflict
-from runyard_shared.messaging.bus import Handler, Subscription
+from runyard_shared.messaging.bus import Handler, Publication, Subscription
 from runyard_shared.messaging.call import Call
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.topology import PARKED, TOPOLOGY, Topology
@@ -28,6 +28,7 @@ class MemoryBus:
         self._clock = clock or SystemClock()
         self._queues = {name: _Queue(name, MAX_WAITING if name == PARKED else None) for name in topology.queues}
         self._listeners: dict[str, list[_Queue]] = {name: [] for name in topology.exchanges}
+        self._public_exchange = topology.public_exchange
         self._mailboxes: dict[str, _Queue] = {}
         self._consumers: list[_Consumer] = []
 
@@ -67,6 +68,11 @@ class MemoryBus:
         listeners.append(own)
         delivery = Delivery(exchange, handler, None, self._clock)
         return self._subscribe(own, item_type, delivery, MAX_ITEMS, lambda: listeners.remove(own))
+
+    async def publish(self, exchange: str, content_type: str, publications: Sequence[Publication]) -> None:
+        """Nobody outside can bind a queue to a bus within this process, so what is published goes nowhere."""
+        if exchange != self._public_exchange:
+            raise ValueError(f"no public exchange {exchange} in the topology")
 
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
         own = self._mailboxes.get(mailbox)

@@ -24,10 +24,11 @@ from runyard_shared.errors import Conflict, Revoked, Unavailable
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
 from runyard_shared.messaging.amqp.consumer import PREFETCH, Consumer
 from runyard_shared.messaging.amqp.frames import publish_head
+from runyard_shared.messaging.amqp.publisher import Publisher
 from runyard_shared.messaging.amqp.queues import declare_own_queue, listener_queue, qualified
 from runyard_shared.messaging.amqp.sender import MAX_ITEMS, Sender, encoded_lists
 from runyard_shared.messaging.amqp.wire import Wire
-from runyard_shared.messaging.bus import Handler, Subscription
+from runyard_shared.messaging.bus import Handler, Publication, Subscription
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.topology import (
     AGENTS,
@@ -99,6 +100,7 @@ class RabbitBus:
         self._attaching = asyncio.Lock()
         """A consumer is attached either by its subscription or by a new connection, not by both."""
         self._senders: dict[str, Sender] = {}
+        self._publisher = Publisher()
         self._consumers: list[Consumer] = []
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
         self._keeper: asyncio.Task[None] | None = None
@@ -179,6 +181,12 @@ class RabbitBus:
             Consumer(declare, item_type, delivery, self._forget, max_items=MAX_ITEMS, prefetch=prefetch, agents=self._agents)
         )
 
+    async def publish(self, exchange: str, content_type: str, publications: Sequence[Publication]) -> None:
+        self._refuse_agents("publish to the public")
+        if exchange != self._topology.public_exchange:
+            raise ValueError(f"no public exchange {exchange} in the topology")
+        await self._publisher.publish(qualified(self._namespace, exchange), content_type, publications, self._patience)
+
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
         self._refuse_agents("post")
         await self._publish("", qualified(self._namespace, mailbox), items)
@@ -247,6 +255,7 @@ class RabbitBus:
             raise
         for sender in self._senders.values():
             sender.attach(self._safe)
+        self._publisher.attach(wire, self._safe)
         self._trouble = None
         self._up.set()
         return wire
@@ -257,6 +266,7 @@ class RabbitBus:
         self._wire = self._plain = self._safe = None
         for sender in self._senders.values():
             sender.detach()
+        self._publisher.detach(f"RabbitMQ is away: {reason}")
 
     async def _renewed(self) -> bool:
         if self._renew is None:

@@ -40,6 +40,10 @@ AGENTS: Final = "agents"
 """The topic exchange that agents with an account of their own publish to, and nowhere else. Routing keys are
 `<tenant>.<agent name>.<destination>`; a tenant and a destination have no dot in them."""
 
+PUBLIC_EVENTS: Final = "runyard.events"
+"""The topic exchange for other programs, which bind queues of their own to it: batches of CloudEvents (`public_events`), under
+routing keys `<tenant>.<topic>`, such as acme.job.completed."""
+
 
 def orchestrator_inbox(stream_id: str) -> str:
     """The inbox partition of a stream (execution or workflow): commands, reports and timers."""
@@ -87,14 +91,15 @@ def sender_of(routing_key: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Topology:
-    """What a broker must have before anyone connects: durable queues, fanout exchanges, and `topic_exchange`, from which
-    the (pattern, queue) and (pattern, exchange) bindings lead on."""
+    """What a broker must have before anyone connects: durable queues, fanout exchanges, `topic_exchange`, from which the
+    (pattern, queue) and (pattern, exchange) bindings lead on, and `public_exchange`, a topic exchange that others bind to."""
 
     queues: tuple[str, ...]
     exchanges: tuple[str, ...]
     topic_exchange: str | None = None
     queue_bindings: tuple[tuple[str, str], ...] = ()
     exchange_bindings: tuple[tuple[str, str], ...] = ()
+    public_exchange: str | None = None
     delivery_limit: int = 100
     """How often a message may go back unacknowledged (each time its consumer's process or connection was lost) before it goes
     to the dead letters. High, because an outage can restart a process many times for reasons that no message caused."""
@@ -116,4 +121,5 @@ TOPOLOGY: Final = Topology(
     topic_exchange=AGENTS,
     queue_bindings=tuple((f"#.{word}", queue) for queue, word in agent_destinations().items()),
     exchange_bindings=((f"#.{agent_destinations()[JOB_OUTPUT]}", LIVE_OUTPUT),),
+    public_exchange=PUBLIC_EVENTS,
 )

@@ -12,7 +12,7 @@ from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import MAX_POSITION
 from runyard_gateway.permissions import Permission
-from runyard_gateway.public_event import public_event
+from runyard_shared.public_events import public_event
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.resources.execution_logs import LogKey
 from runyard_gateway.resources.execution_reader import ExecutionReader
@@ -101,7 +101,7 @@ class Events:
         after = query.after if key is None else key.position
         found = await self._queries.of_tenant(call.tenant_id, after, query.limit)
         cursor = encode_cursor(LogKey(found[-1].position)) if len(found) == query.limit else None
-        return json_answer(answers.EventList(items=[public_event(recorded) for recorded in found], next_cursor=cursor))
+        return json_answer(answers.EventList(items=[public_event(recorded, "orchestrator") for recorded in found], next_cursor=cursor))
 
 
 def _last_event_id(call: Call) -> int | None:

@@ -104,10 +104,12 @@ class Channel:
         parts = frames.content(self.number, body, self._line.largest_payload, persistent=False)
         self._line.write(b"".join((head, *parts)))
 
-    def publish_safely(self, routing_key: str, head: bytes, body: bytes, settled: Settled) -> None:
+    def publish_safely(
+        self, routing_key: str, head: bytes, body: bytes, settled: Settled, content_type: str | None = None
+    ) -> None:
         """Publish to disk; `settled` is called when the broker has confirmed, refused or returned it. At most one unsettled
-        message for each routing key: a return names only that. Raises `WireClosed`."""
-        parts = frames.content(self.number, body, self._line.largest_payload, persistent=True)
+        message for each routing key that may be returned: a return names only that. Raises `WireClosed`."""
+        parts = frames.content(self.number, body, self._line.largest_payload, persistent=True, content_type=content_type)
         self._line.write(b"".join((head, *parts)))
         self._published += 1
         self._unsettled[self._published] = (routing_key, settled)

@@ -39,6 +39,8 @@ async def declare_topology(url: str, namespace: str, topology: Topology) -> None
                     await queues[name].bind(topic, pattern)
                 for pattern, name in topology.exchange_bindings:
                     await exchanges[name].bind(topic, pattern)
+            if topology.public_exchange is not None:
+                await broker.declare_exchange(_exchange(namespace, topology.public_exchange, ExchangeType.TOPIC))
         finally:
             await broker.stop()
 
@@ -51,8 +53,8 @@ async def delete_topology(url: str, namespace: str, topology: Topology) -> None:
             channel = await (await broker.connect()).channel()
             for name in topology.queues:
                 await channel.queue_delete(qualified(namespace, name))
-            topic = () if topology.topic_exchange is None else (topology.topic_exchange,)
-            for name in (*topology.exchanges, *topic):
+            topics = [name for name in (topology.topic_exchange, topology.public_exchange) if name is not None]
+            for name in (*topology.exchanges, *topics):
                 await channel.exchange_delete(qualified(namespace, name))
         finally:
             await broker.stop()

@@ -32,6 +32,8 @@ NACK: Final = (60, 120)
 
 _CONTENT: Final = Struct(">BHIHHQHBB")
 _ACKNOWLEDGE: Final = Struct(">BHIHHQBB")
+_CONTENT_HEAD: Final = Struct(">BHIHHQH")
+_CONTENT_TYPE_FLAG: Final = 0x8000
 _DELIVERY_MODE_FLAG: Final = 0x1000
 _PERSISTENT: Final = 2
 _TRANSIENT: Final = 1
@@ -43,10 +45,18 @@ def publish_head(channel: int, exchange: str, routing_key: str, mandatory: bool)
     return marshal(commands.Basic.Publish(exchange=exchange, routing_key=routing_key, mandatory=mandatory), channel)
 
 
-def content(channel: int, body: bytes, largest_payload: int, *, persistent: bool) -> list[bytes]:
+def content(
+    channel: int, body: bytes, largest_payload: int, *, persistent: bool, content_type: str | None = None
+) -> list[bytes]:
     """What follows the method frame of a publish: the content header and the body, split to the size of a frame."""
     mode = _PERSISTENT if persistent else _TRANSIENT
-    parts = [_CONTENT.pack(HEADER, channel, 15, 60, 0, len(body), _DELIVERY_MODE_FLAG, mode, END[0])]
+    if content_type is None:
+        parts = [_CONTENT.pack(HEADER, channel, 15, 60, 0, len(body), _DELIVERY_MODE_FLAG, mode, END[0])]
+    else:
+        said = content_type.encode()
+        flags = _CONTENT_TYPE_FLAG | _DELIVERY_MODE_FLAG
+        head = _CONTENT_HEAD.pack(HEADER, channel, 16 + len(said), 60, 0, len(body), flags)
+        parts = [head + bytes((len(said),)) + said + bytes((mode,)) + END]
     if len(body) <= largest_payload:
         parts += (FRAME_HEAD.pack(BODY, channel, len(body)), body, END)
         return parts
