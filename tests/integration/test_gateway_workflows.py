@@ -1,6 +1,8 @@
 """Workflows over HTTP: from a draft with mistakes to versions that can be compared and rolled back."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
@@ -109,3 +111,56 @@ async def test_the_list_goes_by_name_page_by_page(home: House) -> None:
     assert [row["name"] for row in first["items"]] == ["a", "b"]
     rest = await home.call("GET", "/workflows", params={"limit": 2, "cursor": first["nextCursor"]})
     assert [row["name"] for row in rest["items"]] == ["c"] and rest["nextCursor"] is None
+
+
+async def test_of_two_editors_at_once_one_wins_and_the_other_loses_nothing(home: House) -> None:
+    created = await home.http.post("/api/v1/workflows", json=CHAIN)
+    assert created.headers["etag"] == '"1"'
+    path = f"/api/v1/workflows/{created.json()['workflowId']}"
+    drafts = [CHAIN | {"timeoutSeconds": seconds} for seconds in range(1, 9)]
+    saved = await asyncio.gather(*(home.http.put(f"{path}/draft", json=draft, headers={"If-Match": '"1"'}) for draft in drafts))
+    (won,) = [answer for answer in saved if answer.status_code == 200]
+    assert won.headers["etag"] == '"2"' and won.json()["draft"]["revision"] == 2
+    for lost in saved:
+        if lost is not won:
+            problem = lost.json()
+            assert (lost.status_code, problem["code"]) == (412, "draft_changed")
+            assert (problem["revision"], problem["savedBy"]) == (2, "admin")
+            assert problem["savedAt"] == won.json()["draft"]["savedAt"]
+    read = await home.http.get(path, params={"minPosition": won.json()["position"]})
+    assert read.headers["etag"] == '"2"' and read.json()["draft"] == won.json()["draft"]
+
+
+async def test_if_match_takes_a_list_of_tags_and_a_star_and_no_weak_tag(home: House) -> None:
+    created = await home.call("POST", "/workflows", status=201, json=CHAIN)
+    statuses = []
+    for seconds, tags in enumerate(('"1"', '"9", "2" ,"1"', "*", 'W/"4"', '"other"', '"4", W/"4"', "4", '"5'), start=1):
+        answer = await home.http.put(
+            f"/api/v1/workflows/{created['workflowId']}/draft",
+            json=CHAIN | {"timeoutSeconds": seconds},
+            headers={"If-Match": tags},
+        )
+        statuses.append(answer.status_code)
+    assert statuses == [200, 200, 200, 412, 412, 200, 400, 400]
+
+
+async def test_the_list_has_filters_for_the_archived_the_active_and_part_of_a_name(home: House) -> None:
+    active = await home.publish(CHAIN | {"name": "Disk cleanup"})
+    await home.call("POST", "/workflows", status=201, json=CHAIN | {"name": "Disk check"})
+    gone = await home.call("POST", "/workflows", status=201, json=CHAIN | {"name": "Old disk"})
+    last = await home.call("DELETE", f"/workflows/{gone['workflowId']}")
+
+    async def names(**filters: Any) -> list[str]:
+        found = await home.call("GET", "/workflows", params={"minPosition": last["position"], **filters})
+        return [row["name"] for row in found["items"]]
+
+    assert await names() == ["Disk check", "Disk cleanup"]
+    assert await names(q="DISK C", limit=200) == ["Disk check", "Disk cleanup"]
+    assert await names(q="cleanup") == ["Disk cleanup"] == await names(active=True)
+    assert await names(active=False) == ["Disk check"]
+    assert await names(archived=True) == ["Old disk"]
+    first = await home.call("GET", "/workflows", params={"q": "disk", "limit": 1})
+    assert (await names(q="disk", cursor=first["nextCursor"])) == ["Disk cleanup"]
+    assert (await home.call("GET", f"/workflows/{active}"))["active"]
+    taken = await home.call("POST", "/workflows", status=409, json=CHAIN | {"name": "Old disk"})
+    assert taken["archived"] and "choose another" in taken["detail"]

@@ -124,8 +124,19 @@ class ApprovalsQuery(ReadPageQuery):
     mine: bool = Field(default=False, description="Only what waits for me: pending, mine to answer, and not answered by me yet")
 
 
+# --- workflows
+
+
 class RollBack(RequestBody):
     version: Version
+
+
+class WorkflowsQuery(ReadPageQuery):
+    """Filters of the list."""
+
+    archived: bool = Field(default=False, description="Those that are archived, instead of those that are not")
+    active: bool | None = Field(default=None, description="Only those that may run, or may not")
+    q: str | None = Field(default=None, min_length=1, max_length=200, description="Part of the name, in any case")
 
 
 # --- users

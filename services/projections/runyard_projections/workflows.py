@@ -70,7 +70,7 @@ def _drafted(row: Recorded, event: events.WorkflowDrafted) -> Iterable[Statement
     yield (
         """
         update {schema}.workflow set name = $2, draft_document = $3, draft_source = $4, draft_format = $5,
-            drafted_at = $6, drafted_by = $7, updated_at = $6, position = $8
+            drafted_at = $6, drafted_by = $7, draft_revision = draft_revision + 1, updated_at = $6, position = $8
         where workflow_id = $1
         """,
         (

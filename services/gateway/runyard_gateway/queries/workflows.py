@@ -14,11 +14,13 @@ _ROW_COLUMNS = (
     " created_at, created_by, updated_at"
 )
 _PAGE = (
-    f"select {_ROW_COLUMNS} from read.workflow where tenant_id = $1 and not archived"  # noqa: S608
-    " and (name, workflow_id) > ($2, $3::uuid) order by name, workflow_id limit $4"
+    f"select {_ROW_COLUMNS} from read.workflow where tenant_id = $1 and (name, workflow_id) > ($2, $3::uuid)"  # noqa: S608
+    " and archived = $5 and ($6::boolean is null or active = $6)"
+    " and ($7::text is null or strpos(lower(name), lower($7)) > 0) order by name, workflow_id limit $4"
 )
 _ONE = (
-    f"select {_ROW_COLUMNS}, draft_document::text as draft_document, draft_source, draft_format, drafted_at, drafted_by"  # noqa: S608
+    f"select {_ROW_COLUMNS}, draft_document::text as draft_document, draft_source, draft_format, draft_revision,"  # noqa: S608
+    " drafted_at, drafted_by"
     " from read.workflow where workflow_id = $1::uuid and tenant_id = $2"
 )
 _VERSION_COLUMNS = (
@@ -56,10 +58,20 @@ class WorkflowQueries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def page(self, tenant_id: str, after: PageKey | None, limit: int) -> list[WorkflowRow]:
-        """Workflows that are not archived, by name."""
+    async def page(
+        self,
+        tenant_id: str,
+        after: PageKey | None,
+        limit: int,
+        *,
+        archived: bool = False,
+        active: bool | None = None,
+        text: str | None = None,
+    ) -> list[WorkflowRow]:
+        """By name. `text`: part of the name."""
         key = after or FIRST_PAGE
-        return [_workflow_row(row) for row in await self._database.fetch(_PAGE, tenant_id, key.name, key.workflow_id, limit)]
+        rows = await self._database.fetch(_PAGE, tenant_id, key.name, key.workflow_id, limit, archived, active, text)
+        return [_workflow_row(row) for row in rows]
 
     async def workflow(self, tenant_id: str, workflow_id: str) -> WorkflowDetail | None:
         row = await self._database.fetch_row(_ONE, workflow_id, tenant_id)
@@ -69,7 +81,8 @@ class WorkflowQueries:
             document=raw_json(row["draft_document"]),
             source=row["draft_source"],
             format=row["draft_format"],
-            saved_at=instant(row["drafted_at"]),
+            revision=row["draft_revision"],
+            saved_at=instant(row["drafted_at"]) or "",
             saved_by=row["drafted_by"],
         )
         return WorkflowDetail(**msgspec.structs.asdict(_workflow_row(row)), draft=draft)

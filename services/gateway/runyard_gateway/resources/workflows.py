@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from runyard_shared.contracts import commands
 from runyard_shared.contracts.workflow import Workflow
-from runyard_shared.errors import NotFound
+from runyard_shared.errors import NotFound, Refusal
 from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
 
@@ -17,6 +17,7 @@ from runyard_gateway.cursor import decode_cursor, encode_cursor
 from runyard_gateway.document_diff import differences
 from runyard_gateway.documents import JSON_TYPES, YAML_TYPES, Document, parse_document
 from runyard_gateway.http.answer import json_answer
+from runyard_gateway.http.etags import ETAG, IF_MATCH, NO_REVISION, etag, if_match
 from runyard_gateway.http.operation import Call, Operation, RawBody
 from runyard_gateway.http.query import ReadPageQuery, ReadQuery
 from runyard_gateway.permissions import Permission
@@ -48,17 +49,19 @@ class Workflows:
     def operations(self) -> Sequence[Operation]:
         one = f"{PATH}/{{workflowId}}"
         return (
-            _operation("GET", PATH, self.list, "listWorkflows", "Workflows that are not archived, by name",
-                       answers.WorkflowList, query=ReadPageQuery),
+            _operation("GET", PATH, self.list, "listWorkflows", "Workflows that are not archived, or those that are, by name",
+                       answers.WorkflowList, query=requests.WorkflowsQuery),
             _operation("POST", PATH, self.create, "createWorkflow", "Create a workflow with its first draft",
                        answers.DraftSaved, status=201, refusals={409: "workflow_name_taken", 422: "invalid_document"},
-                       **_DOCUMENT),
+                       answer_headers=ETAG, **_DOCUMENT),
             _operation("GET", one, self.detail, "getWorkflow", "A workflow with its draft", answers.WorkflowDetail,
-                       query=ReadQuery, refusals=_NOT_FOUND),
+                       query=ReadQuery, refusals=_NOT_FOUND, answer_headers=ETAG),
             _operation("DELETE", one, self.archive, "archiveWorkflow", "Archive: it cannot run any more, its history stays",
                        answers.WorkflowChanged, refusals=_REFUSALS),
             _operation("PUT", f"{one}/draft", self.save_draft, "saveDraft", "Replace the draft", answers.DraftSaved,
-                       refusals={**_REFUSALS, 422: "invalid_document, name_changed"}, **_DOCUMENT),
+                       request_headers=IF_MATCH, answer_headers=ETAG,
+                       refusals={**_REFUSALS, 412: "draft_changed: somebody else saved one since; it says who and when",
+                                 422: "invalid_document, name_changed"}, **_DOCUMENT),
             _operation("POST", f"{one}/validate", self.validate, "validateDraft", "All problems that would stop a publish",
                        answers.Validation, refusals=_NOT_FOUND),
             _operation("POST", f"{one}/publish", self.publish, "publishDraft",
@@ -89,16 +92,32 @@ class Workflows:
         )
         outcome = await self._commands.send(call.identity, workflow_id, command)
         location = (b"location", f"{PATH}/{workflow_id}".encode())
-        return json_answer(_draft_saved(document, outcome, call.identity.actor), 201, headers=[location])
+        saved = _draft_saved(document, outcome)
+        return json_answer(saved, 201, headers=[location, etag(saved.draft.revision)])
 
     async def save_draft(self, call: Call) -> ASGIApp:
         document = _document(call)
-        workflow_id = workflow_id_of(call)
+        wanted = if_match(call)
         command = commands.SaveDraft(
-            workflow_id=workflow_id, document=document.value, source=document.source, format=document.format
+            workflow_id=workflow_id_of(call),
+            if_revision=None if wanted is None else max(wanted, default=NO_REVISION),
+            document=document.value,
+            source=document.source,
+            format=document.format,
         )
-        outcome = await self._commands.send(call.identity, workflow_id, command)
-        return json_answer(_draft_saved(document, outcome, call.identity.actor))
+        saved = _draft_saved(document, await self._save_draft(call, command, wanted or frozenset()))
+        return json_answer(saved, headers=[etag(saved.draft.revision)])
+
+    async def _save_draft(self, call: Call, command: commands.SaveDraft, wanted: frozenset[int]) -> Outcome:
+        """The command names one revision. If the draft has another one that is wanted too, that one is asked for next."""
+        try:
+            return await self._commands.send(call.identity, command.workflow_id, command)
+        except Refusal as refusal:
+            revision = refusal.extra.get("revision")
+            others = wanted - {command.if_revision}
+            if refusal.code != "draft_changed" or not isinstance(revision, int) or revision not in others:
+                raise
+            return await self._save_draft(call, msgspec.structs.replace(command, if_revision=revision), others)
 
     async def validate(self, call: Call) -> ASGIApp:
         workflow_id = workflow_id_of(call)
@@ -146,10 +165,12 @@ class Workflows:
     # --- reading
 
     async def list(self, call: Call) -> ASGIApp:
-        query: ReadPageQuery = call.query
+        query: requests.WorkflowsQuery = call.query
         await self._read_position.reach(WORKFLOWS, query.min_position)
         after = decode_cursor(query.cursor, PageKey)
-        rows = await self._queries.page(call.tenant_id, after, query.limit + 1)
+        rows = await self._queries.page(
+            call.tenant_id, after, query.limit + 1, archived=query.archived, active=query.active, text=query.q
+        )
         more = len(rows) > query.limit
         rows = rows[: query.limit]
         cursor = encode_cursor(PageKey(rows[-1].name, UUID(rows[-1].workflow_id))) if more else None
@@ -162,7 +183,7 @@ class Workflows:
         workflow = await self._queries.workflow(call.tenant_id, workflow_id)
         if workflow is None:
             raise no_workflow(workflow_id)
-        return json_answer(workflow)
+        return json_answer(workflow, headers=[etag(workflow.draft.revision)])
 
     async def versions(self, call: Call) -> ASGIApp:
         query: ReadPageQuery = call.query
@@ -213,13 +234,14 @@ def _document(call: Call) -> Document:
     return parse_document(body.content, body.media_type)
 
 
-def _draft_saved(document: Document, outcome: Outcome, actor: str) -> answers.DraftSaved:
+def _draft_saved(document: Document, outcome: Outcome) -> answers.DraftSaved:
     draft = answers.Draft(
         document=document.value,
         source=document.source,
         format=document.format,
-        saved_at=None,
-        saved_by=actor,
+        revision=outcome.result["revision"],
+        saved_at=outcome.result["savedAt"],
+        saved_by=outcome.result["savedBy"],
     )
     return answers.DraftSaved(**_summary(outcome), draft=draft)
 
