@@ -5,7 +5,8 @@ rebuild that has just swapped the tables, makes us start over from what is store
 """
 
 from collections.abc import Sequence
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from runyard_shared.contracts.feed import Recorded
 from runyard_shared.errors import RunyardError
@@ -35,6 +36,13 @@ class Applier:
         self._projections = projections
         self._schema = schema
         self._positions: dict[str, int] = {}
+        self.at_work: str | None = None
+        """The projection whose fold or write is under way, or has just failed."""
+
+    @property
+    def position(self) -> int:
+        """Events are needed after this one."""
+        return min(self._positions.values())
 
     async def open(self, connection: Connection) -> int:
         """Readies the connection; returns the position after which events are needed."""
@@ -44,30 +52,48 @@ class Applier:
         self._positions = {row["name"]: row["position"] for row in rows}
         if len(self._positions) != len(self._projections):
             raise ProjectionBroken(f"{self._schema}.position lacks some of {[p.name for p in self._projections]}")
-        return min(self._positions.values())
+        return self.position
 
     async def apply(self, connection: Connection, events: Sequence[Recorded], head: int) -> None:
         """Consecutive events, the first of them the next one after what was applied. Raises `PositionMoved`."""
         last = events[-1]
         behind = [p for p in self._projections if self._positions[p.name] < last.position]
-        changes = [(p, p.fold(self._news(p, events))) for p in behind]
+        changes = [(p, self._fold(p, events)) for p in behind]
         names = [p.name for p in behind]
-        expected = [self._positions[name] for name in names]
+        self.at_work = None
         async with connection.transaction():
-            tag = await connection.execute(
-                _ADVANCE.replace("{schema}", self._schema), names, expected, last.position, last.recorded_at, head
-            )
-            if tag != f"UPDATE {len(names)}":
-                raise PositionMoved(f"the position of {', '.join(names)} is no longer {expected}")
+            await self._advance(connection, names, last.position, last.recorded_at, head)
             for projection, change in changes:
+                self.at_work = projection.name
                 await projection.write(connection, change, self._schema)
+            self.at_work = None
         for name in names:
             self._positions[name] = last.position
 
+    async def skip(self, connection: Connection, position: int) -> None:
+        """There are no events up to `position` any more: they were archived. Raises `PositionMoved`."""
+        names = [name for name, reached in self._positions.items() if reached < position]
+        async with connection.transaction():
+            await self._advance(connection, names, position, None, position)
+        for name in names:
+            self._positions[name] = position
+
     async def beat(self, connection: Connection, head: int) -> None:
         """Leaves a sign of life and how far the log has come."""
-        sql = f"update {self._schema}.position set head = $2, updated_at = now() where name = any($1)"  # noqa: S608
+        sql = f"update {self._schema}.position set head = $2, updated_at = now(), trouble = null where name = any($1)"  # noqa: S608
         await connection.execute(sql, list(self._positions), head)
+
+    async def _advance(
+        self, connection: Connection, names: Sequence[str], position: int, as_of: datetime | None, head: int
+    ) -> None:
+        expected = [self._positions[name] for name in names]
+        tag = await connection.execute(_ADVANCE.replace("{schema}", self._schema), names, expected, position, as_of, head)
+        if tag != f"UPDATE {len(names)}":
+            raise PositionMoved(f"the position of {', '.join(names)} is no longer {expected}")
+
+    def _fold(self, projection: Projection, events: Sequence[Recorded]) -> Any:
+        self.at_work = projection.name
+        return projection.fold(self._news(projection, events))
 
     def _news(self, projection: Projection, events: Sequence[Recorded]) -> Sequence[Recorded]:
         position = self._positions[projection.name]
@@ -76,7 +102,7 @@ class Applier:
 
 _ADVANCE: Final = """
     update {schema}.position p
-    set position = $3, as_of = $4, head = $5, updated_at = now()
+    set position = $3, as_of = coalesce($4, p.as_of), head = $5, updated_at = now(), trouble = null
     from unnest($1::text[], $2::bigint[]) as expected(name, position)
     where p.name = expected.name and p.position = expected.position
 """

@@ -21,6 +21,7 @@ from runyard_shared.eventstore.store import EventStore
 from runyard_projections.applier import Applier, PositionMoved
 from runyard_projections.pace import Pace
 from runyard_projections.projection import LIVE, LOG, Connection, Projection, ProjectionBroken
+from runyard_projections.text import storable
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Projector:
         self._store = store
         self._pool = pool
         self._applier = Applier(projections, LIVE)
+        self._names = [projection.name for projection in projections]
         self._follower: Follower | None = None
         self._task: asyncio.Task[None] | None = None
         self._trouble: str | None = "not started"
@@ -94,7 +96,17 @@ class Projector:
         if trouble != self._trouble:
             _log.warning("the read models do not go on", trouble=trouble, exc_info=None if passing else error)
         self._trouble = trouble
+        if not passing:
+            await self._tell_readers(reason)
         await asyncio.sleep(RETRY_SECONDS if passing else RETRY_BROKEN_SECONDS)
+
+    async def _tell_readers(self, reason: str) -> None:
+        """So that whoever looks at the positions sees why they do not grow; the next event applied takes it back."""
+        guilty = self._applier.at_work
+        try:
+            await self._pool.execute(_TELL, self._names, guilty, storable(reason))
+        except Exception as error:  # noqa: BLE001 - what ails the read models matters more, and is in the log and the health
+            _log.warning("readers are not told what ails the read models", error=repr(error))
 
     async def _follow(self, connection: Connection) -> None:
         position = await self._applier.open(connection)
@@ -117,9 +129,18 @@ class Projector:
                 self._beaten_at = monotonic()
                 if len(events) < BATCH_EVENTS:
                     await asyncio.sleep(pace.rest_seconds(len(events), began_at, self._beaten_at))
+            elif follower.position > self._applier.position:
+                await self._applier.skip(connection, follower.position)
             elif monotonic() - self._beaten_at >= BEAT_SECONDS:
                 await self._applier.beat(connection, follower.position + follower.lag)
                 self._beaten_at = monotonic()
+
+
+_TELL: Final = f"""
+    update {LIVE}.position set updated_at = now(),
+        trouble = case when $2::text is null or name = $2 then $3 else 'it waits for ' || $2 || ', which stands still' end
+    where name = any($1)
+"""  # noqa: S608 - the schema is a name of our own
 
 
 def _may_pass(error: Exception) -> bool:

@@ -65,7 +65,8 @@ class Follower:
         self._head = max(self._head, await self._store.head())
 
     async def next(self) -> list[Recorded]:
-        """The next events, as many as have gathered within bounds; waits about a second for the first, then gives none.
+        """The next events, as many as have gathered within bounds; waits about a second for the first, then gives none. Where
+        events were archived, positions have holes; at the end of the log `position` moves over one.
 
         Raises `Unavailable` if it has to read the log and cannot.
         """
@@ -76,7 +77,10 @@ class Follower:
         self._forget_passed()
         if self._batches and self._batches[0][0][0].position == self.position + 1:
             return self._from_memory()
+        head = self._head
         rows = await self._store.read(self.position, self._max_events)
+        if not rows:
+            self.advance(head)  # what was between was archived
         while len(rows) > 1 and _size(rows) > MAX_BYTES:
             rows = rows[: len(rows) // 2]
         return rows
