@@ -1,75 +1,159 @@
-"""The log, as `read.event` shows it."""
+"""The logs, as `read.event` and `read.dispatcher_event` show them."""
 
 from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 import msgspec
 from runyard_shared.contracts.feed import Recorded
 
 from runyard_gateway.database import Database, Row
 
+ORCHESTRATOR: Final = "orchestrator"
+DISPATCHER: Final = "dispatcher"
+VIEWS: Final = {ORCHESTRATOR: "read.event", DISPATCHER: "read.dispatcher_event"}
+
+WINDOW: Final = 20_000
+"""Positions looked at in one query: one that finds little stays short, however long the log is."""
+WINDOWS: Final = 5
+"""Queries for one page at most."""
+CLOCKS_APART: Final = timedelta(minutes=1)
+"""Positions and times go up together but for so much: events carry the time of the process that decided them."""
+
 _COLUMNS = (
     "position, stream_id::text as stream_id, version, tenant_id, topic, recorded_at, data::text as data,"
     " correlation_id, causation_id"
 )
-_AFTER = f"select {_COLUMNS} from read.event where position > $1 order by position limit $2"  # noqa: S608
-_OF_TENANT = f"select {_COLUMNS} from read.event where position > $1 and tenant_id = $2 order by position limit $3"  # noqa: S608
-_OF_STREAM = (
-    f"select {_COLUMNS} from read.event"  # noqa: S608
-    " where stream_id = $1::uuid and tenant_id = $2 and position > $3 order by version limit $4"
-)
-_OF_EXECUTION = (
-    f"select * from (({_OF_STREAM}) union all (select {_COLUMNS} from read.event"  # noqa: S608
-    " where correlation_id = $1::text and tenant_id = $2 and position > $3 order by position limit $4)) of_execution"
-    " order by position limit $4"
-)
-_WITH_TOPICS = (
-    f"select * from ((select {_COLUMNS} from read.event"  # noqa: S608
-    " where stream_id = $1::uuid and tenant_id = $2 and position > $3 and topic = any($5) order by version limit $4)"
-    f" union all (select {_COLUMNS} from read.event"
-    " where correlation_id = $1::text and tenant_id = $2 and position > $3 and topic = any($5) order by position limit $4))"
-    " of_execution order by position limit $4"
-)
-_FIRST = f"select {_COLUMNS} from read.event where stream_id = any($1::uuid[]) and version = 1"  # noqa: S608
-_HEAD = "select coalesce(max(position), 0) as position from read.event"
-_END_OF_STREAM = "select max(position) as position from read.event where stream_id = $1::uuid and tenant_id = $2"
+
+
+class EventFilter(NamedTuple):
+    """`types`: beginnings of topics, any of which will do; none for all. `since`: recorded at this time or later."""
+
+    types: tuple[str, ...] = ()
+    since: datetime | None = None
+
+    def takes(self, recorded: Recorded) -> bool:
+        return (not self.types or recorded.topic.startswith(self.types)) and (
+            self.since is None or recorded.recorded_at >= self.since
+        )
+
+
+EVERYTHING: Final = EventFilter()
+
+
+class EventPage(NamedTuple):
+    """`upto`: the log was looked through up to this position. `more`: it goes on after that."""
+
+    events: list[Recorded]
+    upto: int
+    more: bool
 
 
 class EventQueries:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: str = ORCHESTRATOR) -> None:
         self._database = database
+        view = VIEWS[log]
+        self._after = f"select {_COLUMNS} from {view} where position > $1 order by position limit $2"  # noqa: S608
+        self._of_tenant = f"select {_COLUMNS} from {view} where position > $1 and tenant_id = $2 order by position limit $3"  # noqa: S608
+        self._window = (
+            f"select {_COLUMNS} from {view} where position > $1 and position <= $2 and tenant_id = $3"  # noqa: S608
+            " and ($4::text[] is null or topic like any($4)) and ($5::timestamptz is null or recorded_at >= $5)"
+            " order by position limit $6"
+        )
+        of_stream = (
+            f"select {_COLUMNS} from {view}"  # noqa: S608
+            " where stream_id = $1::uuid and tenant_id = $2 and position > $3"
+        )
+        of_iterations = (
+            f"select {_COLUMNS} from {view}"  # noqa: S608
+            " where correlation_id = $1::text and tenant_id = $2 and position > $3"
+        )
+        self._of_execution = (
+            f"select * from (({of_stream} order by version limit $4) union all"  # noqa: S608
+            f" ({of_iterations} order by position limit $4)) of_execution order by position limit $4"
+        )
+        self._with_topics = (
+            f"select * from (({of_stream} and topic = any($5) order by version limit $4) union all"  # noqa: S608
+            f" ({of_iterations} and topic = any($5) order by position limit $4)) of_execution order by position limit $4"
+        )
+        self._first = f"select {_COLUMNS} from {view} where stream_id = any($1::uuid[]) and version = 1"  # noqa: S608
+        self._head = f"select coalesce(max(position), 0) as position from {view}"  # noqa: S608
+        self._end_of_stream = f"select max(position) as position from {view} where stream_id = $1::uuid and tenant_id = $2"  # noqa: S608
+        self._next = f"select position, recorded_at from {view} where position > $1 order by position limit 1"  # noqa: S608
 
     async def head(self) -> int:
         """The last committed position; 0 for an empty log."""
-        row = await self._database.fetch_row(_HEAD)
+        row = await self._database.fetch_row(self._head)
         return int(row["position"]) if row else 0
 
     async def after(self, position: int, limit: int) -> list[Recorded]:
         """Events of all tenants; for the hub, never for a client."""
-        return _recorded(await self._database.fetch(_AFTER, position, limit))
+        return _recorded(await self._database.fetch(self._after, position, limit))
 
     async def of_tenant(self, tenant_id: str, after: int, limit: int) -> list[Recorded]:
-        return _recorded(await self._database.fetch(_OF_TENANT, after, tenant_id, limit))
+        return _recorded(await self._database.fetch(self._of_tenant, after, tenant_id, limit))
+
+    async def page(self, tenant_id: str, after: int, limit: int, chosen: EventFilter = EVERYTHING) -> EventPage:
+        """At most `limit` events of the tenant, in order. It may have fewer although there are more: what is chosen may be
+        rare, and no page looks through all of a long log."""
+        head = await self.head()
+        patterns = [f"{_literally(each)}%" for each in chosen.types] or None
+        found: list[Recorded] = []
+        upto = after
+        for _ in range(WINDOWS):
+            if upto >= head or len(found) == limit:
+                break
+            end = min(upto + WINDOW, head)
+            arguments = (upto, end, tenant_id, patterns, chosen.since, limit - len(found))
+            rows = _recorded(await self._database.fetch(self._window, *arguments))
+            found += rows
+            upto = found[-1].position if len(found) == limit else end
+            if not rows and upto < head:
+                upto = await self._before_next(upto)
+        return EventPage(found, upto, upto < head)
+
+    async def before(self, at: datetime) -> int:
+        """A position such that everything recorded at that time or later comes after it."""
+        low, high = 0, await self.head()
+        sought = at - CLOCKS_APART
+        while low < high:
+            middle = (low + high) // 2
+            row = await self._database.fetch_row(self._next, middle)
+            if row is None or row["recorded_at"] >= sought:
+                high = middle
+            else:
+                low = row["position"]
+        return low
+
+    async def _before_next(self, position: int) -> int:
+        """Over what retention has taken out of the log."""
+        row = await self._database.fetch_row(self._next, position)
+        return position if row is None else row["position"] - 1
 
     async def of_execution(self, tenant_id: str, execution_id: str, after: int, limit: int) -> list[Recorded]:
         """The events of an execution and of all its iterations, in the order of their positions."""
-        return _recorded(await self._database.fetch(_OF_EXECUTION, execution_id, tenant_id, after, limit))
+        return _recorded(await self._database.fetch(self._of_execution, execution_id, tenant_id, after, limit))
 
     async def with_topics(
         self, tenant_id: str, execution_id: str, after: int, limit: int, topics: Collection[str]
     ) -> list[Recorded]:
         """As `of_execution`, some topics only."""
-        return _recorded(await self._database.fetch(_WITH_TOPICS, execution_id, tenant_id, after, limit, list(topics)))
+        return _recorded(await self._database.fetch(self._with_topics, execution_id, tenant_id, after, limit, list(topics)))
 
     async def first_of_streams(self, stream_ids: Collection[str]) -> dict[str, Recorded]:
         """The first event of each stream, by the stream's id."""
         if not stream_ids:
             return {}
-        return {each.stream_id: each for each in _recorded(await self._database.fetch(_FIRST, list(stream_ids)))}
+        return {each.stream_id: each for each in _recorded(await self._database.fetch(self._first, list(stream_ids)))}
 
     async def end_of_stream(self, tenant_id: str, stream_id: str) -> int | None:
         """The position of the stream's last event, None if there is no such stream in the tenant."""
-        row = await self._database.fetch_row(_END_OF_STREAM, stream_id, tenant_id)
+        row = await self._database.fetch_row(self._end_of_stream, stream_id, tenant_id)
         return row["position"] if row else None
+
+
+def _literally(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _recorded(rows: Iterable[Row]) -> list[Recorded]:
