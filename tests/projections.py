@@ -29,6 +29,9 @@ VIEWS = {
     "approval": "approval_id",
     "workflow": "workflow_id",
     "workflow_version": "workflow_id, version",
+    "analytics_execution": "workflow_id, width, starts_at",
+    "analytics_workflow": "workflow_id",
+    "analytics_agent": "agent, width, starts_at",
 }
 
 

@@ -12,6 +12,7 @@ from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus, Subscription
 from runyard_shared.messaging.topology import FEED, JOB_OUTPUT, PARKED
 
+from runyard_projections.analytics.projection import Analytics
 from runyard_projections.executions.projection import Executions
 from runyard_projections.handlers import OutputKeeper, ParkedKeeper
 from runyard_projections.projection import LIVE, LOG, Projection
@@ -24,7 +25,7 @@ from runyard_projections.workflows import Workflows
 def projections() -> list[Projection]:
     """All of them."""
     mapper = EventMapper(EVENT_TYPES)
-    return [Executions(mapper), Workflows(mapper)]
+    return [Executions(mapper), Workflows(mapper), Analytics(mapper)]
 
 
 def log(pool: "asyncpg.Pool[asyncpg.Record]") -> EventStore:

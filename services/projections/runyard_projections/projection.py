@@ -1,7 +1,7 @@
 """What a projection is: a name, tables, and how events change them. `projector.py` and `rebuild.py` drive any of them."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import asyncpg
 from runyard_shared.contracts.feed import Recorded
@@ -37,6 +37,13 @@ class Projection(Protocol):
 
     async def write(self, connection: Connection, changes: Any, schema: str) -> None:
         """Make the changes in the tables of `schema`, in the transaction of the caller."""
+
+
+@runtime_checkable
+class Begins(Protocol):
+    """A projection whose empty tables are given something before position 0: what it knows of events that have left the log."""
+
+    async def begin(self, connection: Connection, schema: str) -> None: ...
 
 
 def expect_rows(tag: str, expected: int, what: str) -> None:

@@ -1,0 +1,204 @@
+"""Counts added to what is stored, and what has to be known of executions and jobs that are not over. One statement for each
+kind of row, whatever their number."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from runyard_projections.analytics.changes import Changes, OpenExecution
+from runyard_projections.analytics.rollups import ExecutionCounts, JobCounts
+from runyard_projections.analytics.settle import Key, Outcome, Placed, settle
+from runyard_projections.projection import Connection, expect_rows
+
+_JOB_COUNTERS: Final = ("completed", "failed", "timed_out", "cancelled", "busy_ms")
+
+
+async def write(connection: Connection, changes: Changes, schema: str) -> None:
+    """In the transaction of the caller. Raises `ProjectionBroken`."""
+    outcome = settle(changes, await _opened(connection, changes, schema), await _take_placed(connection, changes, schema))
+    if changes.workflows:
+        rows = [(*key, name) for key, name in changes.workflows.items()]
+        await connection.execute(_upsert_workflows(schema), *zip(*rows, strict=True))
+    if outcome.executions:
+        await connection.execute(_add_executions(schema), *_execution_columns(outcome.executions))
+    if outcome.jobs:
+        await connection.execute(_add_jobs(schema), *_job_columns(outcome.jobs))
+    await _write_open(connection, outcome, changes, schema)
+
+
+async def _opened(connection: Connection, changes: Changes, schema: str) -> dict[str, OpenExecution]:
+    """What is stored of executions that did not begin in this batch."""
+    earlier = [execution_id for execution_id, change in changes.executions.items() if change.begun is None]
+    if not earlier:
+        return {}
+    rows = await connection.fetch(_opened_sql(schema), earlier)
+    return {row["execution_id"]: OpenExecution(*tuple(row)[1:]) for row in rows}
+
+
+async def _take_placed(connection: Connection, changes: Changes, schema: str) -> dict[str, Placed]:
+    """The agents of jobs that end in this batch; what was stored of them is not needed any more."""
+    ended = [job_id for job_id, job in changes.jobs.items() if job.status is not None]
+    if not ended:
+        return {}
+    return {job_id: (agent, started_at) for job_id, agent, started_at in await connection.fetch(_take_sql(schema), ended)}
+
+
+async def _write_open(connection: Connection, outcome: Outcome, changes: Changes, schema: str) -> None:
+    if outcome.over:
+        tag = await connection.execute(_delete(schema, "analytics_open_execution", "execution_id"), outcome.over)
+        expect_rows(tag, len(outcome.over), "open executions")
+    begun, changed = [], []
+    for execution_id, each in outcome.open.items():
+        if changes.executions[execution_id].begun is None:
+            changed.append((execution_id, each.ended, each.open_jobs))
+        else:
+            begun.append((execution_id, each.tenant_id, each.workflow_id, each.started_at, each.ended, each.open_jobs))
+    if begun:
+        await connection.execute(_insert_open(schema), *zip(*begun, strict=True))
+    if changed:
+        tag = await connection.execute(_update_open(schema), *zip(*changed, strict=True))
+        expect_rows(tag, len(changed), "open executions")
+    if outcome.placed:
+        placed = [(job_id, *each) for job_id, each in outcome.placed.items()]
+        await connection.execute(_upsert_placed(schema), *zip(*placed, strict=True))
+    if outcome.released:
+        await connection.execute(_delete(schema, "analytics_open_job", "job_id"), outcome.released)
+
+
+def _execution_columns(counts: Mapping[tuple[Key, int, datetime], ExecutionCounts]) -> list[Sequence[Any]]:
+    """Arrays of arrays would have to be rectangular, so the histograms go as text."""
+    rows = [
+        (
+            *key,
+            width,
+            starts_at,
+            each.started,
+            each.completed,
+            each.failed,
+            each.cancelled,
+            each.duration_ms,
+            _array(each.buckets),
+            _array(each.counts),
+        )
+        for (key, width, starts_at), each in sorted(counts.items(), key=_place)
+    ]
+    return list(zip(*rows, strict=True))
+
+
+def _job_columns(counts: Mapping[tuple[Key, int, datetime], JobCounts]) -> list[Sequence[Any]]:
+    rows = [
+        (*key, width, starts_at, *(getattr(each, counter) for counter in _JOB_COUNTERS))
+        for (key, width, starts_at), each in sorted(counts.items(), key=_place)
+    ]
+    return list(zip(*rows, strict=True))
+
+
+def _place(item: tuple[tuple[Key, int, datetime], object]) -> tuple[Key, int, datetime]:
+    return item[0]
+
+
+def _array(values: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, values))}}}"
+
+
+@cache
+def _opened_sql(schema: str) -> str:
+    return f"""
+        select o.execution_id::text as execution_id, o.tenant_id, o.workflow_id::text, o.started_at, o.ended, o.open_jobs
+        from unnest($1::uuid[]) as c(execution_id)
+        join {schema}.analytics_open_execution o on o.execution_id = c.execution_id
+    """  # noqa: S608
+
+
+@cache
+def _take_sql(schema: str) -> str:
+    return f"""
+        delete from {schema}.analytics_open_job j using unnest($1::uuid[]) as c(job_id) where j.job_id = c.job_id
+        returning j.job_id::text, j.agent, j.started_at
+    """  # noqa: S608
+
+
+@cache
+def _delete(schema: str, table: str, key: str) -> str:
+    return f"delete from {schema}.{table} t using unnest($1::uuid[]) as c(gone) where t.{key} = c.gone"  # noqa: S608
+
+
+@cache
+def _upsert_workflows(schema: str) -> str:
+    return f"""
+        insert into {schema}.analytics_workflow as w (tenant_id, workflow_id, name)
+        select * from unnest($1::text[], $2::uuid[], $3::text[])
+        on conflict (tenant_id, workflow_id) do update set name = excluded.name where w.name <> excluded.name
+    """  # noqa: S608
+
+
+@cache
+def _add_executions(schema: str) -> str:
+    """Histograms are added bucket by bucket; most rows have none to add, or are new."""
+    return f"""
+        insert into {schema}.analytics_execution as r
+            (tenant_id, workflow_id, width, starts_at, started, completed, failed, cancelled, duration_ms, buckets, counts)
+        select c.tenant_id, c.workflow_id, c.width, c.starts_at, c.started, c.completed, c.failed, c.cancelled, c.duration_ms,
+            c.buckets::integer[], c.counts::integer[]
+        from unnest($1::text[], $2::uuid[], $3::integer[], $4::timestamptz[], $5::integer[], $6::integer[], $7::integer[],
+            $8::integer[], $9::bigint[], $10::text[], $11::text[])
+            as c(tenant_id, workflow_id, width, starts_at, started, completed, failed, cancelled, duration_ms, buckets, counts)
+        on conflict (tenant_id, workflow_id, width, starts_at) do update set
+            started = r.started + excluded.started,
+            completed = r.completed + excluded.completed,
+            failed = r.failed + excluded.failed,
+            cancelled = r.cancelled + excluded.cancelled,
+            duration_ms = r.duration_ms + excluded.duration_ms,
+            (buckets, counts) = (
+                select coalesce(array_agg(m.bucket order by m.bucket), '{{}}'),
+                    coalesce(array_agg(m.count order by m.bucket), '{{}}')
+                from (
+                    select b.bucket, sum(b.count)::integer as count
+                    from (
+                        select * from unnest(r.buckets, r.counts)
+                        union all
+                        select * from unnest(excluded.buckets, excluded.counts)
+                    ) b(bucket, count)
+                    group by b.bucket
+                ) m
+            )
+    """  # noqa: S608
+
+
+@cache
+def _add_jobs(schema: str) -> str:
+    names = ", ".join(_JOB_COUNTERS)
+    sums = ", ".join(f"{counter} = r.{counter} + excluded.{counter}" for counter in _JOB_COUNTERS)
+    return f"""
+        insert into {schema}.analytics_agent as r (tenant_id, agent, width, starts_at, {names})
+        select * from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::integer[], $6::integer[],
+            $7::integer[], $8::integer[], $9::bigint[])
+        on conflict (tenant_id, agent, width, starts_at) do update set {sums}
+    """  # noqa: S608
+
+
+@cache
+def _insert_open(schema: str) -> str:
+    return f"""
+        insert into {schema}.analytics_open_execution (execution_id, tenant_id, workflow_id, started_at, ended, open_jobs)
+        select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::boolean[], $6::integer[])
+    """  # noqa: S608
+
+
+@cache
+def _update_open(schema: str) -> str:
+    return f"""
+        update {schema}.analytics_open_execution o set ended = c.ended, open_jobs = c.open_jobs
+        from unnest($1::uuid[], $2::boolean[], $3::integer[]) as c(execution_id, ended, open_jobs)
+        where o.execution_id = c.execution_id
+    """  # noqa: S608
+
+
+@cache
+def _upsert_placed(schema: str) -> str:
+    return f"""
+        insert into {schema}.analytics_open_job (job_id, agent, started_at)
+        select * from unnest($1::uuid[], $2::text[], $3::timestamptz[])
+        on conflict (job_id) do update set agent = excluded.agent, started_at = excluded.started_at
+    """  # noqa: S608
