@@ -587,7 +587,8 @@ class ActionTypeList(Body):
 
 class EventList(Body):
     items: list[PublicEvent]
-    next_cursor: Cursor
+    next_cursor: Annotated[Cursor, Meta(description="Also after a page with few events or none, where the log goes on")]
+    position: Annotated[int, Meta(description="So far the log was looked through: go on with it as `after`")]
 
 
 class UserRow(Body):

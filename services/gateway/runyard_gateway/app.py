@@ -27,7 +27,7 @@ from runyard_gateway.queries.approvals import ApprovalQueries
 from runyard_gateway.queries.bulk_requests import BulkRequestQueries
 from runyard_gateway.queries.catalog import CatalogQueries
 from runyard_gateway.queries.connections import ConnectionQueries
-from runyard_gateway.queries.events import EventQueries
+from runyard_gateway.queries.events import DISPATCHER, ORCHESTRATOR, EventQueries
 from runyard_gateway.queries.execution_list import ExecutionListQueries
 from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.queries.output import OutputQueries
@@ -70,7 +70,8 @@ class Service:
         self._database = database = Database(pool)
         self._own_tables = OwnTables(pool)
         self._requests = Requests(bus, f"gateway-{new_id()}")
-        events = EventQueries(database)
+        logs = {log: EventQueries(database, log) for log in (ORCHESTRATOR, DISPATCHER)}
+        events = logs[ORCHESTRATOR]
         self._read_position = read_position = ReadPosition(database, events, settings.read_model_wait_seconds)
         approval_queries = ApprovalQueries(database)
         executions = ExecutionQueries(database, approval_queries)
@@ -99,7 +100,7 @@ class Service:
             *Executions(executions, lists, reader, waiting, graphs, read_position, clock).operations(),
             *ExecutionLogs(executions, events, reader, graphs, read_position).operations(),
             *Output(OutputQueries(database), executions, reader).operations(),
-            *Events(events, reader, live_events, streams, settings.keep_alive_seconds).operations(),
+            *Events(logs, reader, live_events, streams, settings.keep_alive_seconds).operations(),
             *approvals.operations(),
             *Channels(commands).operations(),
             *ApprovalLinks(commands, approvals, settings.tenant).operations(),

@@ -298,7 +298,21 @@ class StreamQuery(Query):
 
 
 class EventsQuery(Query):
+    """Which events of the tenant; `type` may be repeated."""
+
+    log: Literal["orchestrator", "dispatcher"] = Field(
+        default="orchestrator", description="Of workflows, triggers and executions, or of agents, pools and connections"
+    )
     after: int = Field(default=0, ge=0, le=MAX_POSITION, description="Events with a greater position")
+    from_: Annotated[AwareDatetime, TIME] | None = Field(
+        default=None, alias="from", description="Events recorded at this time or later"
+    )
+    type_: list[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]*)?$", max_length=100)]] = Field(
+        default_factory=list,
+        alias="type",
+        max_length=50,
+        description="Events whose topic begins so: job.completed, job. or job",
+    )
 
 
 class EventPageQuery(EventsQuery):

@@ -1,9 +1,10 @@
 """Events: of one execution for whoever watches it, of the tenant for other programs (R63)."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from runyard_shared.errors import Refusal
+from runyard_shared.public_events import public_event
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -12,8 +13,7 @@ from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import MAX_POSITION
 from runyard_gateway.permissions import Permission
-from runyard_shared.public_events import public_event
-from runyard_gateway.queries.events import EventQueries
+from runyard_gateway.queries.events import ORCHESTRATOR, EventFilter, EventQueries
 from runyard_gateway.resources.execution_logs import LogKey
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.path_ids import execution_id_of
@@ -29,13 +29,13 @@ _SSE = ("text/event-stream",)
 class Events:
     def __init__(
         self,
-        queries: EventQueries,
+        logs: Mapping[str, EventQueries],
         reader: ExecutionReader,
         live: LiveEvents,
         streams: ExecutionStreams,
         keep_alive_seconds: float,
     ) -> None:
-        self._queries = queries
+        self._logs = logs
         self._reader = reader
         self._live = live
         self._streams = streams
@@ -54,7 +54,7 @@ class Events:
                 method="GET", path="/api/v1/events", handle=self.of_tenant, name="streamEvents", tag="events",
                 permission=Permission.VIEW,
                 answer_types=_SSE, query=requests.EventsQuery, stream=True, request_headers=_LAST_EVENT_ID,
-                summary="Server-Sent Events of everything that happens to workflows and executions",
+                summary="Server-Sent Events of everything that happens in the tenant",
             ),
             Operation(
                 method="GET", path="/api/v1/events.json", handle=self.page, name="listEvents", tag="events",
@@ -83,7 +83,7 @@ class Events:
 
         async def frames(connection: Connection) -> AsyncGenerator[bytes, None]:
             followed = follow(
-                lambda last, limit: self._queries.of_tenant(call.tenant_id, last, limit),
+                lambda last, limit: self._logs[ORCHESTRATOR].of_tenant(call.tenant_id, last, limit),
                 lambda: self._live.subscribe_to_tenant(call.tenant_id),
                 connection,
                 after,
@@ -99,9 +99,14 @@ class Events:
         query: requests.EventPageQuery = call.query
         key = decode_cursor(query.cursor, LogKey)
         after = query.after if key is None else key.position
-        found = await self._queries.of_tenant(call.tenant_id, after, query.limit)
-        cursor = encode_cursor(LogKey(found[-1].position)) if len(found) == query.limit else None
-        return json_answer(answers.EventList(items=[public_event(recorded, "orchestrator") for recorded in found], next_cursor=cursor))
+        queries = self._logs[query.log]
+        chosen = EventFilter(tuple(query.type_), query.from_)
+        if chosen.since is not None and key is None:
+            after = max(after, await queries.before(chosen.since))
+        page = await queries.page(call.tenant_id, after, query.limit, chosen)
+        cursor = encode_cursor(LogKey(page.upto)) if page.more else None
+        items = [public_event(recorded, query.log) for recorded in page.events]
+        return json_answer(answers.EventList(items=items, next_cursor=cursor, position=page.upto))
 
 
 def _last_event_id(call: Call) -> int | None:
