@@ -6,7 +6,7 @@ kind of weather with nothing but the real engine in between.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from runyard_shared.contracts.feed import Recorded
 from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, JobStatus, Trigger
 from runyard_shared.errors import VersionConflict
 from runyard_shared.eventstore.mapper import EventMapper
-from runyard_shared.eventstore.store import Claim, ClaimTaken, Commit, Snapshot, TimerChange
+from runyard_shared.eventstore.store import NOTHING, Claim, ClaimTaken, ClearAllTimers, Commit, SetTimer, Snapshot, TimerChange
 from runyard_shared.ids import derived_id
 
 from tests.engine import CATALOG, EPOCH, Json
@@ -42,6 +42,7 @@ class MemoryLog:
         self.events: list[Recorded] = []
         self.streams: dict[str, list[Recorded]] = {}
         self.claims: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.timers: dict[tuple[str, str], SetTimer] = {}
         self._mapper = EventMapper(EVENT_TYPES)
 
     async def append(self, stream_id: str, expected_version: int, events: Sequence[Event], **options: Any) -> Commit:
@@ -60,6 +61,7 @@ class MemoryLog:
         timers: Sequence[TimerChange] = (),
         claims: Sequence[Claim] = (),
         snapshot: Snapshot | None = None,
+        decided_on: Mapping[str, int] = NOTHING,
     ) -> "asyncio.Future[Commit]":
         done: asyncio.Future[Commit] = asyncio.get_running_loop().create_future()
         stream = self.streams.setdefault(stream_id, [])
@@ -67,7 +69,8 @@ class MemoryLog:
         if taken is not None:
             done.set_exception(ClaimTaken(taken, self.claims[tenant_id, taken.scope, taken.key]))
             return done
-        if len(stream) != expected_version:
+        decided_on = {stream_id: expected_version, **decided_on}
+        if any(len(self.streams.get(known, ())) != version for known, version in decided_on.items()):
             done.set_exception(VersionConflict(stream_id, expected_version))
             return done
         for claim in claims:
@@ -85,8 +88,18 @@ class MemoryLog:
             )
             self.events.append(recorded)
             stream.append(recorded)
+        for change in timers:
+            self._change(stream_id, change)
         done.set_result(Commit(len(self.events), len(stream)))
         return done
+
+    def _change(self, stream_id: str, change: TimerChange) -> None:
+        if isinstance(change, ClearAllTimers):
+            self.timers = {key: timer for key, timer in self.timers.items() if key[0] != stream_id}
+        elif isinstance(change, SetTimer):
+            self.timers[change.stream_id or stream_id, change.timer_id] = change
+        else:
+            self.timers.pop((change.stream_id or stream_id, change.timer_id), None)
 
     async def load(self, stream_id: str, after_version: int = 0) -> list[Recorded]:
         return self.streams.get(stream_id, [])[after_version:]
@@ -102,6 +115,12 @@ class MemoryLog:
 
     async def claimed(self, tenant_id: str, scope: str, key: str) -> dict[str, Any] | None:
         return self.claims.get((tenant_id, scope, key))
+
+    async def last_claimed(self, tenant_id: str, scope: str) -> tuple[str, dict[str, Any]] | None:
+        return max((await self.claims_of(tenant_id, scope)).items(), key=lambda claim: claim[0], default=None)
+
+    async def claims_of(self, tenant_id: str, scope: str) -> dict[str, dict[str, Any]]:
+        return {key[2]: value for key, value in self.claims.items() if key[:2] == (tenant_id, scope)}
 
 
 class World:

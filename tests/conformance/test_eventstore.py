@@ -253,6 +253,51 @@ async def test_the_last_change_of_a_timer_in_a_commit_counts(log: Log) -> None:
     assert await log.timers(other) == {"other": soon}
 
 
+async def test_an_append_conflicts_when_a_stream_that_it_was_decided_on_has_gone_on(log: Log, postgres_url: str) -> None:
+    basis, other = new_id(), new_id()
+    await log.append(basis, 0, "a")
+    await log.append(other, 0, "x", decided_on={basis: 1})
+    async with open_log(postgres_url) as elsewhere:
+        await elsewhere.append(basis, 1, "b")
+    late = [log.append(new_id(), 0, "y", decided_on={basis: 1}) for _ in range(3)]
+    results = await asyncio.gather(*late, log.append(new_id(), 0, "z", decided_on={basis: 2}), return_exceptions=True)
+    assert [type(result) for result in results] == [VersionConflict, VersionConflict, VersionConflict, Commit]
+
+
+async def test_what_was_decided_on_a_stream_is_not_committed_with_what_changes_it_first(log: Log) -> None:
+    basis = new_id()
+    await log.append(basis, 0, "a")
+    timer = SetTimer("t", AT, {"by": "late"}, stream_id=basis)
+    early, change, late = (
+        log.append(new_id(), 0, "x", decided_on={basis: 1}),
+        log.append(basis, 1, "b", timers=[SetTimer("t", AT, {"by": "change"})]),
+        log.append(new_id(), 0, "y", timers=[timer], decided_on={basis: 1}),
+    )
+    results = await asyncio.gather(early, change, late, return_exceptions=True)
+    assert [type(result) for result in results] == [Commit, Commit, VersionConflict]
+    assert await log.pool.fetchval("select payload ->> 'by' from sample.timer") == "change"
+
+
+async def test_an_append_may_change_the_timers_of_another_stream_and_be_of_no_events(log: Log) -> None:
+    owner = new_id()
+    await log.append(owner, 0, "a", timers=[SetTimer("kept", AT), SetTimer("gone", AT)])
+    await log.append(new_id(), 0, "x", timers=[SetTimer("set", AT, stream_id=owner), ClearTimer("gone", stream_id=owner)])
+    assert set(await log.timers(owner)) == {"kept", "set"}
+    assert await log.append(owner, 1, timers=[ClearTimer("kept")], claims=[Claim("s", "k", {})]) == Commit(2, 1)
+    assert set(await log.timers(owner)) == {"set"}
+    with pytest.raises(VersionConflict):
+        await log.append(owner, 0, timers=[ClearTimer("set")])
+
+
+async def test_the_claims_of_a_scope_are_listed_and_the_last_is_found(log: Log) -> None:
+    assert await log.store.last_claimed("default", "s") is None
+    for number in (2, 3, 1):
+        await log.append(new_id(), 0, "a", claims=[Claim("s", f"{number}", {"n": number}), Claim("other", f"9{number}", {})])
+    assert await log.store.last_claimed("default", "s") == ("3", {"n": 3})
+    assert await log.store.claims_of("default", "s") == {"1": {"n": 1}, "2": {"n": 2}, "3": {"n": 3}}
+    assert await log.store.claims_of("elsewhere", "s") == {}
+
+
 async def test_a_snapshot_is_replaced_only_by_a_later_one_or_one_of_another_schema(log: Log) -> None:
     stream = new_id()
     assert await log.store.load_snapshot(stream) is None

@@ -1,12 +1,13 @@
 """What one commit writes: the appends that were waiting, laid out as arguments of the log's `append` function.
 
-Two appends to one stream fit in one batch if the second follows on the first. If they do not, or if both want one claim, the
-later one waits for the next batch, where it is judged by what the first left behind.
+Two appends to one stream fit in one batch if the second follows on the first. If they do not, if both want one claim, or if
+the later was decided on a version that the first has passed, the later one waits for the next batch, where it is judged by
+what the first left behind. Appends that were decided on one version of a stream share one check of it.
 """
 
 from asyncio import Future
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
@@ -38,6 +39,7 @@ class Append:
     timers: Sequence[TimerChange]
     claims: Sequence[Claim]
     snapshot: Snapshot | None
+    decided_on: Mapping[str, int]
     done: Future[Commit]
     alone: bool = False
 
@@ -59,7 +61,9 @@ class Batch:
         self._bytes = 0
         self._versions: dict[str, int] = {}
         self._claims: set[tuple[str, str, str]] = set()
-        self._heads: list[int] = []
+        self._heads: list[tuple[int, str, int]] = []
+        """(append, stream, version it expects there)"""
+        self._checked: set[tuple[str, int]] = set()
         self._has_extras = False
 
     @classmethod
@@ -82,13 +86,19 @@ class Batch:
         version = self._versions.get(append.stream_id)
         if version not in (None, append.expected_version) or (append.alone and self.appends):
             return False
+        if any(self._versions.get(*decided) != decided[1] for decided in append.decided_on.items()):
+            return False
         if append.claims:
             claims = {(append.tenant_id, claim.scope, claim.key) for claim in append.claims}
             if claims & self._claims:
                 return False
             self._claims |= claims
         if version is None:
-            self._heads.append(len(self.appends))
+            self._heads.append((len(self.appends), append.stream_id, append.expected_version))
+        for decided in append.decided_on.items():
+            if decided not in self._checked and decided[0] not in self._versions:
+                self._checked.add(decided)
+                self._heads.append((len(self.appends), *decided))
         self._versions[append.stream_id] = append.version
         self._bytes += sum(map(len, append.data))
         self._has_extras = self._has_extras or bool(append.timers or append.claims or append.snapshot)
@@ -115,7 +125,6 @@ class Batch:
             data.extend(map(bytes.decode, append.data))
             correlation_ids.extend(repeat(append.correlation_id, count))
             causation_ids.extend(repeat(append.causation_id, count))
-        heads = [self.appends[number] for number in self._heads]
         return (
             stream_ids,
             versions,
@@ -125,9 +134,9 @@ class Batch:
             data,
             correlation_ids,
             causation_ids,
-            self._heads,
-            [append.stream_id for append in heads],
-            [append.expected_version for append in heads],
+            [number for number, _, _ in self._heads],
+            [stream_id for _, stream_id, _ in self._heads],
+            [version for _, _, version in self._heads],
             _encode(_extras(self.appends)).decode() if self._has_extras else None,
         )
 
@@ -137,7 +146,20 @@ class Batch:
         for refusal in refusals:
             self.appends[refusal.append].fail(_error(self.appends[refusal.append], refusal, refusals))
         guilty = {refusal.append for refusal in refusals}
-        return [append for number, append in enumerate(self.appends) if number not in guilty]
+        doubtful = {
+            decided
+            for refusal in refusals
+            if refusal.version is not None
+            for decided in self.appends[refusal.append].decided_on.items()
+        }
+        others: list[Append] = []
+        for number, append in enumerate(self.appends):
+            if number not in guilty:
+                if doubtful.isdisjoint(append.decided_on.items()):
+                    others.append(append)
+                else:  # the check that it shares may be the one that failed; whoever decides again loses nothing
+                    append.fail(VersionConflict(append.stream_id, append.expected_version))
+        return others
 
     def recorded(self, base: int) -> list[Recorded]:
         """The rows it became, given the log's last position before it."""
@@ -253,16 +275,18 @@ def _extras(appends: list[Append]) -> _Extras:
             if isinstance(change, ClearAllTimers):
                 ended.add(stream_id)
                 timers.pop(stream_id, None)
-            elif isinstance(change, SetTimer):
-                timers.setdefault(stream_id, {})[change.timer_id] = _TimerRow(
-                    stream_id=stream_id,
+                continue
+            owner = change.stream_id or stream_id
+            if isinstance(change, SetTimer):
+                timers.setdefault(owner, {})[change.timer_id] = _TimerRow(
+                    stream_id=owner,
                     timer_id=change.timer_id,
                     tenant_id=tenant_id,
                     due_at=change.due_at,
                     payload=change.payload,
                 )
             else:
-                timers.setdefault(stream_id, {})[change.timer_id] = None
+                timers.setdefault(owner, {})[change.timer_id] = None
         if append.snapshot:
             snapshots[stream_id] = _SnapshotRow(
                 stream_id=stream_id,

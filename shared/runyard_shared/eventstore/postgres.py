@@ -9,7 +9,7 @@ trip on one connection. So a lone append waits for nothing, and under load the p
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +24,7 @@ from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.batch import Append, Batch
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.outage import is_outage, outages_as_unavailable
-from runyard_shared.eventstore.store import Claim, Commit, Snapshot, TimerChange
+from runyard_shared.eventstore.store import NOTHING, Claim, Commit, Snapshot, TimerChange
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -73,6 +73,7 @@ class PostgresEventStore:
         self._head = f"select position from {schema}.log_head"
         self._load_snapshot = f"select version, state_schema, state from {schema}.snapshot where stream_id = $1"
         self._claimed = f"select value::text from {schema}.claim where tenant_id = $1 and scope = $2 and key = $3"
+        self._claims = f"select key, value::text from {schema}.claim where tenant_id = $1 and scope = $2 order by key desc"
 
     @property
     def trouble(self) -> str | None:
@@ -112,6 +113,7 @@ class PostgresEventStore:
         timers: Sequence[TimerChange] = (),
         claims: Sequence[Claim] = (),
         snapshot: Snapshot | None = None,
+        decided_on: Mapping[str, int] = NOTHING,
     ) -> Commit:
         return await self.submit(
             stream_id,
@@ -124,6 +126,7 @@ class PostgresEventStore:
             timers=timers,
             claims=claims,
             snapshot=snapshot,
+            decided_on=decided_on,
         )
 
     def submit(
@@ -139,6 +142,7 @@ class PostgresEventStore:
         timers: Sequence[TimerChange] = (),
         claims: Sequence[Claim] = (),
         snapshot: Snapshot | None = None,
+        decided_on: Mapping[str, int] = NOTHING,
     ) -> "asyncio.Future[Commit]":
         if self._committer is None:
             raise Unavailable("the event store is not open")
@@ -155,6 +159,7 @@ class PostgresEventStore:
             timers,
             claims,
             snapshot,
+            decided_on,
             asyncio.get_running_loop().create_future(),
         )
         self._waiting.append(append)
@@ -186,6 +191,16 @@ class PostgresEventStore:
         with outages_as_unavailable():
             value = await self._pool.fetchval(self._claimed, tenant_id, scope, key)
         return None if value is None else msgspec.json.decode(value, type=dict[str, Any])
+
+    async def last_claimed(self, tenant_id: str, scope: str) -> tuple[str, dict[str, Any]] | None:
+        with outages_as_unavailable():
+            row = await self._pool.fetchrow(f"{self._claims} limit 1", tenant_id, scope)
+        return None if row is None else (row["key"], msgspec.json.decode(row["value"], type=dict[str, Any]))
+
+    async def claims_of(self, tenant_id: str, scope: str) -> dict[str, dict[str, Any]]:
+        with outages_as_unavailable():
+            rows = await self._pool.fetch(self._claims, tenant_id, scope)
+        return {key: msgspec.json.decode(value, type=dict[str, Any]) for key, value in rows}
 
     async def _commit_forever(self) -> None:
         while self._waiting or not self._closing:

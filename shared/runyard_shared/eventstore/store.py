@@ -1,10 +1,11 @@
 """The event store port as services use it; `postgres.py` is the adapter (group commit on asyncpg)."""
 
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.feed import Recorded
@@ -13,18 +14,23 @@ from runyard_shared.errors import RunyardError
 
 @dataclass(frozen=True)
 class SetTimer:
-    """Set (or move) the timer `timer_id` of the stream. When due, `payload` comes back in a `TimerDue`."""
+    """Set (or move) the timer `timer_id` of the stream. When due, `payload` comes back in a `TimerDue`.
+
+    `stream_id`: another stream of the tenant, if the timer is not one of the stream that is appended to.
+    """
 
     timer_id: str
     due_at: datetime
     payload: dict[str, Any] = field(default_factory=dict)
+    stream_id: str | None = None
 
 
 @dataclass(frozen=True)
 class ClearTimer:
-    """Remove the timer if it is set."""
+    """Remove the timer if it is set. `stream_id` as in `SetTimer`."""
 
     timer_id: str
+    stream_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,15 @@ class Snapshot:
     state: bytes
 
 
+NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+
+
 class EventStore(Protocol):
-    """One log. Versions count from 1 in each stream; `expected_version` 0 means the stream must not exist."""
+    """One log. Versions count from 1 in each stream; `expected_version` 0 means the stream must not exist.
+
+    An append may be of no events, for its timers and claims. `decided_on`: other streams, with the versions that what is
+    appended was decided on; it conflicts as well if one of them has gone on.
+    """
 
     async def append(
         self,
@@ -89,6 +102,7 @@ class EventStore(Protocol):
         timers: Sequence[TimerChange] = (),
         claims: Sequence[Claim] = (),
         snapshot: Snapshot | None = None,
+        decided_on: Mapping[str, int] = NOTHING,
     ) -> Commit:
         """Durable when it returns. Raises `VersionConflict`, `ClaimTaken`, or `Unavailable` (then the outcome may be either:
         reload before deciding again)."""
@@ -106,6 +120,7 @@ class EventStore(Protocol):
         timers: Sequence[TimerChange] = (),
         claims: Sequence[Claim] = (),
         snapshot: Snapshot | None = None,
+        decided_on: Mapping[str, int] = NOTHING,
     ) -> "Future[Commit]":
         """`append` for many streams at once without a task for each: the future must be awaited."""
 
@@ -122,3 +137,9 @@ class EventStore(Protocol):
 
     async def claimed(self, tenant_id: str, scope: str, key: str) -> dict[str, Any] | None:
         """The value of a claim, None if nobody holds it."""
+
+    async def last_claimed(self, tenant_id: str, scope: str) -> tuple[str, dict[str, Any]] | None:
+        """Of the claims of a scope the one with the greatest key, and its value; None if there is none."""
+
+    async def claims_of(self, tenant_id: str, scope: str) -> dict[str, dict[str, Any]]:
+        """All claims of a scope: value by key."""
