@@ -27,18 +27,29 @@ class ManualTrigger(Model):
 
 
 class ScheduleTrigger(Model):
+    """Starts an execution at each instant of `cron` (five fields) in an IANA time zone.
+
+    `overlap`: what becomes of an instant at which the execution that the schedule started last has not ended. `catch_up`:
+    what becomes of instants at which nobody was there to start one: no execution, one for the latest of them, or all.
+    """
+
     type: Literal["schedule"]
     cron: str
     timezone: str = "UTC"
     overlap: Literal["allow", "skip", "cancelPrevious"] = "allow"
+    catch_up: Literal["none", "latest", "all"] = "latest"
 
 
 class WebhookTrigger(Model):
+    """Lets whoever has a key for the webhook `id` of this workflow start it."""
+
     type: Literal["webhook"]
-    id: str
+    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
 
 
 class IncidentTrigger(Model):
+    """Starts an execution for an event of an incident, if `condition` (CEL, over `incident`) is true or there is none."""
+
     type: Literal["incident"]
     events: list[
         Literal[
@@ -221,7 +232,7 @@ class Workflow(Model):
     description: str = ""
     inputs: dict[str, Any] | None = Field(default=None, description="JSON Schema of the variables a run accepts")
     timeout_seconds: Seconds = 0
-    triggers: list[AnyTrigger] = Field(default_factory=list)
+    triggers: list[AnyTrigger] = Field(default_factory=list, max_length=100)
     nodes: list[AnyNode] = Field(min_length=1, max_length=1000)
     edges: list[Edge] = Field(max_length=5000)
 
