@@ -44,7 +44,7 @@ class WebhookTrigger(Model):
     """Lets whoever has a key for the webhook `id` of this workflow start it."""
 
     type: Literal["webhook"]
-    id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
+    id: str
 
 
 class IncidentTrigger(Model):
@@ -232,7 +232,7 @@ class Workflow(Model):
     description: str = ""
     inputs: dict[str, Any] | None = Field(default=None, description="JSON Schema of the variables a run accepts")
     timeout_seconds: Seconds = 0
-    triggers: list[AnyTrigger] = Field(default_factory=list, max_length=100)
+    triggers: list[AnyTrigger] = Field(default_factory=list)
     nodes: list[AnyNode] = Field(min_length=1, max_length=1000)
     edges: list[Edge] = Field(max_length=5000)
 
