@@ -22,6 +22,9 @@ MAX_DATA_BYTES: Final = 4 * 1024 * 1024
 """An event with more data is published without it: brokers and consumers have limits, and one event must not hold up all."""
 
 
+_DISPATCHERS: Final = frozenset({"agent", "pool", "connection"})
+
+
 class PublicEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`subject` is the execution that users see, also of what happens in an iteration; or a workflow, a trigger record, an
     agent, a pool, a connection.
@@ -51,6 +54,11 @@ class _Revision(msgspec.Struct):
 
 _encode = msgspec.json.Encoder().encode
 _decode_revision = msgspec.json.Decoder(_Revision).decode
+
+
+def log_of(topic: str) -> str:
+    """The log that has events of this topic."""
+    return "dispatcher" if topic.partition(".")[0] in _DISPATCHERS else "orchestrator"
 
 
 def source_of(log: str) -> str:

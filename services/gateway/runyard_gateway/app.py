@@ -22,6 +22,7 @@ from runyard_gateway.http.server import HttpServer
 from runyard_gateway.own_tables import OwnTables
 from runyard_gateway.queries.agent_keys import AgentKeyQueries
 from runyard_gateway.queries.agents import AgentQueries
+from runyard_gateway.queries.analytics import AnalyticsQueries
 from runyard_gateway.queries.api_keys import ApiKeyQueries
 from runyard_gateway.queries.approvals import ApprovalQueries
 from runyard_gateway.queries.bulk_requests import BulkRequestQueries
@@ -38,6 +39,7 @@ from runyard_gateway.queries.workflows import WorkflowQueries
 from runyard_gateway.read_position import ReadPosition
 from runyard_gateway.resources.agent_link import AgentLink
 from runyard_gateway.resources.agents import Agents
+from runyard_gateway.resources.analytics import Analytics
 from runyard_gateway.resources.approval_links import ApprovalLinks
 from runyard_gateway.resources.approvals import Approvals
 from runyard_gateway.resources.bulk import Bulk
@@ -100,7 +102,7 @@ class Service:
             *Executions(executions, lists, reader, waiting, graphs, read_position, clock).operations(),
             *ExecutionLogs(executions, events, reader, graphs, read_position).operations(),
             *Output(OutputQueries(database), executions, reader).operations(),
-            *Events(logs, reader, live_events, streams, settings.keep_alive_seconds).operations(),
+            *Events(logs, reader, live_events, streams, settings.keep_alive_seconds, settings.amqp_namespace).operations(),
             *approvals.operations(),
             *Channels(commands).operations(),
             *ApprovalLinks(commands, approvals, settings.tenant).operations(),
@@ -108,6 +110,7 @@ class Service:
             *Pools(commands, PoolQueries(database)).operations(),
             *Connections(commands, ConnectionQueries(database), settings.connection_test_seconds).operations(),
             *Kinds(catalogs).operations(),
+            *Analytics(AnalyticsQueries(database), read_position, clock).operations(),
             *AgentLink(commands, agent_links, AgentMessages(bus, settings.command_timeout_seconds), clock).operations(),
             *Users(UserQueries(database), api_keys, keys, clock).operations(),
             *system.operations(),

@@ -9,6 +9,7 @@ from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus
 from runyard_shared.contracts.workflow import NodeId
 
 from runyard_gateway.http.query import MAX_POSITION, PageQuery, Query, ReadPageQuery, ReadQuery
+from runyard_gateway.time_range import Interval
 
 UUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 NAME = r"^[^\s:/\x00-\x1f\x7f]{1,200}$"
@@ -322,3 +323,36 @@ class EventPageQuery(EventsQuery):
 
 class DiffQuery(Query):
     against: Version | None = Field(default=None, description="The version to compare with; the one before if not given")
+
+
+# --- analytics
+
+
+class AnalyticsRange(ReadQuery):
+    """Of the executions that started in a range of time."""
+
+    from_: Annotated[AwareDatetime, TIME] | None = Field(
+        default=None,
+        alias="from",
+        description="Executions that started at this time or later; if not given, 30 days before `to`",
+    )
+    to: Annotated[AwareDatetime, TIME] | None = Field(
+        default=None, description="Executions that started before this time; if not given, until now"
+    )
+    timezone: str = Field(
+        default="UTC", min_length=1, max_length=100, description="Whose days are meant: an IANA name such as Europe/Berlin"
+    )
+
+
+class AnalyticsQuery(AnalyticsRange):
+    workflow_id: str | None = Field(default=None, pattern=UUID, description="Only this workflow's")
+
+
+class TrendsQuery(AnalyticsQuery):
+    interval: Interval | None = Field(
+        default=None, description="If not given: hour for up to 2 days, week for more than 120, else day. Weeks begin on Monday"
+    )
+
+
+class RankingQuery(AnalyticsRange):
+    limit: int = Field(default=10, ge=1, le=200, description="At most so many, those with the most first")

@@ -8,6 +8,7 @@ from runyard_shared.public_events import public_event
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
+from runyard_gateway.asyncapi import asyncapi_document
 from runyard_gateway.cursor import decode_cursor, encode_cursor
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
@@ -34,8 +35,10 @@ class Events:
         live: LiveEvents,
         streams: ExecutionStreams,
         keep_alive_seconds: float,
+        namespace: str,
     ) -> None:
         self._logs = logs
+        self._namespace = namespace
         self._reader = reader
         self._live = live
         self._streams = streams
@@ -60,6 +63,10 @@ class Events:
                 method="GET", path="/api/v1/events.json", handle=self.page, name="listEvents", tag="events",
                 permission=Permission.VIEW,
                 answer=answers.EventList, query=requests.EventPageQuery, summary="The same events, page by page",
+            ),
+            Operation(
+                method="GET", path="/asyncapi.json", handle=self.asyncapi, name="getAsyncapi", tag="events", public=True,
+                permission=None, answer=dict, summary="The AsyncAPI 3 document of the events on the message broker",
             ),
         )  # fmt: skip
 
@@ -107,6 +114,9 @@ class Events:
         cursor = encode_cursor(LogKey(page.upto)) if page.more else None
         items = [public_event(recorded, query.log) for recorded in page.events]
         return json_answer(answers.EventList(items=items, next_cursor=cursor, position=page.upto))
+
+    async def asyncapi(self, call: Call) -> ASGIApp:
+        return json_answer(asyncapi_document(self._namespace))
 
 
 def _last_event_id(call: Call) -> int | None:

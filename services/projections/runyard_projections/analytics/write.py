@@ -174,7 +174,7 @@ def _add_jobs(schema: str) -> str:
         insert into {schema}.analytics_agent as r (tenant_id, agent, width, starts_at, {names})
         select * from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::integer[], $6::integer[],
             $7::integer[], $8::integer[], $9::bigint[])
-        on conflict (tenant_id, agent, width, starts_at) do update set {sums}
+        on conflict (tenant_id, width, starts_at, agent) do update set {sums}
     """  # noqa: S608
 
 

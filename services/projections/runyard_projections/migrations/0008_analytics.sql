@@ -41,7 +41,7 @@ create table projections.analytics_agent (
     timed_out    integer     not null,
     cancelled    integer     not null,
     busy_ms      bigint      not null,
-    primary key (tenant_id, agent, width, starts_at)
+    primary key (tenant_id, width, starts_at, agent)
 ) with (fillfactor = 70);
 
 -- Until an execution and all its jobs have ended.
@@ -118,8 +118,8 @@ comment on column read.analytics_workflow.name is 'Its name when it was last exe
 create view read.analytics_agent as
 select tenant_id, agent, width, starts_at, completed, failed, timed_out, cancelled, busy_ms from projections.analytics_agent;
 comment on view read.analytics_agent is
-'One row for each interval and agent: jobs that have ended, of executions that started in the interval. Ask with tenant_id, agent, width
-and a range of starts_at. Rows of the two widths as in read.analytics_execution.';
+'One row for each interval and agent: jobs that have ended, of executions that started in the interval. Ask with tenant_id, width and
+a range of starts_at. Rows of the two widths as in read.analytics_execution.';
 comment on column read.analytics_agent.tenant_id is 'The tenant.';
 comment on column read.analytics_agent.agent is 'The name of the agent; empty for jobs that ended without having reached one.';
 comment on column read.analytics_agent.width is 'Length of the interval in seconds: 900 or 86400.';
