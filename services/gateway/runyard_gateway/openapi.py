@@ -101,10 +101,10 @@ def _responses(operation: Operation) -> dict[str, Any]:
         refusals[403] = f"forbidden: the permission {operation.permission} is needed"
     for status, text in operation.refusals.items():
         refusals[status] = f"{refusals[status]}; {text}" if status == 403 and status in refusals else text
-    problems = {
-        str(status): {"description": text, "content": {"application/problem+json": {"schema": _PROBLEM}}}
-        for status, text in sorted(refusals.items())
-    }
+    # a page tells people what is wrong; what is refused before it is asked for does so as everywhere
+    content: dict[str, Any] = {"text/html": {"schema": {"type": "string"}}} if "text/html" in operation.answer_types else {}
+    content["application/problem+json"] = {"schema": _PROBLEM}
+    problems = {str(status): {"description": text, "content": content} for status, text in sorted(refusals.items())}
     return {str(operation.status): success, **problems}
 
 
