@@ -36,6 +36,7 @@ async def shape(pool: Pool) -> list[tuple[object, ...]]:
 async def test_a_rebuild_gives_the_same_rows_tables_and_position(pool: Pool) -> None:
     history = mixed(seed=11)
     async with orchestrator_log(pool) as store:
+        await pool.execute("select projections.create_month('projections', '2026-03-01')")
         await write(store, history)
         await apply(pool, [history])
         seen, shaped = await rows(pool), await shape(pool)

@@ -3,10 +3,12 @@
 New tables grow in a schema of their own, by the same code, from position 0. When they have caught up, one transaction puts
 them in the place of the old ones and points the views at them: a reader sees all of the old model or all of the new one. That
 transaction holds the lock that every applier needs first; the live projector finds the position it expects, or starts over.
+Partitioned tables get a partition for each month in which a stream of the log began.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import asyncpg
@@ -16,14 +18,16 @@ from runyard_shared.errors import Conflict
 from runyard_shared.eventstore.store import EventStore
 
 from runyard_projections.applier import Applier
-from runyard_projections.projection import LIVE, Connection, Projection
+from runyard_projections.partitions import create_partitions
+from runyard_projections.projection import LIVE, LOG, Connection, Projection
 
 _log = structlog.get_logger(__name__)
 
 NEW: Final = "projections_new"
 OLD: Final = "projections_old"
 BATCH_EVENTS: Final = 5000
-_REBUILD_LOCK: Final = 7_235_419_019
+REBUILD_LOCK: Final = 7_235_419_019
+"""Advisory: whoever holds it may count on it that no rebuild is under way."""
 _SWAP_ATTEMPTS: Final = 200
 _SWAP_PATIENCE_MS: Final = 50
 _SWAP_PAUSE_SECONDS: Final = 0.05
@@ -41,7 +45,7 @@ async def rebuild(
 ) -> int:
     """Rebuild these projections; returns the position they have reached. Raises `Conflict` if another rebuild is under way."""
     async with pool.acquire() as connection:
-        if not await connection.fetchval("select pg_try_advisory_lock($1)", _REBUILD_LOCK):
+        if not await connection.fetchval("select pg_try_advisory_lock($1)", REBUILD_LOCK):
             raise Conflict("rebuild_under_way", "another rebuild is under way; wait for it")
         tables = [table for projection in projections for table in projection.tables]
         await _make_tables(connection, projections, tables)
@@ -50,6 +54,7 @@ async def rebuild(
         await _make_indexes(connection, tables)
         position = await _swap_in_a_quiet_moment(connection, applier, store, projections, on_progress)
         await connection.execute(f"drop schema {NEW} cascade")
+    await create_partitions(pool)
     return position
 
 
@@ -63,20 +68,32 @@ async def _make_tables(connection: Connection, projections: Sequence[Projection]
             [(projection.name,) for projection in projections],
         )
         for table in tables:
-            await connection.execute(
-                f"create table {NEW}.{table} (like {LIVE}.{table}"
-                " including defaults including generated including storage including compression including comments)"
-            )
-            for option in await connection.fetchval(_OPTIONS, f"{LIVE}.{table}") or ():
-                await connection.execute(f"alter table {NEW}.{table} set ({option})")
-            for name, definition in await connection.fetch(_CONSTRAINTS, f"{LIVE}.{table}"):
-                await connection.execute(f"alter table {NEW}.{table} add constraint {name} {definition}")
+            await _make_table(connection, table)
+        for month in await connection.fetch(_MONTHS, datetime.now(UTC).replace(tzinfo=None)):
+            await connection.execute(f"select {LIVE}.create_month('{NEW}', $1)", month["starts"])
+
+
+async def _make_table(connection: Connection, table: str) -> None:
+    live, twin = f"{LIVE}.{table}", f"{NEW}.{table}"
+    by, default = await connection.fetchrow(_PARTITIONING, live) or (None, None)
+    await connection.execute(
+        f"create table {twin} (like {live}"
+        " including defaults including generated including storage including compression including comments)"
+        + (f" partition by {by}" if by else "")
+    )
+    for name, definition in await connection.fetch(_CONSTRAINTS, live):
+        await connection.execute(f"alter table {twin} add constraint {name} {definition}")
+    if default:
+        await connection.execute(f"create table {NEW}.{default} partition of {twin} default")
+    rows_in = default or table
+    for option in await connection.fetchval(_OPTIONS, f"{LIVE}.{rows_in}") or ():
+        await connection.execute(f"alter table {NEW}.{rows_in} set ({option})")
 
 
 async def _make_indexes(connection: Connection, tables: Sequence[str]) -> None:
     for table in tables:
         for (definition,) in await connection.fetch(_INDEXES, f"{LIVE}.{table}"):
-            await connection.execute(definition.replace(f" ON {LIVE}.", f" ON {NEW}."))
+            await connection.execute(definition.replace(" ON ONLY ", " ON ").replace(f" ON {LIVE}.", f" ON {NEW}."))
         await connection.execute(f"analyze {NEW}.{table}")
 
 
@@ -135,9 +152,9 @@ async def _swap(connection: Connection, applier: Applier, store: EventStore, pro
         everything = ", ".join((*(name for name, _ in views), both))
         await connection.execute(f"lock table {everything} in access exclusive mode")
         await connection.execute(f"create schema {OLD}")
-        for table in tables:
-            await connection.execute(f"alter table {LIVE}.{table} set schema {OLD}")
-            await connection.execute(f"alter table {NEW}.{table} set schema {LIVE}")
+        for source, target in ((LIVE, OLD), (NEW, LIVE)):
+            for (name,) in await connection.fetch(_WITH_PARTITIONS, [f"{source}.{table}" for table in tables]):
+                await connection.execute(f"alter table {name} set schema {target}")
         for name, definition in views:
             await connection.execute(f"create or replace view {name} as {definition}")
         await connection.execute(
@@ -164,7 +181,34 @@ _CONSTRAINTS: Final = """
 _INDEXES: Final = """
     select pg_get_indexdef(i.indexrelid) from pg_index i
     where i.indrelid = $1::text::regclass and not exists (select from pg_constraint c where c.conindid = i.indexrelid)
+    order by i.indexrelid
 """
+
+_PARTITIONING: Final = """
+    select pg_get_partkeydef(t.partrelid), d.relname
+    from pg_partitioned_table t join pg_class d on d.oid = t.partdefid where t.partrelid = $1::text::regclass
+"""
+
+_WITH_PARTITIONS: Final = """
+    select oid::regclass::text from pg_class where oid = any($1::text[]::regclass[])
+    union all
+    select inhrelid::regclass::text from pg_inherits where inhparent = any($1::text[]::regclass[])
+"""
+
+_MONTHS: Final = f"""
+    with recursive month as (
+        select {LIVE}.month_of(first.stream_id) as starts
+        from (select stream_id from {LOG}.event where stream_id >= {LIVE}.first_id_at('2020-01-01') order by 1 limit 1) first
+        union all
+        select {LIVE}.month_of(later.stream_id)
+        from month cross join lateral (
+            select stream_id from {LOG}.event where stream_id >= {LIVE}.first_id_at(month.starts + interval '1 month')
+            order by 1 limit 1
+        ) later
+    )
+    select starts from month where starts <= $1
+"""  # noqa: S608
+"""The months in which streams began, as their ids tell. Ids that are not of a time that has been stay in the default one."""
 
 _VIEWS: Final = """
     select v.oid::regclass::text, pg_get_viewdef(v.oid)

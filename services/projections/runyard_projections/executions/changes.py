@@ -5,7 +5,7 @@ So events are folded without reading a row, and it makes no difference to the ro
 thing that needs to know what went before is whether an execution is paused: `steps` has what `pauses.py` needs for that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -44,6 +44,7 @@ class ExecutionChange:
     """
 
     execution_id: str
+    tenant_id: str = ""
     position: int = 0
     new: NewExecution | None = None
     status: str | None = None
@@ -222,7 +223,7 @@ class Changes:
         execution_id = row.correlation_id or row.stream_id
         change = self.executions.get(execution_id)
         if change is None:
-            change = self.executions[execution_id] = ExecutionChange(execution_id)
+            change = self.executions[execution_id] = ExecutionChange(execution_id, row.tenant_id)
         return change
 
     def job(self, execution_id: str, job_id: str) -> JobChange:
@@ -255,6 +256,15 @@ class Changes:
         if change is None:
             change = self.approvals[approval_id] = ApprovalChange(execution_id, approval_id)
         return change
+
+    def forget(self, execution_ids: Collection[str]) -> None:
+        """As if nothing of these executions were in the batch."""
+        rows: tuple[dict[Any, Any], ...] = (
+            self.executions, self.jobs, self.nodes, self.iteration_nodes, self.foreachs, self.iterations, self.approvals
+        )  # fmt: skip
+        for changes in rows:
+            for key in [key for key, change in changes.items() if change.execution_id in execution_ids]:
+                del changes[key]
 
 
 Fold: TypeAlias = Callable[[Changes, ExecutionChange, Recorded, Any], None]

@@ -40,7 +40,7 @@ from runyard_projections.executions.nodes import end_node, enter, waiting
 from runyard_projections.executions.pauses import Move
 from runyard_projections.text import json_text, storable
 
-FOREIGN: Final = "workflow."
+FOREIGN: Final = ("workflow.", "schedule.", "incident.", "trigger.")
 """What the topics of this log that are not ours begin with."""
 
 _JOB_BEGAN: Final = Move.JOB_BEGAN

@@ -1,7 +1,7 @@
 """Folded changes into tables: one statement for each kind of change, whatever the number of rows.
 
 Rows that an event updates must be there: the log starts every execution and iteration, schedules every job and asks for every
-approval before it says more of it.
+approval before it says more of it. The one exception is an execution that was archived since: see `archived.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Final
 
+from runyard_projections.executions.archived import forget_archived
 from runyard_projections.executions.changes import Changes
 from runyard_projections.executions.outstanding import load_pauses, write_pauses
 from runyard_projections.projection import Connection, expect_rows
@@ -95,6 +96,7 @@ _NEW_ITERATION: Final = {
     "new.started_at": "timestamptz",
 }
 _ITERATION: Final = {
+    "execution_id": "uuid",
     "stream_id": "uuid",
     "status": "text",
     "finished_at": "timestamptz",
@@ -116,6 +118,7 @@ _NEW_APPROVAL: Final = {
     "new.expires_at": "timestamptz",
 }
 _APPROVAL: Final = {
+    "execution_id": "uuid",
     "approval_id": "uuid",
     "status": "text",
     "votes": "json",
@@ -146,7 +149,8 @@ async def write(connection: Connection, changes: Changes, schema: str) -> None:
         await connection.execute(_insert_executions(schema), *_columns(_STARTED, started))
     if updated := [change for change in executions if change.new is None]:
         tag = await connection.execute(_update_executions(schema), *_columns(_EXECUTION, updated))
-        expect_rows(tag, len(updated), "executions")
+        if tag != f"UPDATE {len(updated)}":
+            await forget_archived(connection, changes, schema)
     await _write_jobs(connection, changes, schema)
     if changes.nodes:
         await connection.execute(_upsert_nodes(schema), *_columns(_NODE, list(changes.nodes.values())))
@@ -304,7 +308,7 @@ def _update_iterations(schema: str) -> str:
         update {schema}.iteration i
         set status = c.status, finished_at = c.finished_at, output = c.output, error = c.error
         from {_unnest(_ITERATION)}
-        where i.stream_id = c.stream_id
+        where i.execution_id = c.execution_id and i.stream_id = c.stream_id
     """  # noqa: S608
 
 
@@ -330,7 +334,7 @@ def _update_approvals(schema: str) -> str:
             responded_at = coalesce(c.responded_at, a.responded_at),
             position = c.position
         from {_unnest(_APPROVAL)}
-        where a.approval_id = c.approval_id
+        where a.execution_id = c.execution_id and a.approval_id = c.approval_id
     """  # noqa: S608
 
 
