@@ -16,7 +16,7 @@ from runyard_gateway.database import Database, missing_views
 from runyard_gateway.graphs import Graphs
 from runyard_gateway.http.agent_keys import AgentKeys
 from runyard_gateway.http.endpoint import create_router
-from runyard_gateway.http.identity import ApiKeys
+from runyard_gateway.http.identity import ApiKeys, Identity
 from runyard_gateway.http.operation import Operation
 from runyard_gateway.http.server import HttpServer
 from runyard_gateway.own_tables import OwnTables
@@ -25,6 +25,7 @@ from runyard_gateway.queries.agents import AgentQueries
 from runyard_gateway.queries.analytics import AnalyticsQueries
 from runyard_gateway.queries.api_keys import ApiKeyQueries
 from runyard_gateway.queries.approvals import ApprovalQueries
+from runyard_gateway.queries.archived import ArchivedQueries
 from runyard_gateway.queries.bulk_requests import BulkRequestQueries
 from runyard_gateway.queries.catalog import CatalogQueries
 from runyard_gateway.queries.connections import ConnectionQueries
@@ -45,11 +46,13 @@ from runyard_gateway.resources.approvals import Approvals
 from runyard_gateway.resources.bulk import Bulk
 from runyard_gateway.resources.channels import Channels
 from runyard_gateway.resources.connections import Connections
+from runyard_gateway.resources.event_streams import EventStreams
 from runyard_gateway.resources.events import Events
 from runyard_gateway.resources.execution_logs import ExecutionLogs
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.executions import Executions
 from runyard_gateway.resources.kinds import Kinds
+from runyard_gateway.resources.list_streams import ListStreams
 from runyard_gateway.resources.output import Output
 from runyard_gateway.resources.pools import Pools
 from runyard_gateway.resources.runs import Runs
@@ -62,6 +65,17 @@ from runyard_gateway.streams.agent_links import DISPATCHER_LOG, AgentLinks
 from runyard_gateway.streams.execution_stream import ExecutionStreams
 from runyard_gateway.streams.live_events import LiveEvents
 from runyard_gateway.streams.live_output import LiveOutput
+from runyard_gateway.streams.log_follower import LogFollower
+from runyard_gateway.streams.log_tail import LogTail
+from runyard_gateway.streams.open_streams import OpenStreams
+from runyard_gateway.streams.shared_pages import SharedPages
+from runyard_gateway.streams.subscription import Backlog
+from runyard_gateway.streams.tenant_stream import TenantStreams
+
+
+async def still_open(identity: Identity) -> Identity | None:
+    """Keys are checked when a stream is opened."""
+    return identity
 
 
 class Service:
@@ -82,27 +96,38 @@ class Service:
         catalogs = CatalogQueries(database)
         agent_keys = AgentKeys(AgentKeyQueries(database))
         self._agent_links = agent_links = AgentLinks(bus, agent_keys)
-        hear_dispatcher = {DISPATCHER_LOG: agent_links.hear_log}
-        self._live_events = live_events = LiveEvents(bus, events, settings.stream_buffer_bytes, hear_dispatcher)
-        self._live_output = LiveOutput(bus, live_events, events)
+        backlog = Backlog(settings.streams_buffer_bytes)
+        tails = {log: LogTail(queries, settings.stream_buffer_bytes, backlog, log) for log, queries in logs.items()}
+        tail = tails[ORCHESTRATOR]
+        self._live_events = LiveEvents(bus, tails, {DISPATCHER_LOG: agent_links.hear_log})
+        self._live_output = LiveOutput(bus, tail, events)
+        self._pages = pages = SharedPages(
+            tail, read_position, settings.stream_buffer_bytes, backlog, settings.keep_alive_seconds
+        )
         commands = Commands(self._requests, settings.command_timeout_seconds)
         graphs = Graphs(workflows, read_position)
         waiting = WaitingReader(WaitingQueries(database), graphs)
         reader = ExecutionReader(executions, events, waiting, read_position, clock)
-        streams = ExecutionStreams(live_events, events, settings.keep_alive_seconds)
+        followers = {log: LogFollower(settings.keep_alive_seconds, log) for log in logs}
+        of_executions = ExecutionStreams(tail, events, followers[ORCHESTRATOR])
+        of_tenants = {log: TenantStreams(tails[log], logs[log], followers[log]) for log in logs}
+        archived = ArchivedQueries(database)
         system = System(self.check_health)
         api_keys = ApiKeyQueries(database)
         keys = ApiKeys(settings.tenant, settings.admin_token, api_keys)
+        self._streams = streams = OpenStreams(still_open, settings.max_streams)
         approvals = Approvals(commands, approval_queries, read_position)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
             *Workflows(commands, workflows, catalogs, read_position).operations(),
             # before what has an id in the same place of its path
             *Bulk(commands, lists, BulkRequestQueries(database), clock).operations(),
+            *ListStreams(streams, pages, lists, waiting, approval_queries, clock).operations(),
             *Executions(executions, lists, reader, waiting, graphs, read_position, clock).operations(),
             *ExecutionLogs(executions, events, reader, graphs, read_position).operations(),
             *Output(OutputQueries(database), executions, reader).operations(),
-            *Events(logs, reader, live_events, streams, settings.keep_alive_seconds, settings.amqp_namespace).operations(),
+            *EventStreams(streams, of_executions, of_tenants, logs, archived, reader, read_position, tail).operations(),
+            *Events(logs, archived, settings.amqp_namespace).operations(),
             *approvals.operations(),
             *Channels(commands).operations(),
             *ApprovalLinks(commands, approvals, settings.tenant).operations(),
@@ -130,13 +155,17 @@ class Service:
         await self._requests.open()
         await self._live_events.start()
         await self._live_output.start()
+        self._streams.start()
         await self._server.start()
 
     async def stop(self) -> None:
         """Ends the streams, answers what is under way, then leaves the bus. Also after a `start` that failed half way."""
         self._agent_links.end()
         self._live_events.end_streams()
+        self._pages.end_streams()
         await self._server.stop()
+        await self._streams.stop()
+        await self._pages.stop()
         await self._live_output.stop()
         await self._live_events.stop()
         await self._read_position.stop()

@@ -10,20 +10,30 @@ from pydantic.json_schema import models_json_schema
 
 from runyard_gateway.answers import ProblemDocument
 from runyard_gateway.http.operation import Operation
+from runyard_gateway.http.query import MAX_POSITION
+from runyard_gateway.idempotency import MAX_KEY
 
 REF = "#/components/schemas/"
 _PROBLEM = {"$ref": f"{REF}ProblemDocument"}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 _ALWAYS = {400: "The request is malformed", 500: "An unexpected error; its reference is in the gateway's log"}
-_WITH_KEY = {401: "unauthorized: no API key, or an unknown one"}
+_WITH_KEY = {401: "unauthorized: no API key, or an unknown one", 429: "too_many_attempts: so many unknown keys came from here"}
 _NAMES = {
     "version": {"type": "integer", "minimum": 1},
     "userName": {"type": "string"},
     "token": {"type": "string"},
     "poolName": {"type": "string"},
+    "roleName": {"type": "string"},
+    "tenantId": {"type": "string"},
 }
 """Path parameters that are no ids."""
+_HEADERS: dict[str, dict[str, Any]] = {
+    "Idempotency-Key": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": "^[ -~]+$"},
+    "Last-Event-ID": {"type": "integer", "minimum": 0, "maximum": MAX_POSITION},
+    "Runyard-Via": {"enum": ["web", "mobile", "api"]},
+}
+"""Headers that are not any text."""
 _WITH_BODY = {
     413: "body_too_large",
     415: "unsupported_media_type",
@@ -37,7 +47,10 @@ Commands answer with a log `position`; give it to a GET as `minPosition` to read
 
 
 def openapi_document(operations: Sequence[Operation]) -> dict[str, Any]:
-    """One entry for each operation; `components.schemas` has every body under the name of its type."""
+    """One entry for each operation; `components.schemas` has every body under the name of its type, which no other may have."""
+    bodies, given = _body_schemas(operations), _answer_schemas(operations)
+    if both := bodies.keys() & given.keys():
+        raise ValueError(f"what is sent and what is answered go by one name: {', '.join(sorted(both))}")
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
@@ -45,14 +58,30 @@ def openapi_document(operations: Sequence[Operation]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Runyard", "version": "1", "description": DESCRIPTION},
         "servers": [{"url": "/"}],
-        "security": [{"apiKey": []}],
+        "security": [{"apiKey": []}, {"session": [], "csrf": []}],
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key"},
+                "apiKey": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key, or a token of the identity provider",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-runyard_session",
+                    "description": "Of the web app",
+                },
+                "csrf": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-CSRF-Token",
+                    "description": "With a cookie, for commands",
+                },
                 "agentKey": {"type": "http", "scheme": "bearer", "description": "The key of an agent"},
             },
-            "schemas": {**_body_schemas(operations), **_answer_schemas(operations)},
+            "schemas": bodies | given,
         },
     }
 
@@ -129,7 +158,8 @@ def _query_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
 
 def _header_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
     for name, text in operation.request_headers.items():
-        yield {"name": name, "in": "header", "required": False, "description": text, "schema": {"type": "string"}}
+        schema = _HEADERS.get(name, {"type": "string"})
+        yield {"name": name, "in": "header", "required": False, "description": text, "schema": schema}
 
 
 def _body_schema(operation: Operation) -> dict[str, Any] | None:

@@ -2,20 +2,27 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from runyard_shared.contracts import values
 from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus
 from runyard_shared.contracts.workflow import NodeId
 
-from runyard_gateway.http.query import MAX_POSITION, PageQuery, Query, ReadPageQuery, ReadQuery
+from runyard_gateway.http.query import MAX_POSITION, Instant, PageQuery, Query, ReadPageQuery, ReadQuery
 from runyard_gateway.time_range import Interval
 
 UUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 NAME = r"^[^\s:/\x00-\x1f\x7f]{1,200}$"
 """Of a user or a role, so that a workflow can name it as an approver and a path can hold it."""
 Name = Annotated[str, Field(pattern=NAME)]
-TIME = Field(ge="1970-01-01T00:00:00Z", lt="9000-01-01T00:00:00Z")
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
+Subject = Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
+TENANT_ID = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""It is part of names in the broker, where a dot divides."""
+OWN_PATH = r"^/([^/\\\x00-\x20\x7f][^\\\x00-\x20\x7f]*)?$"
+"""Of this site: `//host` and `/\\host` would lead to another one."""
+TenantPermission = Literal["automation:view", "automation:execute", "automation:manage", "automation:admin"]
 MAX_BULK = 1000
 MAX_NOTE = 10_000
 TriggerType = Literal["manual", "webhook", "cron", "incident"]
@@ -59,10 +66,8 @@ class ExecutionFilter(RequestBody):
     workflow_id: str | None = Field(default=None, pattern=UUID)
     status: list[ExecutionStatus] = Field(default_factory=list, max_length=20)
     trigger: TriggerType | None = None
-    from_: Annotated[AwareDatetime, TIME] | None = Field(
-        default=None, alias="from", description="Started at this time or later"
-    )
-    to: Annotated[AwareDatetime, TIME] | None = Field(default=None, description="Started before this time")
+    from_: Instant | None = Field(default=None, alias="from", description="Started at this time or later")
+    to: Instant | None = Field(default=None, description="Started before this time")
     q: str | None = Field(default=None, min_length=1, max_length=200, description="As in the list")
 
 
@@ -140,29 +145,96 @@ class WorkflowsQuery(ReadPageQuery):
     q: str | None = Field(default=None, min_length=1, max_length=200, description="Part of the name, in any case")
 
 
-# --- users
+# --- users, roles, tenants, sessions, audit
 
 
 class CreateUser(RequestBody):
-    """`roles`: viewer, operator, manager and admin give permissions; any other name is a label for approvers."""
+    """`roles`: viewer, operator, manager and admin give permissions, and so do the tenant's own (`GET /roles`); any other name
+    is a label for approvers. `oidcSubject`: the claim `sub` of whoever signs in as this user."""
 
     name: str = Field(pattern=NAME)
     roles: list[Name] = Field(default_factory=list, max_length=100)
     disabled: bool = False
+    email: Text | None = None
+    display_name: Text | None = None
+    oidc_subject: Subject | None = None
 
 
-class ChangeUser(RequestBody):
+class ReplaceUser(RequestBody):
     roles: list[Name] = Field(max_length=100)
     disabled: bool = False
 
 
+class ChangeUser(RequestBody):
+    """What is not given stays; null removes it."""
+
+    roles: list[Name] = Field(default_factory=list, max_length=100)
+    disabled: bool = False
+    email: Text | None = None
+    display_name: Text | None = None
+    oidc_subject: Subject | None = None
+
+
 class CreateApiKey(RequestBody):
+    """`scopes`: the key can do no more than these, whatever its user may do; without it, all that the user may."""
+
     user: str = Field(pattern=NAME)
-    expires_at: Annotated[AwareDatetime, TIME] | None = Field(default=None, description="Without it the key never expires")
+    name: str = Field(default="", max_length=200, pattern=PRINTABLE, description="To tell keys apart")
+    scopes: list[TenantPermission] | None = Field(default=None, min_length=1, max_length=10)
+    expires_at: Instant | None = Field(default=None, description="Without it the key never expires")
 
 
 class ApiKeysQuery(PageQuery):
     user: str | None = Field(default=None, pattern=NAME, description="Only this user's")
+
+
+class PutRole(RequestBody):
+    permissions: list[TenantPermission] = Field(max_length=10)
+
+
+class CreateTenant(RequestBody):
+    """`user`: the name of its first administrator."""
+
+    tenant_id: str = Field(pattern=TENANT_ID, description="Lower-case letters, digits and hyphens; cannot be changed")
+    name: Text
+    time_zone: str = Field(default="UTC", max_length=100, description="IANA name, such as Europe/Berlin")
+    user: str = Field(default="owner", pattern=NAME)
+
+
+class ChangeTenant(RequestBody):
+    """What is not given stays."""
+
+    name: Text | None = None
+    time_zone: str | None = Field(default=None, max_length=100)
+    disabled: bool | None = None
+
+
+class SignIn(RequestBody):
+    key: str = Field(min_length=1, max_length=500, repr=False, json_schema_extra={"writeOnly": True})
+
+
+class SignInQuery(Query):
+    return_to: str = Field(default="/", max_length=2000, pattern=OWN_PATH, description="The path of this site to show after it")
+
+
+class SignInAnswerQuery(Query):
+    """What the identity provider sends the browser back with."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: str = Field(default="", max_length=500)
+    code: str = Field(default="", max_length=10_000, repr=False)
+    error: str = Field(default="", max_length=500)
+    error_description: str = Field(default="", max_length=2000, alias="error_description")
+    iss: str | None = Field(default=None, max_length=2000)
+
+
+class AuditQuery(PageQuery):
+    actor: str | None = Field(default=None, max_length=300, pattern=PRINTABLE)
+    operation: str | None = Field(default=None, pattern=r"^[A-Za-z]{1,100}$", description="`operationId` in /openapi.json")
+    outcome: Literal["done", "refused", "failed", "unknown"] | None = None
+    from_: Instant | None = Field(default=None, alias="from", description="At this time or later")
+    to: Instant | None = Field(default=None, description="Before this time")
 
 
 # --- agents, pools, connections
@@ -247,22 +319,24 @@ class AgentOrdersQuery(Query):
 # --- executions
 
 
-class ExecutionsQuery(ReadPageQuery):
-    """Filters of the list; `status` may be repeated."""
+class ExecutionFilters(Query):
+    """What a list of executions can be filtered by; `status` may be repeated."""
 
     workflow_id: str | None = Field(default=None, pattern=UUID)
     status: list[ExecutionStatus] = Field(default_factory=list, max_length=20)
     trigger: TriggerType | None = None
-    from_: Annotated[AwareDatetime, TIME] | None = Field(
-        default=None, alias="from", description="Started at this time or later"
-    )
-    to: Annotated[AwareDatetime, TIME] | None = Field(default=None, description="Started before this time")
+    from_: Instant | None = Field(default=None, alias="from", description="Started at this time or later")
+    to: Instant | None = Field(default=None, description="Started before this time")
     q: str | None = Field(
         default=None,
         min_length=1,
         max_length=200,
         description="Part of the workflow's name, or the beginning of an execution id",
     )
+
+
+class ExecutionsQuery(ReadPageQuery, ExecutionFilters):
+    """A page of the list."""
 
 
 class GraphQuery(ReadQuery):
@@ -298,6 +372,20 @@ class StreamQuery(Query):
     )
 
 
+class ExecutionsStreamQuery(StreamQuery, ExecutionFilters):
+    """The newest of what the list has with these filters."""
+
+    limit: int = Field(default=50, ge=1, le=200, description="So many rows")
+
+
+class ApprovalsStreamQuery(StreamQuery):
+    """The oldest of what the list has with these filters; `status` may be repeated."""
+
+    status: list[ApprovalStatus] = Field(default_factory=list, max_length=10)
+    mine: bool = Field(default=False, description="Only what waits for me: pending, mine to answer, and not answered by me yet")
+    limit: int = Field(default=50, ge=1, le=200, description="So many rows")
+
+
 class EventsQuery(Query):
     """Which events of the tenant; `type` may be repeated."""
 
@@ -305,9 +393,7 @@ class EventsQuery(Query):
         default="orchestrator", description="Of workflows, triggers and executions, or of agents, pools and connections"
     )
     after: int = Field(default=0, ge=0, le=MAX_POSITION, description="Events with a greater position")
-    from_: Annotated[AwareDatetime, TIME] | None = Field(
-        default=None, alias="from", description="Events recorded at this time or later"
-    )
+    from_: Instant | None = Field(default=None, alias="from", description="Events recorded at this time or later")
     type_: list[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]*)?$", max_length=100)]] = Field(
         default_factory=list,
         alias="type",
@@ -331,14 +417,12 @@ class DiffQuery(Query):
 class AnalyticsRange(ReadQuery):
     """Of the executions that started in a range of time."""
 
-    from_: Annotated[AwareDatetime, TIME] | None = Field(
+    from_: Instant | None = Field(
         default=None,
         alias="from",
         description="Executions that started at this time or later; if not given, 30 days before `to`",
     )
-    to: Annotated[AwareDatetime, TIME] | None = Field(
-        default=None, description="Executions that started before this time; if not given, until now"
-    )
+    to: Instant | None = Field(default=None, description="Executions that started before this time; if not given, until now")
     timezone: str = Field(
         default="UTC", min_length=1, max_length=100, description="Whose days are meant: an IANA name such as Europe/Berlin"
     )

@@ -32,3 +32,7 @@ class Settings(BaseSettings):
     stream_buffer_bytes: int = Field(
         default=16 * 1024 * 1024, gt=0, description="Unsent bytes at which a slow reader is cut off"
     )
+    streams_buffer_bytes: int = Field(
+        default=128 * 1024 * 1024, gt=0, description="Unsent bytes of all readers at which the slowest is cut off"
+    )
+    max_streams: int = Field(default=5000, gt=0, description="Event streams that may be open at once; more get a 503")

@@ -72,10 +72,11 @@ def parse_json(body: bytes) -> Any:
 
 def parse_model(model: type[BaseModel], body: bytes, *, required: bool) -> BaseModel:
     """The body as `model`; an empty one counts as `{}` unless it is `required`."""
-    value = parse_json(body) if body or required else {}
-    refuse_unstorable(value)
+    if not body and not required:
+        body = b"{}"
+    refuse_unstorable(parse_json(body))
     try:
-        return model.model_validate(value)
+        return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise Invalid("invalid_body", "The body is not as described in /openapi.json.", field_problems(error)) from error
 

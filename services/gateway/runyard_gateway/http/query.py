@@ -1,9 +1,9 @@
 """Query parameters: checked by a pydantic model as strictly as a body, so that a misspelt filter is not silently no filter."""
 
-from typing import Any, get_origin
+from typing import Annotated, Any, get_origin
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from runyard_shared.errors import FieldProblem, Refusal
 
@@ -11,6 +11,17 @@ from runyard_gateway.http.problems import field_problems
 
 MAX_POSITION = 2**63 - 1
 MAX_PARAMETERS = 100
+
+
+def _dated(value: object) -> object:
+    """A bare number would pass for seconds since 1970."""
+    if isinstance(value, str) and "-" not in value[1:]:
+        raise ValueError("write it as 2026-11-22T12:00:00Z")
+    return value
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_dated), Field(ge="1970-01-01T00:00:00Z", lt="9000-01-01T00:00:00Z")]
+"""A time that everything behind the gateway can hold."""
 
 
 class Query(BaseModel):

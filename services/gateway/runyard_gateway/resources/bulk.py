@@ -47,7 +47,7 @@ class Bulk:
             Operation(
                 method="POST", path=f"{PATH}/bulk-rerun", handle=self.rerun, name="bulkRerun", tag="executions", status=202,
                 permission=Permission.EXECUTE, summary="Re-run the finished executions that a filter finds, newest first",
-                answer=answers.BulkRerun, body=requests.BulkRerun, body_required=True, request_headers=IDEMPOTENCY_HEADER,
+                answer=answers.BulkRerunDone, body=requests.BulkRerun, body_required=True, request_headers=IDEMPOTENCY_HEADER,
                 refusals={422: "empty_filter: there is no filter, and `all` is not true; idempotency_key_reused"},
             ),
         )  # fmt: skip
@@ -84,7 +84,7 @@ class Bulk:
             new_execution_id = None if outcome is None else outcome.result["executionId"]
             return answers.BulkRerunResult(execution_id=execution_id, new_execution_id=new_execution_id, problem=problem)
 
-        return json_answer(await _carry_out(chosen, rerun_one, result, answers.BulkRerun), 202)
+        return json_answer(await _carry_out(chosen, rerun_one, result, answers.BulkRerunDone), 202)
 
     async def _choose_once(self, tenant_id: str, body: requests.BulkRerun, key: str | None) -> Chosen:
         """With a key, the choice is written down before anything is sent: whoever asks again, also after we died half way, gets
