@@ -20,7 +20,7 @@ def _dated(value: object) -> object:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_dated), Field(ge="1970-01-01T00:00:00Z", lt="9000-01-01T00:00:00Z")]
+Instant = Annotated[AwareDatetime, Field(ge="1970-01-01T00:00:00Z", lt="9000-01-01T00:00:00Z"), BeforeValidator(_dated)]
 """A time that everything behind the gateway can hold."""
 
 
