@@ -15,8 +15,10 @@ from runyard_orchestrator.execution.evolve import replay
 from runyard_orchestrator.execution.state import ExecutionState
 from runyard_orchestrator.execution_handler import ExecutionHandler
 from runyard_orchestrator.handlers import Handlers
+from runyard_orchestrator.incident_handler import IncidentHandler
 from runyard_orchestrator.orders import orders_of
 from runyard_orchestrator.repository import Executions, Workflows
+from runyard_orchestrator.schedule_handler import ScheduleHandler
 from runyard_orchestrator.workflow_handler import WorkflowHandler
 from runyard_shared.clock import FrozenClock
 from runyard_shared.contracts import approvals, commands, events, jobs, reports
@@ -143,6 +145,8 @@ class World:
         self.handlers = Handlers(
             ExecutionHandler(self.log, self.workflows, self.executions, self.clock, random.Random(1)),
             WorkflowHandler(self.log, self.workflows, self.clock),
+            ScheduleHandler(self.log, self.workflows, self.executions, self.clock),
+            IncidentHandler(self.log, self.mapper, self.workflows, self.clock),
             self.workflows,
         )
 
@@ -226,6 +230,8 @@ class World:
                         self.asked[item.approval_id] = item
                     case approvals.CancelApproval():
                         self.cancelled.add(item.approval_id)
+                    case Request(command=commands.CancelExecution() as command):
+                        self.inbox.setdefault(command.execution_id, []).append(item)
                     case _:
                         self.inbox.setdefault(item.execution_id, []).append(item)
         self._routed = len(self.log.events)

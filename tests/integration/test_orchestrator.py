@@ -9,8 +9,10 @@ import asyncpg
 import pytest
 from runyard_orchestrator.execution_handler import ExecutionHandler
 from runyard_orchestrator.handlers import Handlers, InboxItem
+from runyard_orchestrator.incident_handler import IncidentHandler
 from runyard_orchestrator.orders import orders_of
 from runyard_orchestrator.repository import Executions, Workflows
+from runyard_orchestrator.schedule_handler import ScheduleHandler
 from runyard_orchestrator.workflow_handler import WorkflowHandler
 from runyard_shared.clock import FrozenClock
 from runyard_shared.contracts import commands, events, jobs, reports
@@ -38,6 +40,8 @@ class Orchestrator:
         self.handlers = Handlers(
             ExecutionHandler(self.store, self.workflows, self.executions, clock, random.Random(1)),
             WorkflowHandler(self.store, self.workflows, clock),
+            ScheduleHandler(self.store, self.workflows, self.executions, clock),
+            IncidentHandler(self.store, self.mapper, self.workflows, clock),
             self.workflows,
         )
 
@@ -304,7 +308,7 @@ async def test_two_workflows_cannot_have_one_name(orchestrator: Orchestrator) ->
         commands.CreateWorkflow(workflow_id=new_id(), document=chain(action("a")), source="", format="json")
     )
     assert again.problem is not None
-    assert (again.problem.code, again.problem.extra) == ("workflow_name_taken", {"workflowId": workflow_id})
+    assert (again.problem.code, again.problem.extra["workflowId"]) == ("workflow_name_taken", workflow_id)
 
 
 async def test_an_action_type_that_an_agent_announced_can_be_published(orchestrator: Orchestrator) -> None:

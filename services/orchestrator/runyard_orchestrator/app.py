@@ -18,8 +18,10 @@ from runyard_shared.timers import Timers, to_inbox
 
 from runyard_orchestrator.execution_handler import ExecutionHandler
 from runyard_orchestrator.handlers import Handlers, InboxItem
+from runyard_orchestrator.incident_handler import IncidentHandler
 from runyard_orchestrator.orders import orders_of
 from runyard_orchestrator.repository import Executions, Workflows
+from runyard_orchestrator.schedule_handler import ScheduleHandler
 from runyard_orchestrator.settings import Settings
 from runyard_orchestrator.workflow_handler import WorkflowHandler
 
@@ -45,6 +47,8 @@ class Service:
         self._handlers = Handlers(
             ExecutionHandler(self._store, self._workflows, self._executions, clock, chance),
             WorkflowHandler(self._store, self._workflows, clock),
+            ScheduleHandler(self._store, self._workflows, self._executions, clock),
+            IncidentHandler(self._store, mapper, self._workflows, clock),
             self._workflows,
         )
         self._subscriptions: list[Subscription] = []

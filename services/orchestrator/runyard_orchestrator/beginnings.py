@@ -1,4 +1,4 @@
-"""How executions begin: by a run, a re-run, a subworkflow node, or as an iteration of a forEach.
+"""How executions begin: by a run, a re-run, a trigger, a subworkflow node, or as an iteration of a forEach.
 
 Everything is looked up in memory, where `load` brings it; what is missing there raises `LookupError`.
 """
@@ -12,7 +12,8 @@ import msgspec
 from runyard_shared.contracts import commands, events, reports
 from runyard_shared.contracts.commands import Request
 from runyard_shared.contracts.values import Parent, Trigger
-from runyard_shared.errors import Conflict, NotFound
+from runyard_shared.contracts.workflow import WebhookTrigger
+from runyard_shared.errors import Conflict, NotFound, Refusal
 from runyard_shared.eventstore.store import Claim
 
 from runyard_orchestrator.execution.evolve import Beginning
@@ -24,6 +25,8 @@ from runyard_orchestrator.workflow.definition import WorkflowState
 from runyard_orchestrator.workflow.graph import Graph
 
 StartCommand = commands.StartExecution | commands.RerunExecution
+TRIGGERED = "triggered"
+"""The scope of the claims by which what a trigger record announced is begun, or refused, once. Key: the execution's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Begun:
     graph: Graph
     reused: Sequence[events.NodeReused] = ()
     claims: Sequence[Claim] = ()
+    workflow: WorkflowState | None = None
+    """Whose being as it is was decisive."""
 
 
 class Beginnings:
@@ -43,7 +48,7 @@ class Beginnings:
         self._executions = executions
 
     async def load(self, items: Sequence[Any]) -> None:
-        """Bring into memory what beginnings among the items need."""
+        """Bring into memory what beginnings among the items need, workflows as they are now."""
         for item in items:
             match item:
                 case Request(command=commands.StartExecution() as command):
@@ -52,6 +57,8 @@ class Beginnings:
                     before = await self._executions.load(command.rerun_of)
                     if before is not None:
                         await self._load_workflow(before.workflow_id)
+                case reports.StartTriggered():
+                    await self._load_workflow(item.workflow_id)
                 case reports.StartIteration():
                     known = self._executions.known(item.parent_stream_id)
                     if known is not None and item.node_id not in known.loops:
@@ -66,16 +73,27 @@ class Beginnings:
                         await self._load_workflow(workflow_id)
 
     async def _load_workflow(self, workflow_id: str) -> None:
-        workflow = await self._workflows.load(workflow_id)
+        workflow = await self._workflows.fresh(workflow_id)
         if workflow is not None and workflow.running_version is not None:
             await self._workflows.graph(workflow.workflow_id, workflow.running_version)
 
     def execution(self, request: Request, command: commands.StartExecution) -> Begun:
-        workflow = self._workflow(command.workflow_id, request.tenant_id)
-        graph = self._workflows.known_graph(command.workflow_id, definition.version_to_run(workflow))
+        if command.trigger.type == "webhook":
+            workflow, graph = self._of_webhook(command, request.tenant_id)
+        else:
+            workflow = self._workflow(command.workflow_id, request.tenant_id)
+            graph = self._workflows.known_graph(command.workflow_id, definition.version_to_run(workflow))
         inputs = self._inputs(graph, command.variables)
         started = _started(graph, command.trigger, inputs, request.actor)
-        return Begun(request.tenant_id, started, graph, claims=_claims(command))
+        return Begun(request.tenant_id, started, graph, claims=_claims(command), workflow=workflow)
+
+    def triggered(self, item: reports.StartTriggered) -> Begun:
+        """What a trigger record announced; its inputs are the defaults."""
+        workflow = self._workflow(item.workflow_id, item.tenant_id)
+        graph = self._workflows.known_graph(item.workflow_id, definition.version_to_run(workflow))
+        started = _started(graph, item.trigger, self._inputs(graph, {}), item.started_by)
+        claims = (Claim(TRIGGERED, item.execution_id, {"recordId": item.record_id, "begun": True}),)
+        return Begun(item.tenant_id, started, graph, claims=claims, workflow=workflow)
 
     def rerun(self, request: Request, command: commands.RerunExecution) -> Begun:
         """From a node: of the version that ran, whose results are reused. Else of the version that is published now."""
@@ -95,7 +113,7 @@ class Beginnings:
             rerun_of=command.rerun_of,
             from_node=command.from_node,
         )
-        return Begun(request.tenant_id, started, graph, reused, _claims(command))
+        return Begun(request.tenant_id, started, graph, reused, _claims(command), workflow)
 
     def is_awaited(self, item: reports.StartSubworkflow) -> bool:
         """Whether the parent waits for this child. If the message comes again after a refusal, it does no more."""
@@ -115,7 +133,7 @@ class Beginnings:
             parent=Parent(stream_id=item.parent_stream_id, node_id=item.node_id),
             depth=item.depth,
         )
-        return Begun(item.tenant_id, started, graph)
+        return Begun(item.tenant_id, started, graph, workflow=workflow)
 
     def iteration(self, item: reports.StartIteration) -> Begun:
         parent = self._executions.known(item.parent_stream_id)
@@ -140,6 +158,21 @@ class Beginnings:
         )
         graph = self._workflows.known_graph(parent.workflow_id, parent.workflow_version).body(body)
         return Begun(item.tenant_id, started, graph)
+
+    def _of_webhook(self, command: commands.StartExecution, tenant_id: str) -> tuple[WorkflowState, Graph]:
+        """A webhook that nothing would answer to is not there, whatever the reason (R46)."""
+        webhook_id = command.trigger.webhook_id
+        try:
+            workflow = self._workflow(command.workflow_id, tenant_id)
+            graph = self._workflows.known_graph(command.workflow_id, definition.version_to_run(workflow))
+        except Refusal as refusal:
+            raise NotFound("webhook_not_found", f"there is no webhook {webhook_id!r} now: {refusal.detail}") from refusal
+        if not any(isinstance(trigger, WebhookTrigger) and trigger.id == webhook_id for trigger in graph.workflow.triggers):
+            raise NotFound(
+                "webhook_not_found",
+                f"version {graph.version} of workflow {graph.workflow.name!r}, which runs now, has no webhook {webhook_id!r}",
+            )
+        return workflow, graph
 
     def _workflow(self, workflow_id: str, tenant_id: str) -> WorkflowState:
         workflow = self._workflows.known(workflow_id)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from runyard_shared.clock import Clock
-from runyard_shared.contracts import commands, reports
+from runyard_shared.contracts import commands, events, reports
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.commands import Problem, Request, TimerDue
 from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus
@@ -20,7 +20,7 @@ from runyard_shared.errors import NotFound, Refusal, VersionConflict
 from runyard_shared.eventstore.store import Claim, ClaimTaken, Commit, EventStore, TimerChange
 from runyard_shared.messaging.answers import Answer, Outcome, answers_to, problem_of
 
-from runyard_orchestrator.beginnings import Beginnings, Begun, StartCommand, fingerprint
+from runyard_orchestrator.beginnings import TRIGGERED, Beginnings, Begun, StartCommand, fingerprint
 from runyard_orchestrator.execution.decide import Circumstances, decide, start
 from runyard_orchestrator.execution.state import ExecutionState
 from runyard_orchestrator.execution.timers import timer_changes
@@ -46,6 +46,10 @@ class Decided:
     outcomes: list[Outcome] = field(default_factory=list)
     refusals: list[reports.ChildEnded] = field(default_factory=list)
     """Of subworkflows that cannot start: what their parents are to be told."""
+    refused: list[tuple[reports.StartTriggered, Refusal]] = field(default_factory=list)
+    """Executions that triggers announced and that cannot start: what their records are to be told."""
+    decided_on: dict[str, int] = field(default_factory=dict)
+    """Versions of other streams."""
 
 
 class ExecutionHandler:
@@ -95,6 +99,7 @@ class ExecutionHandler:
             timers=decided.timers,
             claims=decided.claims,
             snapshot=snapshot_of(decided.version, state),
+            decided_on=decided.decided_on,
         )
 
     def written(self, decided: Decided, commit: Commit) -> list[Answer]:
@@ -114,18 +119,50 @@ class ExecutionHandler:
             for refusal in decided.refusals:
                 # Not by a message: there is no event from which the relay could send it again.
                 await self.handle(refusal.execution_id, [refusal])
+            for item, reason in decided.refused:
+                await self._refuse(item, reason)
             if not decided.events:
                 return answers_to(decided.outcomes, await self._store.head())
             try:
                 return self.written(decided, await self.submit(decided))
             except ClaimTaken as taken:
-                return await self._already_started(items, taken)
+                if taken.claim.scope != TRIGGERED:
+                    return await self._already_started(items, taken)
+                if "begun" not in taken.existing:  # refused before, and that stays
+                    items = [item for item in items if not isinstance(item, reports.StartTriggered)]
             except VersionConflict:
                 continue
             finally:
                 if decided.state is not self._executions.known(execution_id):
                     self._executions.forget(execution_id)
         raise VersionConflict(execution_id, -1)
+
+    async def _refuse(self, item: reports.StartTriggered, refusal: Refusal) -> None:
+        """Tell the trigger record, once, that what it announced cannot begin."""
+        details = "".join(f"; {error.path}: {error.message}" for error in refusal.errors)
+        event = events.TriggerRefused(
+            workflow_id=item.workflow_id,
+            execution_id=item.execution_id,
+            code=refusal.code,
+            reason=refusal.detail + details,
+        )
+        claim = Claim(TRIGGERED, item.execution_id, {"recordId": item.record_id})
+        for _ in range(_CONFLICTS_BEFORE_GIVING_UP):
+            try:
+                await self._store.append(
+                    item.record_id,
+                    len(await self._store.load(item.record_id)),
+                    [event],
+                    tenant_id=item.tenant_id,
+                    at=self._clock.now(),
+                    claims=[claim],
+                )
+            except VersionConflict:
+                continue  # another execution of the same incident was refused
+            except ClaimTaken:
+                pass  # told already, or another process could begin it
+            return
+        raise VersionConflict(item.record_id, -1)
 
     def forget(self, execution_id: str) -> None:
         """It is not known what the log holds of it."""
@@ -179,6 +216,8 @@ class ExecutionHandler:
                 return
             decision = start(decided.execution_id, begun.tenant_id, begun.started, begun.graph, circumstances, begun.reused)
             decided.claims += begun.claims
+            if begun.workflow is not None:
+                decided.decided_on[begun.workflow.workflow_id] = begun.workflow.version
             decided.events += decision.events
             decided.state = state = decision.state
         _same_tenant(state, getattr(item, "tenant_id", ""))
@@ -186,22 +225,32 @@ class ExecutionHandler:
             decided.outcomes.append((item, {"executionId": decided.execution_id}))
 
     def _begun(self, decided: Decided, item: ExecutionItem) -> Begun | None:
-        """What begins; None for a subworkflow that is not wanted any more, or that cannot, of which the parent is told."""
-        if isinstance(item, reports.StartIteration):
-            return self._beginnings.iteration(item)
-        if isinstance(item, reports.StartSubworkflow):
-            if not self._beginnings.is_awaited(item):
-                return None
-            try:
-                return self._beginnings.subworkflow(item)
-            except Refusal as refusal:
+        """What begins; None for what is not wanted any more, and for what cannot, of which the parent or the record is told."""
+        try:
+            return self._beginning(item)
+        except Refusal as refusal:
+            if isinstance(item, reports.StartSubworkflow):
                 decided.refusals.append(_refused(item, refusal))
-                return None
-        if isinstance(item, Request) and isinstance(item.command, commands.RerunExecution):
-            return self._beginnings.rerun(item, item.command)
-        if isinstance(item, Request) and isinstance(item.command, commands.StartExecution):
-            return self._beginnings.execution(item, item.command)
-        raise TypeError(f"{type(item).__name__} begins nothing")
+            elif isinstance(item, reports.StartTriggered):
+                decided.refused.append((item, refusal))
+            else:
+                raise
+            return None
+
+    def _beginning(self, item: ExecutionItem) -> Begun | None:
+        match item:
+            case reports.StartTriggered():
+                return self._beginnings.triggered(item)
+            case reports.StartIteration():
+                return self._beginnings.iteration(item)
+            case reports.StartSubworkflow():
+                return self._beginnings.subworkflow(item) if self._beginnings.is_awaited(item) else None
+            case Request(command=commands.RerunExecution() as command):
+                return self._beginnings.rerun(item, command)
+            case Request(command=commands.StartExecution() as command):
+                return self._beginnings.execution(item, command)
+            case _:
+                raise TypeError(f"{type(item).__name__} begins nothing")
 
     async def _already_started(self, items: Sequence[ExecutionItem], taken: ClaimTaken) -> list[Answer]:
         """The idempotency key was used before: the first answer again, or a refusal if it was for something else."""
@@ -220,7 +269,7 @@ class ExecutionHandler:
 def _begins(item: ExecutionItem) -> bool:
     if isinstance(item, Request):
         return isinstance(item.command, StartCommand)
-    return isinstance(item, reports.StartIteration | reports.StartSubworkflow)
+    return isinstance(item, reports.StartIteration | reports.StartSubworkflow | reports.StartTriggered)
 
 
 def _same_tenant(state: ExecutionState, tenant_id: str) -> None:

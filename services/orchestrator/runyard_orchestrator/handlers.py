@@ -17,7 +17,10 @@ from runyard_shared.messaging.answers import Answer
 
 from runyard_orchestrator.beginnings import StartCommand
 from runyard_orchestrator.execution_handler import Decided, ExecutionHandler
+from runyard_orchestrator.incident_handler import IncidentHandler
 from runyard_orchestrator.repository import Workflows
+from runyard_orchestrator.schedule_handler import ScheduleHandler
+from runyard_orchestrator.triggers.schedules import is_timer_of_workflow
 from runyard_orchestrator.workflow_handler import WorkflowHandler
 
 InboxItem = (
@@ -34,6 +37,7 @@ InboxItem = (
     | reports.ApprovalEscalated
     | reports.ApprovalNotified
     | reports.ApprovalResolved
+    | reports.StartTriggered
     | reports.StartIteration
     | reports.StartSubworkflow
     | reports.CancelChild
@@ -50,10 +54,14 @@ class Handlers:
         self,
         executions: ExecutionHandler,
         definitions: WorkflowHandler,
+        schedules: ScheduleHandler,
+        incidents: IncidentHandler,
         workflows: Workflows,
     ) -> None:
         self._executions = executions
         self._definitions = definitions
+        self._schedules = schedules
+        self._incidents = incidents
         self._workflows = workflows
 
     async def handle(self, items: Sequence[InboxItem]) -> list[Answer]:
@@ -67,6 +75,8 @@ class Handlers:
             first = stream_items[0]
             if _is_for_workflow(first):
                 others.append(self._for_workflow(stream_id, stream_items))
+            elif _is_incident(first):
+                others.append(self._for_record(stream_items))
             elif (decided := self._executions.decide_from_memory(stream_id, stream_items)) is None:
                 others.append(self._executions.handle(stream_id, stream_items))
             elif decided.events:
@@ -99,12 +109,22 @@ class Handlers:
             raise errors[0]
         return answers
 
-    async def _for_workflow(self, workflow_id: str, requests: Sequence[Request]) -> list[Answer]:
+    async def _for_record(self, requests: Sequence[Request]) -> list[Answer]:
         answers: list[Answer] = []
         for request in requests:
+            if isinstance(request.command, commands.ReceiveIncident):
+                answers += await self._incidents.handle(request, request.command)
+        return answers
+
+    async def _for_workflow(self, workflow_id: str, items: Sequence[Request | TimerDue]) -> list[Answer]:
+        answers: list[Answer] = []
+        for item in items:
             for _ in range(_CONFLICTS_BEFORE_GIVING_UP):
                 try:
-                    answers += await self._definitions.handle(request)
+                    if isinstance(item, TimerDue):
+                        await self._schedules.handle(item)
+                    else:
+                        answers += await self._definitions.handle(item)
                     break
                 except VersionConflict:
                     self._workflows.forget(workflow_id)
@@ -114,12 +134,21 @@ class Handlers:
 
 
 def _is_for_workflow(item: InboxItem) -> bool:
-    return isinstance(item, Request) and not isinstance(item.command, StartCommand | commands.CancelExecution)
+    if isinstance(item, TimerDue):
+        return is_timer_of_workflow(item.timer_id)
+    others = StartCommand | commands.CancelExecution | commands.ReceiveIncident
+    return isinstance(item, Request) and not isinstance(item.command, others)
+
+
+def _is_incident(item: InboxItem) -> bool:
+    return isinstance(item, Request) and isinstance(item.command, commands.ReceiveIncident)
 
 
 def _stream_of(item: InboxItem) -> str:
     if isinstance(item, Request):
         command: Any = item.command
+        if isinstance(command, commands.ReceiveIncident):
+            return command.receipt_id
         return str(getattr(command, "execution_id", None) or command.workflow_id)
     if isinstance(item, TimerDue):
         return item.stream_id

@@ -1,5 +1,5 @@
 """What follows from a committed event for others: for the dispatcher at most one order for each event, in log order; for
-approvals; and for the executions that are its children, or its parent."""
+approvals; for the executions that are its children, or its parent; and for those that a trigger record announces."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,9 +8,14 @@ import msgspec
 from runyard_shared.clock import rfc3339
 from runyard_shared.contracts import approvals, events, jobs, reports
 from runyard_shared.contracts.base import Contract
+from runyard_shared.contracts.commands import CancelExecution, Request
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.contracts.values import AGENT_FAULTS, ErrorInfo, ExecutionStatus, Parent
+from runyard_shared.contracts.values import AGENT_FAULTS, ErrorInfo, ExecutionStatus, Parent, Trigger
+from runyard_shared.ids import derived_id
 from runyard_shared.messaging.topology import DISPATCHER_INBOX, approvals_inbox, orchestrator_inbox
+
+SCHEDULE = "schedule"
+"""Who starts and cancels executions on a schedule."""
 
 
 class _JobOf(Contract, frozen=True):
@@ -44,6 +49,8 @@ _decode_approval_cancel = msgspec.json.Decoder(events.ApprovalCancelRequested).d
 _decode_iterations = msgspec.json.Decoder(events.IterationsScheduled).decode
 _decode_subworkflow = msgspec.json.Decoder(events.SubworkflowScheduled).decode
 _decode_children_cancel = msgspec.json.Decoder(events.ChildrenCancelRequested).decode
+_decode_incident = msgspec.json.Decoder(events.IncidentReceived).decode
+_decode_fired = msgspec.json.Decoder(events.ScheduleFired).decode
 _decode_end = msgspec.json.Decoder(_End).decode
 _decode_scheduled = msgspec.json.Decoder(events.JobScheduled).decode
 _decode_requeued = msgspec.json.Decoder(events.JobRequeued).decode
@@ -172,6 +179,48 @@ def _cancel_children(recorded: Recorded) -> Iterable[tuple[str, reports.CancelCh
         yield orchestrator_inbox(stream_id), cancel
 
 
+def _start_for_incident(recorded: Recorded) -> Iterable[tuple[str, reports.StartTriggered]]:
+    received = _decode_incident(recorded.data)
+    incident_id = received.incident.get("id")
+    trigger = Trigger(
+        type="incident",
+        event=received.event,
+        incident_id=None if incident_id is None else str(incident_id),
+        payload=received.incident,
+    )
+    for match in received.matches:
+        if match.execution_id is not None:
+            yield _start(recorded, match.execution_id, match.workflow_id, trigger, received.by)
+
+
+def _start_on_schedule(recorded: Recorded) -> Iterable[tuple[str, reports.StartTriggered | Request]]:
+    fired = _decode_fired(recorded.data)
+    for execution_id in fired.cancels:
+        cancel = CancelExecution(execution_id=execution_id, reason=f"its schedule came again at {fired.scheduled_at}")
+        request_id = derived_id(recorded.recorded_at, recorded.stream_id, execution_id)
+        yield (
+            orchestrator_inbox(execution_id),
+            Request(request_id=request_id, tenant_id=recorded.tenant_id, actor=SCHEDULE, command=cancel),
+        )
+    if fired.execution_id is not None:
+        trigger = Trigger(type="cron", scheduled_at=fired.scheduled_at)
+        yield _start(recorded, fired.execution_id, fired.workflow_id, trigger, SCHEDULE)
+
+
+def _start(
+    recorded: Recorded, execution_id: str, workflow_id: str, trigger: Trigger, by: str
+) -> tuple[str, reports.StartTriggered]:
+    start = reports.StartTriggered(
+        tenant_id=recorded.tenant_id,
+        execution_id=execution_id,
+        record_id=recorded.stream_id,
+        workflow_id=workflow_id,
+        trigger=trigger,
+        started_by=by,
+    )
+    return orchestrator_inbox(execution_id), start
+
+
 def _tell_parent(status: ExecutionStatus) -> Callable[[Recorded], Iterable[tuple[str, reports.ChildEnded]]]:
     def tell(recorded: Recorded) -> Iterable[tuple[str, reports.ChildEnded]]:
         end = _decode_end(recorded.data)
@@ -204,6 +253,8 @@ _OTHERS: dict[str, Callable[[Recorded], Iterable[tuple[str, Any]]]] = {
     events.IterationsScheduled.topic: _start_iterations,
     events.SubworkflowScheduled.topic: _start_subworkflow,
     events.ChildrenCancelRequested.topic: _cancel_children,
+    events.IncidentReceived.topic: _start_for_incident,
+    events.ScheduleFired.topic: _start_on_schedule,
     events.ExecutionCompleted.topic: _tell_parent(ExecutionStatus.COMPLETED),
     events.ExecutionFailed.topic: _tell_parent(ExecutionStatus.FAILED),
     events.ExecutionCancelled.topic: _tell_parent(ExecutionStatus.CANCELLED),

@@ -76,6 +76,19 @@ class Workflows:
                 self._states.put(workflow_id, state)
         return state
 
+    async def fresh(self, workflow_id: str) -> WorkflowState | None:
+        """As `load`, with whatever another process has written."""
+        state = self._states.get(workflow_id)
+        if state is None:
+            return await self.load(workflow_id)
+        for recorded in await self._store.load(workflow_id, after_version=state.version):
+            event = self._mapper.decode(recorded)
+            state = definition.evolve(state, event, workflow_id, recorded.tenant_id, recorded.recorded_at)
+        known = self._states.get(workflow_id)
+        if known is None or known.version < state.version:
+            self._states.put(workflow_id, state)
+        return state
+
     async def get(self, workflow_id: str, tenant_id: str) -> WorkflowState:
         """Raises `NotFound` also for another tenant's workflow."""
         state = await self.load(workflow_id)
@@ -173,6 +186,13 @@ class Executions:
             if state is not None:
                 self.remember(state)
         return state
+
+    async def fresh(self, execution_id: str) -> ExecutionState | None:
+        """As `load`, with whatever another process has written."""
+        state = self.known(execution_id)
+        if state is not None and not state.is_finished and await self._store.load(execution_id, after_version=state.version):
+            self.forget(execution_id)
+        return await self.load(execution_id)
 
     def remember(self, state: ExecutionState) -> None:
         if state.is_finished:

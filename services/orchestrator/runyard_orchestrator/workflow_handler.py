@@ -11,6 +11,9 @@ from runyard_shared.eventstore.store import Claim, ClaimTaken, EventStore
 from runyard_shared.messaging.answers import Answer, answers_to, problem_of
 
 from runyard_orchestrator.repository import Workflows
+from runyard_orchestrator.schedule_handler import INCIDENT_TRIGGER
+from runyard_orchestrator.triggers.declared import hears_of_incidents
+from runyard_orchestrator.triggers.schedules import timer_changes
 from runyard_orchestrator.workflow import definition
 from runyard_orchestrator.workflow.validate import problems
 
@@ -57,22 +60,27 @@ class WorkflowHandler:
             new = definition.decide(state, command, request.actor)
         if not new:
             return _result(command, state), await self._store.head()
+        before = state
+        for event in new:
+            state = definition.evolve(state, event, command.workflow_id, request.tenant_id, at)
+        if state is None:
+            raise TypeError("events left no workflow")
+        if _begins_to_hear_of_incidents(before, state):
+            claims.append(Claim(INCIDENT_TRIGGER, command.workflow_id, {}))
         try:
             commit = await self._store.append(
                 command.workflow_id,
-                state.version if state else 0,
+                before.version if before else 0,
                 new,
                 tenant_id=request.tenant_id,
                 at=at,
                 causation_id=request.request_id,
+                timers=timer_changes(before, state, at),
                 claims=claims,
             )
         except ClaimTaken as taken:
             raise await self._name_taken(taken) from taken
-        for event in new:
-            state = definition.evolve(state, event, command.workflow_id, request.tenant_id, at)
-        if state is not None:
-            self._workflows.remember(state)
+        self._workflows.remember(state)
         return _result(command, state), commit.position
 
     async def _name_taken(self, taken: ClaimTaken) -> Conflict:
@@ -90,6 +98,14 @@ class WorkflowHandler:
 
 def _name_of_its_own(command: commands.CreateWorkflow | commands.ImportWorkflow) -> Claim:
     return Claim("workflow-name", definition.name_of(command.document), {"workflowId": command.workflow_id})
+
+
+def _begins_to_hear_of_incidents(before: definition.WorkflowState | None, after: definition.WorkflowState) -> bool:
+    """Whether the first version that has an incident trigger was just published."""
+    old = before.versions if before is not None else {}
+    news = [after.versions[version] for version in after.versions.keys() - old.keys()]
+    hearing = any(hears_of_incidents(version.document) for version in news)
+    return hearing and not any(hears_of_incidents(version.document) for version in old.values())
 
 
 def _summary(state: definition.WorkflowState) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from runyard_shared.contracts.workflow import (
     AnyNode,
     AnyTrigger,
     Edge,
-    IncidentTrigger,
     Workflow,
 )
 from runyard_shared.errors import FieldProblem
@@ -22,6 +21,7 @@ from runyard_shared.errors import FieldProblem
 from runyard_orchestrator.nodes import type_of
 from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression, template_expressions
 from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
+from runyard_orchestrator.workflow.triggers import trigger_problems
 from runyard_orchestrator.workflow.typecheck import Samples, type_problem
 
 PartT = TypeVar("PartT")
@@ -64,7 +64,7 @@ def problems(document: dict[str, Any], catalog: Catalog) -> tuple[FieldProblem, 
         FieldProblem(path, message)
         for path, message in (
             *_input_problems(document.get("inputs")),
-            *_trigger_problems(_fitting(_TRIGGER, document.get("triggers"))),
+            *trigger_problems(_fitting(_TRIGGER, document.get("triggers")), document.get("inputs"), catalog),
             *_level_problems(level, catalog),
         )
     )
@@ -112,15 +112,6 @@ def _input_problems(inputs: Any) -> Iterator[tuple[str, str]]:
         yield "inputs", str(error)
     if inputs.get("type", "object") != "object":
         yield "inputs.type", "must be object: a run passes named variables"
-
-
-def _trigger_problems(triggers: Mapping[int, AnyTrigger]) -> Iterator[tuple[str, str]]:
-    for index, trigger in triggers.items():
-        if isinstance(trigger, IncidentTrigger) and trigger.condition is not None:
-            try:
-                compile_expression(trigger.condition)
-            except ExpressionError as error:
-                yield f"triggers[{index}].condition", str(error)
 
 
 def _node_problems(level: _Level, catalog: Catalog) -> Iterator[tuple[str, str]]:

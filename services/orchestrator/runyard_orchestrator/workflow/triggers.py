@@ -1,0 +1,73 @@
+"""What is wrong with the triggers of a document (R47): schedules that never come, webhooks that share an id, conditions that no
+incident can meet, and inputs that nobody would be there to give."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from runyard_shared.contracts.commands import Catalog
+from runyard_shared.contracts.values import NAME
+from runyard_shared.contracts.workflow import AnyTrigger, IncidentTrigger, ManualTrigger, ScheduleTrigger, WebhookTrigger
+from runyard_shared.errors import Invalid
+from runyard_shared.schedule import cron_problem, timezone_problem
+
+from runyard_orchestrator.inputs import accepted_inputs
+from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression
+from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
+from runyard_orchestrator.workflow.typecheck import Samples, type_problem
+
+MOST: Final = 100
+_INCIDENT: Final = dict.fromkeys(("id", "title", "severity", "status", "service", "source", "host", "team"), "1")
+_NAME = re.compile(NAME)
+
+
+def trigger_problems(triggers: Mapping[int, AnyTrigger], inputs: Any, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """`triggers`: by place in the document. `inputs`: the schema, whatever it is."""
+    if len(triggers) > MOST:
+        yield "triggers", f"has {len(triggers)} triggers; a workflow may have {MOST}"
+    webhooks: dict[str, int] = {}
+    samples = Samples(None, catalog, {"incident": _INCIDENT, "nodes": {}})
+    for place, trigger in triggers.items():
+        path = f"triggers[{place}]"
+        match trigger:
+            case ScheduleTrigger():
+                if problem := cron_problem(trigger.cron):
+                    yield f"{path}.cron", problem
+                if problem := timezone_problem(trigger.timezone):
+                    yield f"{path}.timezone", problem
+            case WebhookTrigger():
+                if _NAME.match(trigger.id) is None:
+                    yield f"{path}.id", "must be 1 to 63 letters, digits, dots, dashes or underscores, the first not a sign"
+                first = webhooks.setdefault(trigger.id, place)
+                if first != place:
+                    yield f"{path}.id", f"{trigger.id!r} is also the id of triggers[{first}]; every webhook needs its own"
+            case IncidentTrigger(condition=str() as condition):
+                if problem := _condition_problem(condition, samples):
+                    yield f"{path}.condition", problem
+    alone = [f"triggers[{place}]" for place, trigger in triggers.items() if not isinstance(trigger, ManualTrigger)]
+    if alone and isinstance(inputs, dict):
+        yield from _input_problems(alone, inputs)
+
+
+def _condition_problem(condition: str, samples: Samples) -> str | None:
+    try:
+        expression = compile_expression(condition)
+    except ExpressionError as error:
+        return str(error)
+    others = sorted(set(expression.roots) - {"incident"})
+    if others:
+        return f"reads {', '.join(others)}; when an incident is judged there is nothing but incident"
+    return type_problem(expression, samples, "condition")
+
+
+def _input_problems(alone: list[str], inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Whoever starts it by a trigger gives no variables."""
+    try:
+        accepted_inputs(inputs, compile_schema(inputs), {})
+    except SchemaError:
+        return  # told of the inputs themselves
+    except Invalid as refusal:
+        who = f"{', '.join(alone)} start{'s' if len(alone) == 1 else ''} it with nothing but the defaults"
+        for error in refusal.errors:
+            path = error.path.replace("variables.", "inputs.properties.", 1) if "." in error.path else "inputs"
+            yield path, f"{error.message}, but {who}; give it a default that fits, or do not require it"
