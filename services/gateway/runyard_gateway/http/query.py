@@ -1,5 +1,6 @@
 """Query parameters: checked by a pydantic model as strictly as a body, so that a misspelt filter is not silently no filter."""
 
+from datetime import datetime
 from typing import Annotated, Any, get_origin
 from urllib.parse import parse_qsl
 
@@ -14,10 +15,13 @@ MAX_PARAMETERS = 100
 
 
 def _dated(value: object) -> object:
-    """A bare number would pass for seconds since 1970."""
-    if isinstance(value, str) and "-" not in value[1:]:
-        raise ValueError("write it as 2026-11-22T12:00:00Z")
-    return value
+    """A bare number, even as text, would pass for seconds since 1970."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("write it as 2026-11-22T12:00:00Z") from None
 
 
 Instant = Annotated[AwareDatetime, Field(ge="1970-01-01T00:00:00Z", lt="9000-01-01T00:00:00Z"), BeforeValidator(_dated)]
