@@ -279,8 +279,8 @@ class Frame:
     """One Server-Sent Event, or a comment."""
 
     def __init__(self, text: str) -> None:
-        self.comment = text.startswith(":")
-        fields = {} if self.comment else dict(line.split(": ", 1) for line in text.split("\n"))
+        fields = dict(line.split(": ", 1) for line in text.split("\n") if not line.startswith(":"))
+        self.comment = "event" not in fields
         self.event = fields.get("event", "")
         self.position = int(fields["id"]) if "id" in fields else None
         self.data = json.loads(fields.get("data", "null"))

@@ -1,6 +1,7 @@
 """One Server-Sent Events answer: sends what its source gives, a comment in silence, and notices when the reader is gone."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -22,12 +23,17 @@ _HEADERS = [
 
 
 class Connection:
-    """The reader of one stream: whether it is still there, and how to drop it."""
+    """The reader of one stream: whether it is still there, and how to end it."""
 
-    def __init__(self, abort: Callable[[], None] | None) -> None:
-        self._abort = abort
+    def __init__(self) -> None:
+        self._abort: Callable[[], None] | None = None
         self._subscription: Subscription | None = None
         self.gone = False
+        self.sending_since: float | None = None
+        """Since when (`time.monotonic`) what was sent waits for the reader to take it; None if it does not wait."""
+
+    def open(self, abort: Callable[[], None] | None) -> None:
+        self._abort = abort
 
     def attach(self, subscription: Subscription) -> None:
         """From now on a reader that is too slow for the subscription loses its connection, and one that left ends it."""
@@ -37,9 +43,16 @@ class Connection:
             subscription.close()
 
     def leave(self) -> None:
+        """Ends the stream in good order."""
         self.gone = True
         if self._subscription is not None:
             self._subscription.close()
+
+    def cut_off(self) -> None:
+        """Ends it at once, with whatever is unsent."""
+        self.leave()
+        if self._abort is not None:
+            self._abort()
 
 
 Source = Callable[[Connection], AsyncGenerator[bytes, None]]
@@ -47,20 +60,34 @@ Source = Callable[[Connection], AsyncGenerator[bytes, None]]
 
 
 class EventStream:
-    """An ASGI answer. `source` is iterated once the head of the answer is sent."""
+    """An ASGI answer: what `source` gives, with the fields in `greeting` before its first frame. `on_end` is called at the end."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(
+        self,
+        source: Source,
+        connection: Connection | None = None,
+        greeting: bytes = b"",
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
         self._source = source
+        self._connection = connection or Connection()
+        self._greeting = greeting
+        self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = Connection(scope.get("extensions", {}).get(ABORT))
+        connection = self._connection
+        connection.open(scope.get("extensions", {}).get(ABORT))
         watch = asyncio.create_task(_watch(receive, connection), name="event stream reader")
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            greeting = self._greeting
             try:
                 async with aclosing(self._source(connection)) as chunks:
                     async for chunk in chunks:
-                        await send({"type": "http.response.body", "body": chunk or KEEP_ALIVE, "more_body": True})
+                        connection.sending_since = time.monotonic()
+                        await send({"type": "http.response.body", "body": greeting + (chunk or KEEP_ALIVE), "more_body": True})
+                        greeting = b""
+                        connection.sending_since = None
                         if connection.gone:
                             break
             except RunyardError as trouble:
@@ -68,6 +95,7 @@ class EventStream:
                 _log.warning("an event stream ended early", path=scope["path"], trouble=str(trouble))
             await send({"type": "http.response.body", "body": b""})
         finally:
+            self._on_end()
             connection.leave()
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)

@@ -1,9 +1,9 @@
 """The event stream of one execution (R19): snapshot, then every event, then `end` when nothing more can happen."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Final
 
-import msgspec
 from runyard_shared.contracts import events
 from runyard_shared.contracts.events import EXECUTION_ENDS, ITERATION_ENDS
 from runyard_shared.contracts.feed import Recorded
@@ -11,80 +11,64 @@ from runyard_shared.contracts.values import FINISHED_EXECUTIONS, ExecutionStatus
 
 from runyard_gateway.answers import ExecutionDetail
 from runyard_gateway.public_event import frame
-from runyard_gateway.queries.events import EventQueries
+from runyard_gateway.queries.events import EventPage, EventQueries
 from runyard_gateway.streams.event_stream import Connection, Source
-from runyard_gateway.streams.live_events import LiveEvents
-from runyard_gateway.streams.log_follower import follow
+from runyard_gateway.streams.log_follower import LogFollower
+from runyard_gateway.streams.log_tail import LogTail
 
-_BEGINNINGS = {
-    events.JobScheduled.topic: "jobId",
-    events.IterationStarted.topic: None,
-    events.ApprovalRequested.topic: "approvalId",
-}
-"""What begins something that may outlast the execution, and which member of the event names it; None: its stream."""
-_ENDINGS = {
-    events.JobCompleted.topic: "jobId",
-    events.JobFailed.topic: "jobId",
-    events.JobTimedOut.topic: "jobId",
-    events.JobCancelled.topic: "jobId",
-    events.ApprovalResolved.topic: "approvalId",
-    **dict.fromkeys(ITERATION_ENDS),
-}
+_BEGINNINGS: Final = frozenset((events.JobScheduled.topic, events.IterationStarted.topic, events.ApprovalRequested.topic))
+"""What begins something that may outlast the execution."""
+_ENDINGS: Final = frozenset(
+    (
+        events.JobCompleted.topic,
+        events.JobFailed.topic,
+        events.JobTimedOut.topic,
+        events.JobCancelled.topic,
+        events.ApprovalResolved.topic,
+        *ITERATION_ENDS,
+    )
+)
 
 
 class Outstanding:
     """What can still happen in an execution: over when its status is final and nothing is left to be reported (R41).
 
-    `ids`: of the jobs, iterations and approvals that have not ended at `as_of`.
+    `count`: of the jobs, iterations and approvals that have not ended at `as_of`. Each of them begins once and ends once, so
+    that no reader needs to know which they are, however many.
     """
 
-    def __init__(self, status: ExecutionStatus, ids: Iterable[str], as_of: int) -> None:
+    def __init__(self, status: ExecutionStatus, count: int, as_of: int) -> None:
         self._finished = status in FINISHED_EXECUTIONS
-        self._ids = set(ids)
-        self._as_of = as_of
+        self._count = count
+        self.as_of = as_of
 
     @property
     def nothing(self) -> bool:
-        return self._finished and not self._ids
+        return self._finished and not self._count
 
     def apply(self, recorded: Recorded) -> None:
         """Events up to `as_of` are in it already."""
-        if recorded.position <= self._as_of:
+        if recorded.position <= self.as_of:
             return
         if recorded.topic in _BEGINNINGS:
-            self._ids.add(_id(recorded, _BEGINNINGS[recorded.topic]))
+            self._count += 1
         elif recorded.topic in _ENDINGS:
-            self._ids.discard(_id(recorded, _ENDINGS[recorded.topic]))
+            self._count -= 1
         elif recorded.topic in EXECUTION_ENDS and recorded.correlation_id is None:
             self._finished = True
 
 
-class _Named(msgspec.Struct, rename="camel"):
-    job_id: str = ""
-    approval_id: str = ""
-
-
-_decode_named = msgspec.json.Decoder(_Named).decode
-
-
-def _id(recorded: Recorded, member: str | None) -> str:
-    if member is None:
-        return recorded.stream_id
-    named = _decode_named(recorded.data)
-    return named.job_id if member == "jobId" else named.approval_id
-
-
 class ExecutionStreams:
-    def __init__(self, live: LiveEvents, queries: EventQueries, keep_alive_seconds: float) -> None:
-        self._live = live
+    def __init__(self, tail: LogTail, queries: EventQueries, follower: LogFollower) -> None:
+        self._tail = tail
         self._queries = queries
-        self._keep_alive_seconds = keep_alive_seconds
+        self._follower = follower
 
-    def from_now(self, tenant_id: str, detail: ExecutionDetail, ids: Iterable[str]) -> Source:
-        """The snapshot, and everything after it. `ids`: what has not ended in it."""
-        outstanding = Outstanding(detail.status, ids, detail.as_of)
+    def from_now(self, tenant_id: str, detail: ExecutionDetail, outstanding: int) -> Source:
+        """The snapshot, and everything after it. `outstanding`: how many of what is in it have not ended."""
+        state = Outstanding(detail.status, outstanding, detail.as_of)
         snapshot = frame("snapshot", detail, detail.as_of)
-        return lambda connection: self._frames(tenant_id, detail.execution_id, detail.as_of, outstanding, snapshot, connection)
+        return lambda connection: self._frames(tenant_id, detail.execution_id, detail.as_of, state, snapshot, connection)
 
     def from_position(self, tenant_id: str, execution_id: str, position: int, outstanding: Outstanding) -> Source:
         """Everything after `position`."""
@@ -96,12 +80,11 @@ class ExecutionStreams:
         if opening:
             yield opening
         caught_up = False
-        followed = follow(
-            lambda last, limit: self._queries.of_execution(tenant_id, execution_id, last, limit),
-            lambda: self._live.subscribe_to_execution(execution_id),
+        followed = self._follower.follow(
+            lambda last, limit: self._page(tenant_id, execution_id, last, limit),
+            lambda last: self._tail.join_execution(execution_id, last, outstanding.as_of),
             connection,
             after,
-            self._keep_alive_seconds,
         )
         async with aclosing(followed) as lists:
             async for frames in lists:
@@ -110,8 +93,15 @@ class ExecutionStreams:
                     if each.recorded is not None:
                         outstanding.apply(each.recorded)
                 ended = caught_up and outstanding.nothing
-                yield b"".join(each.content for each in frames) + (
+                yield b"".join([each.content for each in frames]) + (
                     frame("end", {"executionId": execution_id}) if ended else b""
                 )
                 if ended:
                     return
+
+    async def _page(self, tenant_id: str, execution_id: str, after: int, limit: int) -> EventPage:
+        end = await self._tail.position()
+        found = await self._queries.of_execution(tenant_id, execution_id, after, limit)
+        more = len(found) == limit
+        last = found[-1].position if found else after
+        return EventPage(found, upto=last if more else max(last, end), more=more)

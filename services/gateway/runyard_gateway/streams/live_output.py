@@ -15,7 +15,7 @@ from runyard_shared.messaging.topology import LIVE_OUTPUT
 
 from runyard_gateway.public_event import execution_of, frame
 from runyard_gateway.queries.events import EventQueries
-from runyard_gateway.streams.live_events import LiveEvents
+from runyard_gateway.streams.log_tail import LogTail
 from runyard_gateway.streams.subscription import LiveFrame
 
 MAX_WATCHED = 1000
@@ -56,9 +56,9 @@ class _Text:
 class LiveOutput:
     """Forgets a stream when its job is sealed or nobody watches."""
 
-    def __init__(self, bus: Bus, live: LiveEvents, events: EventQueries) -> None:
+    def __init__(self, bus: Bus, tail: LogTail, events: EventQueries) -> None:
         self._bus = bus
-        self._live = live
+        self._tail = tail
         self._events = events
         self._execution_of: dict[str, str] = {}
         self._texts: dict[str, dict[tuple[str, str], _Text]] = {}
@@ -72,26 +72,26 @@ class LiveOutput:
             await self._heard.cancel()
 
     async def _hear(self, messages: Sequence[OutputMessage]) -> None:
-        if not self._live.anything_is_watched:
+        if not self._tail.anything_is_watched:
             self._texts.clear()
             return
         executions = await self._executions_of({message.execution_id for message in messages})
         offered = 0
         for message in messages:
             execution_id = executions.get(message.execution_id, message.execution_id)
-            if not self._live.is_watched(execution_id):
+            if not self._tail.is_watched(execution_id):
                 self._texts.pop(execution_id, None)
             elif isinstance(message, OutputChunk):
                 if len(self._texts) > MAX_WATCHED:
-                    self._texts = {each: texts for each, texts in self._texts.items() if self._live.is_watched(each)}
+                    self._texts = {each: texts for each, texts in self._texts.items() if self._tail.is_watched(each)}
                 texts = self._texts.setdefault(execution_id, {})
                 shown = texts.setdefault((message.job_id, message.stream), _Text()).take(message)
                 shown_frame = LiveFrame(frame("output", shown))
-                self._live.offer_to_execution(execution_id, shown_frame)
+                self._tail.offer_to_execution(execution_id, shown_frame)
                 offered += len(shown_frame.content)
                 if offered >= TURN_BYTES:
                     offered = 0
-                    await self._live.let_read(execution_id)
+                    await self._tail.let_read(execution_id)
             elif execution_id in self._texts:
                 texts = self._texts[execution_id]
                 for key in [key for key in texts if key[0] == message.job_id]:
@@ -101,7 +101,7 @@ class LiveOutput:
 
     async def _executions_of(self, stream_ids: set[str]) -> dict[str, str]:
         """By stream. What the log cannot say now is not shown live; it is kept, and read from there."""
-        unknown = [each for each in stream_ids if each not in self._execution_of and not self._live.is_watched(each)]
+        unknown = [each for each in stream_ids if each not in self._execution_of and not self._tail.is_watched(each)]
         if unknown:
             if len(self._execution_of) > MAX_KNOWN:
                 self._execution_of.clear()

@@ -1,0 +1,116 @@
+"""Lists as they change (R5, R19, R30): the newest executions by a filter, and the approvals that wait."""
+
+from collections.abc import Sequence
+
+import msgspec
+from runyard_shared.clock import Clock
+from runyard_shared.contracts.values import ApprovalStatus
+
+from runyard_gateway import requests
+from runyard_gateway.execution_filter import filter_of
+from runyard_gateway.http.operation import Call, Operation
+from runyard_gateway.permissions import Permission
+from runyard_gateway.queries.approvals import ApprovalQueries, Approver
+from runyard_gateway.queries.execution_list import ExecutionListQueries
+from runyard_gateway.resources import approvals, executions
+from runyard_gateway.resources.event_streams import SSE, TOO_MANY, last_event_id
+from runyard_gateway.resources.waiting_reader import WaitingReader
+from runyard_gateway.streams.event_stream import Source
+from runyard_gateway.streams.open_streams import OpenStreams
+from runyard_gateway.streams.shared_pages import Kind, Page, PageRow, SharedPages
+
+MAX_COUNT = 200
+"""More than so many approvals are not counted: a badge says `200+`."""
+
+_EXECUTIONS = Kind("execution", "executionId", lambda topic: not topic.startswith("workflow."))
+_APPROVALS = Kind("approval", "approvalId", lambda topic: topic.startswith("approval."))
+_LAST_EVENT_ID = {"Last-Event-ID": "Show nothing older than this position"}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ApprovalCount(msgspec.Struct, frozen=True):
+    """How many wait for whoever asks; `more`: at least so many."""
+
+    waiting: int
+    more: bool
+
+
+class ListStreams:
+    def __init__(
+        self,
+        streams: OpenStreams,
+        pages: SharedPages,
+        lists: ExecutionListQueries,
+        waiting: WaitingReader,
+        approval_queries: ApprovalQueries,
+        clock: Clock,
+    ) -> None:
+        self._streams = streams
+        self._pages = pages
+        self._lists = lists
+        self._waiting = waiting
+        self._approvals = approval_queries
+        self._clock = clock
+
+    def operations(self) -> Sequence[Operation]:
+        return (
+            Operation(
+                method="GET", path=f"{executions.PATH}/stream", handle=self._streams.opens(self.executions),
+                name="streamExecutions", tag="executions", answer_types=SSE, query=requests.ExecutionsStreamQuery,
+                stream=True, permission=Permission.VIEW, request_headers=_LAST_EVENT_ID, refusals={503: TOO_MANY},
+                summary="Server-Sent Events of the list's first page: `page`, then each `execution` on it that is new or"
+                " changes, and each that is `gone` from it",
+            ),
+            Operation(
+                method="GET", path=f"{approvals.PATH}/stream", handle=self._streams.opens(self.approvals),
+                name="streamApprovals", tag="approvals", answer_types=SSE, query=requests.ApprovalsStreamQuery,
+                stream=True, permission=None, request_headers=_LAST_EVENT_ID, refusals={503: TOO_MANY},
+                summary="Server-Sent Events of the list's first page: `page`, then each `approval` on it that is new or"
+                " changes, each that is `gone` from it, and the `count` of those that wait for me",
+            ),
+        )  # fmt: skip
+
+    async def executions(self, call: Call) -> Source:
+        query: requests.ExecutionsStreamQuery = call.query
+        tenant_id, wanted, limit = call.tenant_id, filter_of(query), query.limit
+
+        async def load() -> Page:
+            now = self._clock.now()
+            found = await self._lists.page(tenant_id, wanted, None, limit, now)
+            await self._waiting.tell(tenant_id, found, now)
+            return Page({each.row.execution_id: PageRow(each.position, _encode(each.row)) for each in found})
+
+        return await self._pages.watch(tenant_id, _EXECUTIONS, (wanted, limit), load, _position(call))
+
+    async def approvals(self, call: Call) -> Source:
+        query: requests.ApprovalsStreamQuery = call.query
+        tenant_id, limit = call.tenant_id, query.limit
+        me = Approver(call.identity.actor, call.identity.as_approver, call.identity.may(Permission.EXECUTE))
+        sees_all = call.identity.may(Permission.VIEW)
+        statuses = tuple(sorted(query.status or ([ApprovalStatus.PENDING] if query.mine else [])))
+
+        async def load() -> Page:
+            found = await self._approvals.page(
+                tenant_id,
+                statuses,
+                None,
+                limit,
+                addressed_to=None if sees_all else me,
+                waiting_for=me if query.mine else None,
+            )
+            rows = {row.approval_id: _encode(row) for row in found}
+            return Page({each: PageRow(row, row) for each, row in rows.items()}, await self._count(tenant_id, me))
+
+        key = (me.name, tuple(me.names), me.may_execute, sees_all, query.mine, statuses, limit)
+        return await self._pages.watch(tenant_id, _APPROVALS, key, load, _position(call))
+
+    async def _count(self, tenant_id: str, me: Approver) -> bytes:
+        waiting = await self._approvals.page(tenant_id, [ApprovalStatus.PENDING], None, MAX_COUNT + 1, waiting_for=me)
+        return _encode(ApprovalCount(waiting=min(len(waiting), MAX_COUNT), more=len(waiting) > MAX_COUNT))
+
+
+def _position(call: Call) -> int | None:
+    query: requests.StreamQuery = call.query
+    position = last_event_id(call)
+    return query.last_event_id if position is None else position
