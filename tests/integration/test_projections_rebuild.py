@@ -135,7 +135,7 @@ async def test_the_command_rebuilds_and_says_how_far_it_came(pool: Pool, postgre
     async with orchestrator_log(pool) as store:
         await write(store, history)
     done = await _command(postgres_url, "rebuild")
-    assert done == (0, f"executions, workflows rebuilt up to position {len(history):,}")
+    assert done == (0, f"{', '.join(each.name for each in projections())} rebuilt up to position {len(history):,}")
     assert await pool.fetchval("select count(*) from read.execution") == histories.COUNT
     assert (await _command(postgres_url, "rebuild", "nonsense"))[0] == 2
 
@@ -151,7 +151,7 @@ async def _command(url: str, *arguments: str) -> tuple[int | None, str]:
         stderr=asyncio.subprocess.PIPE,
     )
     out, _ = await process.communicate()
-    return process.returncode, out.decode().partition(" in ")[0].strip()
+    return process.returncode, out.decode().strip().rpartition("\n")[2].partition(" in ")[0]
 
 
 async def test_a_rebuild_of_an_empty_log_leaves_empty_read_models(pool: Pool) -> None:

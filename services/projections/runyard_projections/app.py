@@ -2,6 +2,7 @@
 
 import asyncpg
 from runyard_shared.clock import Clock
+from runyard_shared.contracts.commands import Request
 from runyard_shared.contracts.events import EVENT_TYPES
 from runyard_shared.contracts.feed import FeedBatch
 from runyard_shared.contracts.jobs import OutputMessage, Parked
@@ -10,15 +11,18 @@ from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus, Subscription
-from runyard_shared.messaging.topology import FEED, JOB_OUTPUT, PARKED
+from runyard_shared.messaging.topology import FEED, JOB_OUTPUT, PARKED, PROJECTIONS_COMMANDS
 
 from runyard_projections.analytics.projection import Analytics
+from runyard_projections.archive.archiver import Archiver
+from runyard_projections.commands import CommandHandler
 from runyard_projections.executions.projection import Executions
 from runyard_projections.handlers import OutputKeeper, ParkedKeeper
 from runyard_projections.projection import LIVE, LOG, Projection
 from runyard_projections.projector import Projector
 from runyard_projections.retention import OutputRetention
 from runyard_projections.settings import Settings
+from runyard_projections.upkeep import Upkeep
 from runyard_projections.workflows import Workflows
 
 
@@ -31,6 +35,10 @@ def projections() -> list[Projection]:
 def log(pool: "asyncpg.Pool[asyncpg.Record]") -> EventStore:
     """The orchestrator's log, to read."""
     return PostgresEventStore(pool, LOG, EventMapper(EVENT_TYPES))
+
+
+def archiver(settings: Settings, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> Archiver:
+    return Archiver(pool, clock, EventMapper(EVENT_TYPES), settings.archive_dir)
 
 
 async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> "Service":
@@ -46,6 +54,9 @@ class Service:
         self._bus = bus
         self._projector = Projector(log(pool), pool, projections())
         self._output = OutputKeeper(pool)
+        self._archiver = archiver(settings, pool, clock)
+        upkeep = Upkeep(pool, log(pool), projections())
+        self._commands = CommandHandler(bus, pool, upkeep, clock, may_archive=settings.archive_dir is not None)
         self._retention = OutputRetention(pool, clock, settings.output_retention_days)
         self._parked = ParkedKeeper(pool)
         self._subscriptions: list[Subscription] = []
@@ -56,17 +67,26 @@ class Service:
             await self._bus.listen(FEED, FeedBatch, self._projector.hear),
             await self._bus.consume(JOB_OUTPUT, OutputMessage, self._output.keep),
             await self._bus.consume(PARKED, Parked, self._parked.keep),
+            await self._bus.consume(PROJECTIONS_COMMANDS, Request, self._commands.handle),
         ]
         self._projector.start()
         self._retention.start()
+        self._archiver.start()
 
     async def stop(self) -> None:
         """Ends what is under way; the rest stays in the log and the queues."""
         for subscription in self._subscriptions:
             await subscription.cancel()
         self._subscriptions = []
+        await self._commands.stop()
+        await self._archiver.stop()
         await self._retention.stop()
         await self._projector.stop()
 
     def health(self) -> dict[str, str | None]:
-        return {"broker": self._bus.trouble, "read models": self._projector.trouble, "output": self._retention.trouble}
+        return {
+            "broker": self._bus.trouble,
+            "read models": self._projector.trouble,
+            "output": self._retention.trouble,
+            "archive": self._archiver.trouble,
+        }

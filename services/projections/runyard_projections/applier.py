@@ -24,6 +24,8 @@ _TUNING: Final = """
 """For the connection that applies. What a crash of PostgreSQL may take back is taken back together with the position, and is
 applied again. Rows are found by their key in any state of the statistics: tables may grow from nothing while we write."""
 
+_UNTUNING: Final = "; ".join(f"reset {line.split()[1]}" for line in _TUNING.split(";"))
+
 
 class PositionMoved(RunyardError):
     """The stored position is not the one that was applied last: another process, or a rebuild, has moved it."""
@@ -53,6 +55,11 @@ class Applier:
         if len(self._positions) != len(self._projections):
             raise ProjectionBroken(f"{self._schema}.position lacks some of {[p.name for p in self._projections]}")
         return self.position
+
+    async def close(self, connection: Connection) -> None:
+        """Undoes what `open` set: a pool may hand the connection to somebody whose commits must last."""
+        if not connection.is_closed():
+            await connection.execute(_UNTUNING)
 
     async def apply(self, connection: Connection, events: Sequence[Recorded], head: int) -> None:
         """Consecutive events, the first of them the next one after what was applied. Raises `PositionMoved`."""

@@ -11,6 +11,7 @@ import asyncpg
 from runyard_shared.contracts.jobs import OutputChunk, OutputMessage, OutputSealed, Parked
 from runyard_shared.eventstore.outage import outages_as_unavailable
 
+from runyard_projections.projection import LIVE, Connection
 from runyard_projections.text import storable
 
 
@@ -22,14 +23,19 @@ class OutputKeeper:
 
     async def keep(self, items: Sequence[OutputMessage]) -> None:
         """Durable when it returns."""
-        chunks = [_chunk_row(item) for item in items if isinstance(item, OutputChunk)]
-        seals = [row for item in items if isinstance(item, OutputSealed) for row in _seal_rows(item)]
         with outages_as_unavailable():
             async with self._pool.acquire() as connection:
-                if chunks:
-                    await connection.execute(_KEEP_CHUNKS, *zip(*chunks, strict=True))
-                if seals:
-                    await connection.execute(_KEEP_SEALS, *zip(*seals, strict=True))
+                await keep_output(connection, items, LIVE)
+
+
+async def keep_output(connection: Connection, items: Sequence[OutputMessage], schema: str) -> None:
+    """Into the tables of `schema`."""
+    chunks = [_chunk_row(item) for item in items if isinstance(item, OutputChunk)]
+    seals = [row for item in items if isinstance(item, OutputSealed) for row in _seal_rows(item)]
+    if chunks:
+        await connection.execute(_KEEP_CHUNKS.format(schema=schema), *zip(*chunks, strict=True))
+    if seals:
+        await connection.execute(_KEEP_SEALS.format(schema=schema), *zip(*seals, strict=True))
 
 
 class ParkedKeeper:
@@ -83,13 +89,13 @@ def _identity(parked: Parked) -> str:
 
 
 _KEEP_CHUNKS = """
-    insert into projections.output_chunk (job_id, stream, number, "offset", size, data, execution_id, tenant_id)
+    insert into {schema}.output_chunk (job_id, stream, number, "offset", size, data, execution_id, tenant_id)
     select *
     from unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::integer[], $6::bytea[], $7::uuid[], $8::text[])
     on conflict do nothing
 """
 _KEEP_SEALS = """
-    insert into projections.output_seal (job_id, stream, chunks, size, sha256, execution_id, tenant_id)
+    insert into {schema}.output_seal (job_id, stream, chunks, size, sha256, execution_id, tenant_id)
     select * from unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::text[], $6::uuid[], $7::text[])
     on conflict do nothing
 """

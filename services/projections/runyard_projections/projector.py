@@ -81,7 +81,10 @@ class Projector:
         while True:
             try:
                 async with self._pool.acquire() as connection:
-                    await self._follow(connection)
+                    try:
+                        await self._follow(connection)
+                    finally:
+                        await self._applier.close(connection)
             except PositionMoved as moved:
                 _log.info("starting over from the stored position", reason=str(moved))
                 await asyncio.sleep(RETRY_SECONDS)

@@ -7,8 +7,8 @@ Partitioned tables get a partition for each month in which a stream of the log b
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
@@ -19,7 +19,8 @@ from runyard_shared.eventstore.store import EventStore
 
 from runyard_projections.applier import Applier
 from runyard_projections.partitions import create_partitions
-from runyard_projections.projection import LIVE, LOG, Connection, Projection
+from runyard_projections.projection import LIVE, Connection, Projection
+from runyard_projections.twins import make_indexes, make_tables
 
 _log = structlog.get_logger(__name__)
 
@@ -27,7 +28,7 @@ NEW: Final = "projections_new"
 OLD: Final = "projections_old"
 BATCH_EVENTS: Final = 5000
 REBUILD_LOCK: Final = 7_235_419_019
-"""Advisory: whoever holds it may count on it that no rebuild is under way."""
+"""Advisory: whoever holds it may count on it that no rebuild, no check and no archiving is under way."""
 _SWAP_ATTEMPTS: Final = 200
 _SWAP_PATIENCE_MS: Final = 50
 _SWAP_PAUSE_SECONDS: Final = 0.05
@@ -44,57 +45,30 @@ async def rebuild(
     on_progress: Progress = lambda _position, _head: None,
 ) -> int:
     """Rebuild these projections; returns the position they have reached. Raises `Conflict` if another rebuild is under way."""
-    async with pool.acquire() as connection:
-        if not await connection.fetchval("select pg_try_advisory_lock($1)", REBUILD_LOCK):
-            raise Conflict("rebuild_under_way", "another rebuild is under way; wait for it")
-        tables = [table for projection in projections for table in projection.tables]
-        await _make_tables(connection, projections, tables)
-        applier = Applier(projections, NEW)
-        await _catch_up(connection, applier, store, on_progress)
-        await _make_indexes(connection, tables)
-        position = await _swap_in_a_quiet_moment(connection, applier, store, projections, on_progress)
-        await connection.execute(f"drop schema {NEW} cascade")
+    applier = Applier(projections, NEW)
+    async with pool.acquire() as connection, nothing_else(connection):
+        try:
+            await make_tables(connection, projections, NEW)
+            await _catch_up(connection, applier, store, on_progress)
+            await make_indexes(connection, [table for projection in projections for table in projection.tables], NEW)
+            position = await _swap_in_a_quiet_moment(connection, applier, store, projections, on_progress)
+            await connection.execute(f"drop schema {NEW} cascade")
+        finally:
+            await applier.close(connection)
     await create_partitions(pool)
     return position
 
 
-async def _make_tables(connection: Connection, projections: Sequence[Projection], tables: Sequence[str]) -> None:
-    """Empty twins with their primary keys; the other indexes come when the rows are there, which is quicker."""
-    async with connection.transaction():
-        await connection.execute(f"drop schema if exists {NEW} cascade; create schema {NEW}")
-        await connection.execute(f"create table {NEW}.position (like {LIVE}.position including all)")
-        await connection.executemany(
-            f"insert into {NEW}.position (name, position) values ($1, 0)",  # noqa: S608
-            [(projection.name,) for projection in projections],
-        )
-        for table in tables:
-            await _make_table(connection, table)
-        for month in await connection.fetch(_MONTHS, datetime.now(UTC).replace(tzinfo=None)):
-            await connection.execute(f"select {LIVE}.create_month('{NEW}', $1)", month["starts"])
-
-
-async def _make_table(connection: Connection, table: str) -> None:
-    live, twin = f"{LIVE}.{table}", f"{NEW}.{table}"
-    by, default = await connection.fetchrow(_PARTITIONING, live) or (None, None)
-    await connection.execute(
-        f"create table {twin} (like {live}"
-        " including defaults including generated including storage including compression including comments)"
-        + (f" partition by {by}" if by else "")
-    )
-    for name, definition in await connection.fetch(_CONSTRAINTS, live):
-        await connection.execute(f"alter table {twin} add constraint {name} {definition}")
-    if default:
-        await connection.execute(f"create table {NEW}.{default} partition of {twin} default")
-    rows_in = default or table
-    for option in await connection.fetchval(_OPTIONS, f"{LIVE}.{rows_in}") or ():
-        await connection.execute(f"alter table {NEW}.{rows_in} set ({option})")
-
-
-async def _make_indexes(connection: Connection, tables: Sequence[str]) -> None:
-    for table in tables:
-        for (definition,) in await connection.fetch(_INDEXES, f"{LIVE}.{table}"):
-            await connection.execute(definition.replace(" ON ONLY ", " ON ").replace(f" ON {LIVE}.", f" ON {NEW}."))
-        await connection.execute(f"analyze {NEW}.{table}")
+@asynccontextmanager
+async def nothing_else(connection: Connection) -> AsyncIterator[None]:
+    """No rebuild, no check and no archiving meanwhile. Raises `Conflict`."""
+    if not await connection.fetchval("select pg_try_advisory_lock($1)", REBUILD_LOCK):
+        raise Conflict("rebuild_under_way", "a rebuild, a check or an archiving is under way; wait for it")
+    try:
+        yield
+    finally:
+        if not connection.is_closed():  # then it is given back already
+            await connection.execute("select pg_advisory_unlock($1)", REBUILD_LOCK)
 
 
 async def _catch_up(connection: Connection, applier: Applier, store: EventStore, on_progress: Progress) -> int:
@@ -146,7 +120,7 @@ async def _swap(connection: Connection, applier: Applier, store: EventStore, pro
         live = await connection.fetchval(f"select max(position) from {LIVE}.position where name = any($1)", names)  # noqa: S608
         position = await applier.open(connection)
         while position < live:
-            position = await _apply_next(connection, applier, store, position)
+            position = await _apply_next(connection, applier, store, live)
         views = await connection.fetch(_VIEWS, [f"{LIVE}.{table}" for table in tables])
         await connection.execute(f"set local lock_timeout = {_SWAP_PATIENCE_MS}")
         everything = ", ".join((*(name for name, _ in views), both))
@@ -165,50 +139,20 @@ async def _swap(connection: Connection, applier: Applier, store: EventStore, pro
     return position
 
 
-async def _apply_next(connection: Connection, applier: Applier, store: EventStore, position: int) -> int:
-    events: list[Recorded] = await store.read(position, BATCH_EVENTS)
-    await applier.apply(connection, events, events[-1].position)
-    return events[-1].position
+async def _apply_next(connection: Connection, applier: Applier, store: EventStore, live: int) -> int:
+    events: list[Recorded] = await store.read(applier.position, BATCH_EVENTS)
+    if events:
+        await applier.apply(connection, events, events[-1].position)
+    else:
+        await applier.skip(connection, live)  # the end of the log was archived
+    return applier.position
 
-
-_OPTIONS: Final = "select reloptions from pg_class where oid = $1::text::regclass"
-
-_CONSTRAINTS: Final = """
-    select conname, pg_get_constraintdef(oid) from pg_constraint
-    where conrelid = $1::text::regclass and contype in ('p', 'u', 'c')
-"""
-
-_INDEXES: Final = """
-    select pg_get_indexdef(i.indexrelid) from pg_index i
-    where i.indrelid = $1::text::regclass and not exists (select from pg_constraint c where c.conindid = i.indexrelid)
-    order by i.indexrelid
-"""
-
-_PARTITIONING: Final = """
-    select pg_get_partkeydef(t.partrelid), d.relname
-    from pg_partitioned_table t join pg_class d on d.oid = t.partdefid where t.partrelid = $1::text::regclass
-"""
 
 _WITH_PARTITIONS: Final = """
     select oid::regclass::text from pg_class where oid = any($1::text[]::regclass[])
     union all
     select inhrelid::regclass::text from pg_inherits where inhparent = any($1::text[]::regclass[])
 """
-
-_MONTHS: Final = f"""
-    with recursive month as (
-        select {LIVE}.month_of(first.stream_id) as starts
-        from (select stream_id from {LOG}.event where stream_id >= {LIVE}.first_id_at('2020-01-01') order by 1 limit 1) first
-        union all
-        select {LIVE}.month_of(later.stream_id)
-        from month cross join lateral (
-            select stream_id from {LOG}.event where stream_id >= {LIVE}.first_id_at(month.starts + interval '1 month')
-            order by 1 limit 1
-        ) later
-    )
-    select starts from month where starts <= $1
-"""  # noqa: S608
-"""The months in which streams began, as their ids tell. Ids that are not of a time that has been stay in the default one."""
 
 _VIEWS: Final = """
     select v.oid::regclass::text, pg_get_viewdef(v.oid)

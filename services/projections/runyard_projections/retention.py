@@ -15,6 +15,7 @@ import structlog
 from runyard_shared.clock import Clock
 from runyard_shared.eventstore.outage import is_outage
 
+from runyard_projections.partitions import create_partitions
 from runyard_projections.projection import Connection
 
 _log = structlog.get_logger(__name__)
@@ -76,7 +77,8 @@ class OutputRetention:
 
     async def _run(self) -> None:
         while True:
-            try:
+            try:  # first the partitions of the read models, which come in the same manner
+                await create_partitions(self._pool)
                 await self.turn()
                 self._trouble = None
                 await asyncio.sleep(TURN_SECONDS)

@@ -1,5 +1,6 @@
 """The settings of this service: the only place that reads its environment."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -19,4 +20,6 @@ class Settings(BaseSettings):
     """Prefix of every queue and exchange, for several systems on one broker."""
     output_retention_days: int = Field(default=30, ge=0)
     """For how many days the output of a job is kept, counted from when the job was made; 0 for ever."""
+    archive_dir: Path | None = None
+    """Where old history is archived to; without it no history is archived, and none leaves the database."""
     log_format: Literal["human", "json"] = "human"
