@@ -13,6 +13,7 @@ from runyard_shared.public_events import PublicEvent
 from runyard_gateway.execution_log import LogEntry
 from runyard_gateway.graph import EdgeStatus
 from runyard_gateway.permissions import Permission
+from runyard_gateway.shown_once import ShownOnce
 
 Id = Annotated[str, Meta(description="A UUIDv7", extra_json_schema={"format": "uuid"})]
 Instant = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds", extra_json_schema={"format": "date-time"})]
@@ -474,7 +475,7 @@ class AgentKeyMade(Body):
 
     agent_id: Id
     name: str
-    key: Annotated[str, Meta(description="Shown here and never again")]
+    key: ShownOnce
     command: str
 
 
@@ -623,7 +624,7 @@ class ApiKeyRow(Body):
 
 
 class ApiKeyMade(ApiKeyRow):
-    key: Annotated[str, Meta(description="Shown here and never again")]
+    key: ShownOnce
 
 
 class ApiKeyList(Body):
@@ -660,7 +661,7 @@ class TenantMade(TenantRow):
 
     user: str
     key_id: Id
-    key: Annotated[str, Meta(description="Of that user; shown here and never again")]
+    key: ShownOnce
 
 
 class TenantList(Body):

@@ -13,12 +13,14 @@ from runyard_shared.messaging.requests import Requests
 from runyard_gateway.agent_messages import AgentMessages
 from runyard_gateway.commands import Commands
 from runyard_gateway.database import Database, missing_views
+from runyard_gateway.expiry import Expiry
 from runyard_gateway.graphs import Graphs
 from runyard_gateway.http.agent_keys import AgentKeys
 from runyard_gateway.http.endpoint import create_router
 from runyard_gateway.http.identity import ApiKeys, Identity
 from runyard_gateway.http.operation import Operation
 from runyard_gateway.http.server import HttpServer
+from runyard_gateway.idempotency import Idempotency
 from runyard_gateway.own_tables import OwnTables
 from runyard_gateway.queries.agent_keys import AgentKeyQueries
 from runyard_gateway.queries.agents import AgentQueries
@@ -32,6 +34,7 @@ from runyard_gateway.queries.connections import ConnectionQueries
 from runyard_gateway.queries.events import DISPATCHER, ORCHESTRATOR, EventQueries
 from runyard_gateway.queries.execution_list import ExecutionListQueries
 from runyard_gateway.queries.executions import ExecutionQueries
+from runyard_gateway.queries.kept_answers import KeptAnswerQueries
 from runyard_gateway.queries.output import OutputQueries
 from runyard_gateway.queries.pools import PoolQueries
 from runyard_gateway.queries.users import UserQueries
@@ -60,6 +63,7 @@ from runyard_gateway.resources.system import System
 from runyard_gateway.resources.users import Users
 from runyard_gateway.resources.waiting_reader import WaitingReader
 from runyard_gateway.resources.workflows import Workflows
+from runyard_gateway.secret import Secret
 from runyard_gateway.settings import Settings
 from runyard_gateway.streams.agent_links import DISPATCHER_LOG, AgentLinks
 from runyard_gateway.streams.execution_stream import ExecutionStreams
@@ -85,6 +89,7 @@ class Service:
         self._bus = bus
         self._database = database = Database(pool)
         self._own_tables = OwnTables(pool)
+        self._expiry = Expiry(database)
         self._requests = Requests(bus, f"gateway-{new_id()}")
         logs = {log: EventQueries(database, log) for log in (ORCHESTRATOR, DISPATCHER)}
         events = logs[ORCHESTRATOR]
@@ -116,6 +121,8 @@ class Service:
         api_keys = ApiKeyQueries(database)
         keys = ApiKeys(settings.tenant, settings.admin_token, api_keys)
         self._streams = streams = OpenStreams(still_open, settings.max_streams)
+        secret = Secret(database, settings.gateway_secret)
+        idempotency = Idempotency(KeptAnswerQueries(database), secret)
         approvals = Approvals(commands, approval_queries, read_position)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
@@ -140,6 +147,7 @@ class Service:
             *Users(UserQueries(database), api_keys, keys, clock).operations(),
             *system.operations(),
         )
+        self.operations = [idempotency.front(operation) for operation in self.operations]
         system.document(self.operations)
         self.app = create_router(self.operations, keys, agent_keys, settings.body_limit_bytes)
         self._server = HttpServer(self.app, settings.host, settings.port)
@@ -152,6 +160,7 @@ class Service:
     async def start(self) -> None:
         """Hears the bus first and listens for requests last. Raises `CannotListen`."""
         await self._own_tables.start()
+        self._expiry.start()
         await self._requests.open()
         await self._live_events.start()
         await self._live_output.start()
@@ -170,6 +179,7 @@ class Service:
         await self._live_events.stop()
         await self._read_position.stop()
         await self._requests.close()
+        await self._expiry.stop()
         await self._own_tables.stop()
 
     def health(self) -> dict[str, str | None]:

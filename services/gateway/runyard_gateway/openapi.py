@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from runyard_gateway.answers import ProblemDocument
 from runyard_gateway.http.operation import Operation
 from runyard_gateway.http.query import MAX_POSITION
-from runyard_gateway.idempotency import MAX_KEY
+from runyard_gateway.idempotency import IDEMPOTENCY_HEADER, MAX_KEY
 
 REF = "#/components/schemas/"
 _PROBLEM = {"$ref": f"{REF}ProblemDocument"}
@@ -39,11 +39,16 @@ _WITH_BODY = {
     415: "unsupported_media_type",
     422: "The body is not as described; `errors` names all problems",
 }
+_WITH_IDEMPOTENCY_KEY = "idempotency_key_reused, with an Idempotency-Key that was used for another request"
 _WITH_OTHERS = {503: "unavailable: a part this needs is away; try again after Retry-After seconds"}
+
+_TOGETHER = {403, 409, 422}
+"""Statuses whose reasons of the operation stand beside those that every such operation has."""
 
 DESCRIPTION = """\
 Errors are RFC 9457 problem documents whose `code` is stable. Times are RFC 3339 in UTC with milliseconds, ids are UUIDv7.
-Commands answer with a log `position`; give it to a GET as `minPosition` to read your own write."""
+Commands answer with a log `position`; give it to a GET as `minPosition` to read your own write. An answer that an
+`Idempotency-Key` gives again has the header `Idempotency-Replayed: true`."""
 
 
 def openapi_document(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -128,8 +133,11 @@ def _responses(operation: Operation) -> dict[str, Any]:
         refusals |= _WITH_BODY
     if operation.permission is not None:
         refusals[403] = f"forbidden: the permission {operation.permission} is needed"
+    if operation.takes_idempotency_key:
+        refusals[409] = "with an Idempotency-Key: request_under_way" + ("; answer_not_kept" if operation.holds_secret else "")
+        refusals[422] = "; ".join(each for each in (refusals.get(422), _WITH_IDEMPOTENCY_KEY) if each)
     for status, text in operation.refusals.items():
-        refusals[status] = f"{refusals[status]}; {text}" if status == 403 and status in refusals else text
+        refusals[status] = f"{text}; {refusals[status]}" if status in _TOGETHER and status in refusals else text
     # a page tells people what is wrong; what is refused before it is asked for does so as everywhere
     content: dict[str, Any] = {"text/html": {"schema": {"type": "string"}}} if "text/html" in operation.answer_types else {}
     content["application/problem+json"] = {"schema": _PROBLEM}
@@ -157,7 +165,8 @@ def _query_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
 
 
 def _header_parameters(operation: Operation) -> Iterable[dict[str, Any]]:
-    for name, text in operation.request_headers.items():
+    headers = {**operation.request_headers, **(IDEMPOTENCY_HEADER if operation.takes_idempotency_key else {})}
+    for name, text in headers.items():
         schema = _HEADERS.get(name, {"type": "string"})
         yield {"name": name, "in": "header", "required": False, "description": text, "schema": schema}
 

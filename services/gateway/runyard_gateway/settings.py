@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", description="Where agents reach the gateway; empty: where the request came to")
     tenant: str = Field(default="default", min_length=1)
     admin_token: SecretStr = Field(min_length=1, description="The API key of the first administrator")
+    gateway_secret: SecretStr | None = Field(
+        default=None, min_length=32, description="Encrypts the secrets of webhooks; without it one is kept in the database"
+    )
     command_timeout_seconds: float = Field(default=10.0, gt=0)
     connection_test_seconds: float = Field(default=60.0, gt=0, description="How long the test of a connection may take")
     body_limit_bytes: int = Field(default=BODY_LIMIT_BYTES, gt=0)

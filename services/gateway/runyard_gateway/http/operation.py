@@ -5,25 +5,33 @@ The router, the checks before a handler and the OpenAPI document are all made fr
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, get_type_hints
 
 from pydantic import BaseModel
+from runyard_shared.ids import derived_id, new_id
 from starlette.types import ASGIApp
 
 from runyard_gateway.http.agent_keys import AgentIdentity
 from runyard_gateway.http.identity import Identity
 from runyard_gateway.permissions import Permission
+from runyard_gateway.shown_once import is_shown_once
 
 
 @dataclass(slots=True)
 class Call:
-    """A request that has passed the checks of its operation: `query` and `body` are instances of its models."""
+    """A request that has passed the checks of its operation: `query` and `body` are instances of its models.
+
+    `once`: with an Idempotency-Key, since when the command is asked for, and by whom with which key.
+    """
 
     identity: Identity
     path: Mapping[str, str]
     headers: Mapping[bytes, bytes]
     query: Any
     body: Any
+    once: tuple[datetime, str] | None = None
+    made: int = 0
 
     @property
     def tenant_id(self) -> str:
@@ -35,6 +43,13 @@ class Call:
         if not isinstance(self.identity, AgentIdentity):
             raise TypeError("this operation is not for agents")
         return self.identity
+
+    def new_id(self) -> str:
+        """For what the command makes. With an Idempotency-Key, the same ones in the same order if it is carried out again."""
+        if self.once is None:
+            return new_id()
+        self.made += 1
+        return derived_id(*self.once, self.made)
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
@@ -84,3 +99,14 @@ class Operation:
     for_agents: bool = False
     body_limit: int | None = None
     stream: bool = False
+
+    @property
+    def takes_idempotency_key(self) -> bool:
+        """Whether it is a command of somebody who says who he is."""
+        return self.method not in {"GET", "HEAD"} and not self.public and not self.for_agents
+
+    @property
+    def holds_secret(self) -> bool:
+        """Whether its answer shows one (`ShownOnce`), which is then kept nowhere."""
+        hints = get_type_hints(self.answer, include_extras=True) if self.answer is not None else {}
+        return any(is_shown_once(hint) for hint in hints.values())

@@ -88,6 +88,8 @@ def path_text(location: Iterable[str | int]) -> str:
 
 
 def _headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
+    if (seconds := refusal.extra.get("retryAfterSeconds")) is not None:
+        return [(b"retry-after", str(seconds).encode())]
     match refusal.status:
         case HTTPStatus.UNAUTHORIZED:
             return [(b"www-authenticate", b'Bearer realm="runyard"')]

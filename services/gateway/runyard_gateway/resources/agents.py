@@ -7,7 +7,6 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from runyard_shared.agent_keys import hash_of, new_agent_key
 from runyard_shared.contracts import commands
-from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -76,7 +75,7 @@ class Agents:
         body: requests.CreateAgent = call.body
         key = new_agent_key()
         command = commands.CreateAgent(
-            agent_id=new_id(), name=body.name, pool=body.pool, tags=[*dict.fromkeys(body.tags)], key_hash=hash_of(key)
+            agent_id=call.new_id(), name=body.name, pool=body.pool, tags=[*dict.fromkeys(body.tags)], key_hash=hash_of(key)
         )
         made = await self._commands.send_to_dispatcher(call.identity, command)
         answer = answers.AgentMade(

@@ -17,7 +17,7 @@ from runyard_gateway.commands import Commands, Outcome
 from runyard_gateway.execution_filter import filter_of
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
-from runyard_gateway.idempotency import IDEMPOTENCY_HEADER, idempotency_key, key_reused
+from runyard_gateway.idempotency import idempotency_key, key_reused
 from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.bulk_requests import BulkRequestQueries, Chosen
 from runyard_gateway.queries.execution_list import ANYTHING, ExecutionListQueries, Filter
@@ -47,8 +47,8 @@ class Bulk:
             Operation(
                 method="POST", path=f"{PATH}/bulk-rerun", handle=self.rerun, name="bulkRerun", tag="executions", status=202,
                 permission=Permission.EXECUTE, summary="Re-run the finished executions that a filter finds, newest first",
-                answer=answers.BulkRerunDone, body=requests.BulkRerun, body_required=True, request_headers=IDEMPOTENCY_HEADER,
-                refusals={422: "empty_filter: there is no filter, and `all` is not true; idempotency_key_reused"},
+                answer=answers.BulkRerunDone, body=requests.BulkRerun, body_required=True,
+                refusals={422: "empty_filter: there is no filter, and `all` is not true"},
             ),
         )  # fmt: skip
 

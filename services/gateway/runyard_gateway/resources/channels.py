@@ -5,7 +5,6 @@ from typing import Any
 
 from runyard_shared.contracts import commands
 from runyard_shared.errors import NotFound
-from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -53,7 +52,7 @@ class Channels:
         return json_answer(answers.ChannelList(items=items, next_cursor=None))
 
     async def create(self, call: Call) -> ASGIApp:
-        return await self._save(call, new_id(), 201)
+        return await self._save(call, call.new_id(), 201)
 
     async def replace(self, call: Call) -> ASGIApp:
         """Refused for a channel that is not there: a mistyped id must not make a second one."""

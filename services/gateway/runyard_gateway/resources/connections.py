@@ -5,7 +5,6 @@ from typing import Any
 
 from runyard_shared.contracts import commands
 from runyard_shared.errors import Refusal
-from runyard_shared.ids import new_id
 from runyard_shared.sealing import seal
 from starlette.types import ASGIApp
 
@@ -70,7 +69,7 @@ class Connections:
 
     async def create(self, call: Call) -> ASGIApp:
         body: RawBody = call.body
-        connection_id = new_id()
+        connection_id = call.new_id()
         saved = await self._save(call, connection_id, new_connection(body.content), new=True)
         return json_answer(saved, 201, headers=[(b"location", f"{PATH}/{connection_id}".encode())])
 

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from runyard_shared.contracts.commands import CancelExecution, RerunExecution, StartExecution
 from runyard_shared.contracts.values import ExecutionStatus, Trigger
-from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
 from runyard_gateway.commands import Commands
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
-from runyard_gateway.idempotency import IDEMPOTENCY_HEADER, idempotency_key
+from runyard_gateway.idempotency import idempotency_key
 from runyard_gateway.permissions import Permission
 from runyard_gateway.resources.path_ids import execution_id_of, workflow_id_of
 
@@ -36,11 +35,10 @@ class Runs:
                 status=202,
                 answer=answers.RunStarted,
                 body=requests.RunWorkflow,
-                request_headers=IDEMPOTENCY_HEADER,
                 refusals={
                     404: "workflow_not_found",
                     409: "not_published, not_active, workflow_archived",
-                    422: "invalid_variables, idempotency_key_reused",
+                    422: "invalid_variables",
                 },
             ),
             Operation(
@@ -67,18 +65,17 @@ class Runs:
                 status=202,
                 answer=answers.RunStarted,
                 body=requests.RerunExecution,
-                request_headers=IDEMPOTENCY_HEADER,
                 refusals={
                     404: "execution_not_found",
                     409: "not_published, not_active, workflow_archived, execution_active",
-                    422: "invalid_variables, unknown_node, idempotency_key_reused",
+                    422: "invalid_variables, unknown_node",
                 },
             ),
         )
 
     async def run(self, call: Call) -> ASGIApp:
         body: requests.RunWorkflow = call.body
-        execution_id = new_id()
+        execution_id = call.new_id()
         command = StartExecution(
             execution_id=execution_id,
             workflow_id=workflow_id_of(call),
@@ -92,7 +89,7 @@ class Runs:
 
     async def rerun(self, call: Call) -> ASGIApp:
         body: requests.RerunExecution = call.body
-        execution_id = new_id()
+        execution_id = call.new_id()
         command = RerunExecution(
             execution_id=execution_id,
             rerun_of=execution_id_of(call),

@@ -8,7 +8,6 @@ import msgspec
 from runyard_shared.contracts import commands
 from runyard_shared.contracts.workflow import Workflow
 from runyard_shared.errors import NotFound, Refusal
-from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -86,7 +85,7 @@ class Workflows:
 
     async def create(self, call: Call) -> ASGIApp:
         document = _document(call)
-        workflow_id = new_id()
+        workflow_id = call.new_id()
         command = commands.CreateWorkflow(
             workflow_id=workflow_id, document=document.value, source=document.source, format=document.format
         )
