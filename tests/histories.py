@@ -109,6 +109,58 @@ def fleet() -> History:
     ]
 
 
+NIGHTLY = derived_id(T0, "workflow", "nightly")
+
+
+def triggered() -> History:
+    """A workflow with a schedule and two incident triggers, in two versions, and what its triggers did."""
+    incident: dict[str, Any] = {"type": "incident", "events": ["incident.created"]}
+    nightly: dict[str, Any] = {"type": "schedule", "cron": "0 2 * * *", "timezone": "Europe/Berlin", "overlap": "skip"}
+    first = {"name": "Nightly", "triggers": [nightly | {"cron": "0 1 * * *", "catchUp": "all"}], "nodes": [], "edges": []}
+    second = {"name": "Nightly", "triggers": [nightly, incident, incident | {"condition": "false"}], "nodes": [], "edges": []}
+    fire: dict[str, Any] = {"workflow_id": NIGHTLY, "workflow_name": "Nightly", "trigger": 0, "timezone": "Europe/Berlin"}
+    match: dict[str, Any] = {"workflow_id": NIGHTLY, "workflow_name": "Nightly", "version": 2}
+    records = [derived_id(T0, "record", number) for number in range(4)]
+    begun, other = execution_id("nightly 1"), execution_id("nightly 2")
+    return [
+        (NIGHTLY, events.WorkflowCreated(name="Nightly", document=first, source="", format="yaml", by="ann")),
+        (NIGHTLY, events.WorkflowPublished(version=1, document=first, source="", format="yaml", by="ann")),
+        (NIGHTLY, events.WorkflowActivated(by="ann")),
+        (
+            records[0],
+            events.ScheduleFired(
+                **fire, version=1, cron="0 1 * * *", scheduled_at="2026-03-01T00:00:00.000Z", execution_id=begun
+            ),
+        ),
+        (
+            records[1],
+            events.ScheduleFired(
+                **fire, version=1, cron="0 1 * * *", scheduled_at="2026-03-02T00:00:00.000Z", reason="overlap"
+            ),
+        ),
+        (NIGHTLY, events.WorkflowPublished(version=2, document=second, source="", format="yaml", by="ann")),
+        (
+            records[2],
+            events.IncidentReceived(
+                event="incident.created",
+                incident={"id": "INC-7", "severity": "high"},
+                matches=[
+                    events.TriggerMatch(**match, trigger=1, execution_id=other),
+                    events.TriggerMatch(
+                        **match, trigger=2, reason="the condition is false: false", reads={"incident.severity": "high"}
+                    ),
+                ],
+                by="monitoring",
+            ),
+        ),
+        (
+            records[2],
+            events.TriggerRefused(workflow_id=NIGHTLY, execution_id=other, code="not_active", reason="it is not active"),
+        ),
+        (records[3], events.IncidentReceived(event="incident.resolved", incident={}, by="monitoring")),
+    ]
+
+
 def approval_id(name: str) -> str:
     return derived_id(T0, "approval", name)
 

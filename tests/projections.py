@@ -29,9 +29,11 @@ VIEWS = {
     "approval": "approval_id",
     "workflow": "workflow_id",
     "workflow_version": "workflow_id, version",
-    "analytics_execution": "workflow_id, width, starts_at",
-    "analytics_workflow": "workflow_id",
-    "analytics_agent": "agent, width, starts_at",
+    "trigger_record": "record_id, workflow_id, trigger",
+    "schedule": "workflow_id, trigger",
+    "analytics_execution": "tenant_id, workflow_id, width, starts_at",
+    "analytics_workflow": "tenant_id, workflow_id",
+    "analytics_agent": "tenant_id, agent, width, starts_at",
 }
 
 
@@ -67,7 +69,7 @@ def mixed(seed: int) -> list[Recorded]:
     """Every kind of execution, their events shuffled into each other as in a busy log; each stream keeps its order."""
     chance = random.Random(seed)
     streams = [history() for history in histories.ALL]
-    together = [*histories.workflow(), *histories.fleet()]
+    together = [*histories.workflow(), *histories.fleet(), *histories.triggered()]
     while streams := [stream for stream in streams if stream]:
         together.append(chance.choice(streams).pop(0))
     return histories.record(together)

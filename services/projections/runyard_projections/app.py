@@ -22,6 +22,7 @@ from runyard_projections.projection import LIVE, LOG, Projection
 from runyard_projections.projector import Projector
 from runyard_projections.retention import OutputRetention
 from runyard_projections.settings import Settings
+from runyard_projections.triggers.projection import Triggers
 from runyard_projections.upkeep import Upkeep
 from runyard_projections.workflows import Workflows
 
@@ -29,7 +30,7 @@ from runyard_projections.workflows import Workflows
 def projections() -> list[Projection]:
     """All of them."""
     mapper = EventMapper(EVENT_TYPES)
-    return [Executions(mapper), Workflows(mapper), Analytics(mapper)]
+    return [Executions(mapper), Workflows(mapper), Analytics(mapper), Triggers(mapper)]
 
 
 def log(pool: "asyncpg.Pool[asyncpg.Record]") -> EventStore:

@@ -16,7 +16,19 @@ from runyard_projections.text import json_text, storable
 Statement = tuple[str, tuple[Any, ...]]
 """SQL with `{schema}` for the schema, and its arguments."""
 
-FOREIGN: Final = ("execution.", "node.", "job.", "foreach.", "iteration.", "subworkflow.", "children.", "approval.")
+FOREIGN: Final = (
+    "execution.",
+    "node.",
+    "job.",
+    "foreach.",
+    "iteration.",
+    "subworkflow.",
+    "children.",
+    "approval.",
+    "incident.",
+    "schedule.",
+    "trigger.",
+)
 """What the topics of this log that are not ours begin with."""
 
 

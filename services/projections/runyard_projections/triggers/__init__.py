@@ -1,0 +1,1 @@
+"""Trigger records, and the schedules of the versions that run."""
