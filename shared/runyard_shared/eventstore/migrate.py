@@ -55,14 +55,24 @@ async def _migrate(connection: Connection, schema: str, package: str, with_log: 
         for name, sql in _migrations(schema, package, with_log):
             sha256 = hashlib.sha256(sql.encode()).hexdigest()
             if name not in applied:
+                if not news:
+                    await _tell_dashboards(connection, "withdraw")
                 await connection.execute(sql)
                 await connection.execute(f"insert into {schema}.migration (name, sha256) values ($1, $2)", name, sha256)  # noqa: S608
                 news.append(name)
             elif applied[name] != sha256:
                 raise MigrationChanged(f"migration {name} of schema {schema} is not the one that was applied to this database")
+        if news:
+            await _tell_dashboards(connection, "refresh")
     if news:
         _log.info("migrated", schema=schema, migrations=news)
     return news
+
+
+async def _tell_dashboards(connection: Connection, what: str) -> None:
+    """Roles of dashboards (deploy/grafana/role.sql) read views, which are about to change, or have changed."""
+    if await connection.fetchval("select to_regprocedure($1) is not null", f"dashboards.{what}()"):
+        await connection.execute(f"select dashboards.{what}()")
 
 
 def _migrations(schema: str, package: str, with_log: bool) -> list[tuple[str, str]]:
