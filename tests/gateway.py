@@ -34,7 +34,7 @@ from runyard_shared.messaging.memory import MemoryBus
 from runyard_shared.messaging.topology import orchestrator_inbox
 from runyard_shared.sealing import OpeningKey
 
-TOKEN = "a-token-for-tests"
+TOKEN = "a-token-for-tests-that-nobody-could-guess"
 MASTER_KEY = "a-master-key-for-tests-and-long-enough-to-be-one"
 Json = dict[str, Any]
 

@@ -1,6 +1,5 @@
 """Who may call what, as one table of every route; and what another tenant finds under the ids of this one: nothing."""
 
-from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -66,15 +65,8 @@ async def test_every_route_is_in_the_table_and_asks_for_what_the_table_says(pool
 async def test_another_tenants_administrator_finds_nothing_under_any_id_of_this_one(pool: asyncpg.Pool) -> None:
     async with house(pool) as home:
         ids = await things(home)
-        key = "rk_of-another-tenant"
-        await pool.execute(
-            "insert into gateway.users (tenant_id, name, roles, created_at) values ('other', 'eve', '{admin}', now())"
-        )
-        await pool.execute(
-            "insert into gateway.api_key (key_id, tenant_id, user_name, key_sha256, created_at)"
-            " values (gen_random_uuid(), 'other', 'eve', $1, now())",
-            sha256(key.encode()).digest(),
-        )
+        made = await home.call("POST", "/tenants", status=201, json={"tenantId": "other", "name": "Other", "user": "eve"})
+        key = made["key"]
         headers = {"Authorization": f"Bearer {key}"}
         for operation in home.gateway.operations:
             if operation.public or operation.for_agents or "{" not in operation.path:

@@ -15,7 +15,8 @@ def main() -> int:
         run_service("gateway", Settings(), create)  # type: ignore[call-arg]  # the environment fills it
     except ValidationError as error:
         for each in error.errors(include_input=False, include_url=False):
-            sys.stderr.write(f"RUNYARD_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}\n")
+            name = f"RUNYARD_{'_'.join(map(str, each['loc'])).upper()}: " if each["loc"] else ""
+            sys.stderr.write(f"{name}{each['msg'].removeprefix('Value error, ')}\n")
         return 2
     except CannotListen as trouble:
         sys.stderr.write(f"{trouble}\n")

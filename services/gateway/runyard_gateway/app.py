@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import asyncpg
+import httpx
 from runyard_shared.clock import Clock
 from runyard_shared.errors import Unavailable
 from runyard_shared.ids import new_id
@@ -11,16 +12,26 @@ from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.requests import Requests
 
 from runyard_gateway.agent_messages import AgentMessages
+from runyard_gateway.audit import AuditLog
 from runyard_gateway.commands import Commands
 from runyard_gateway.database import Database, missing_views
 from runyard_gateway.expiry import Expiry
 from runyard_gateway.graphs import Graphs
 from runyard_gateway.http.agent_keys import AgentKeys
+from runyard_gateway.http.api_keys import ApiKeys
+from runyard_gateway.http.cookies import CookieJar
+from runyard_gateway.http.doorkeeper import Doorkeeper
 from runyard_gateway.http.endpoint import create_router
-from runyard_gateway.http.identity import ApiKeys, Identity
+from runyard_gateway.http.guesses import Guesses
 from runyard_gateway.http.operation import Operation
 from runyard_gateway.http.server import HttpServer
+from runyard_gateway.http.sessions import Sessions
+from runyard_gateway.http.source import Sources
+from runyard_gateway.http.tokens import Tokens
 from runyard_gateway.idempotency import Idempotency
+from runyard_gateway.oidc.issuer import TIMEOUT_SECONDS, Issuer
+from runyard_gateway.oidc.people import ClaimNames, People
+from runyard_gateway.oidc.sign_in import SignIn
 from runyard_gateway.own_tables import OwnTables
 from runyard_gateway.queries.agent_keys import AgentKeyQueries
 from runyard_gateway.queries.agents import AgentQueries
@@ -28,6 +39,7 @@ from runyard_gateway.queries.analytics import AnalyticsQueries
 from runyard_gateway.queries.api_keys import ApiKeyQueries
 from runyard_gateway.queries.approvals import ApprovalQueries
 from runyard_gateway.queries.archived import ArchivedQueries
+from runyard_gateway.queries.audit import AuditQueries
 from runyard_gateway.queries.bulk_requests import BulkRequestQueries
 from runyard_gateway.queries.catalog import CatalogQueries
 from runyard_gateway.queries.connections import ConnectionQueries
@@ -37,6 +49,9 @@ from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.queries.kept_answers import KeptAnswerQueries
 from runyard_gateway.queries.output import OutputQueries
 from runyard_gateway.queries.pools import PoolQueries
+from runyard_gateway.queries.roles import RoleQueries
+from runyard_gateway.queries.sessions import SessionQueries
+from runyard_gateway.queries.tenants import TenantQueries
 from runyard_gateway.queries.users import UserQueries
 from runyard_gateway.queries.waiting import WaitingQueries
 from runyard_gateway.queries.workflows import WorkflowQueries
@@ -46,6 +61,7 @@ from runyard_gateway.resources.agents import Agents
 from runyard_gateway.resources.analytics import Analytics
 from runyard_gateway.resources.approval_links import ApprovalLinks
 from runyard_gateway.resources.approvals import Approvals
+from runyard_gateway.resources.audit import Audit
 from runyard_gateway.resources.bulk import Bulk
 from runyard_gateway.resources.channels import Channels
 from runyard_gateway.resources.connections import Connections
@@ -58,8 +74,11 @@ from runyard_gateway.resources.kinds import Kinds
 from runyard_gateway.resources.list_streams import ListStreams
 from runyard_gateway.resources.output import Output
 from runyard_gateway.resources.pools import Pools
+from runyard_gateway.resources.roles import Roles
 from runyard_gateway.resources.runs import Runs
+from runyard_gateway.resources.session import SessionResource
 from runyard_gateway.resources.system import System
+from runyard_gateway.resources.tenants import Tenants
 from runyard_gateway.resources.users import Users
 from runyard_gateway.resources.waiting_reader import WaitingReader
 from runyard_gateway.resources.workflows import Workflows
@@ -77,18 +96,13 @@ from runyard_gateway.streams.subscription import Backlog
 from runyard_gateway.streams.tenant_stream import TenantStreams
 
 
-async def still_open(identity: Identity) -> Identity | None:
-    """Keys are checked when a stream is opened."""
-    return identity
-
-
 class Service:
     """The running gateway: HTTP on `address`, with what it needs from the bus and the read models."""
 
     def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
         self._bus = bus
         self._database = database = Database(pool)
-        self._own_tables = OwnTables(pool)
+        self._own_tables = OwnTables(pool, settings.tenant)
         self._expiry = Expiry(database)
         self._requests = Requests(bus, f"gateway-{new_id()}")
         logs = {log: EventQueries(database, log) for log in (ORCHESTRATOR, DISPATCHER)}
@@ -118,9 +132,21 @@ class Service:
         of_tenants = {log: TenantStreams(tails[log], logs[log], followers[log]) for log in logs}
         archived = ArchivedQueries(database)
         system = System(self.check_health)
-        api_keys = ApiKeyQueries(database)
+        api_keys, users, tenants = ApiKeyQueries(database), UserQueries(database), TenantQueries(database)
         keys = ApiKeys(settings.tenant, settings.admin_token, api_keys)
-        self._streams = streams = OpenStreams(still_open, settings.max_streams)
+        sessions = Sessions(
+            SessionQueries(database, settings.session_idle_seconds), keys.admin, settings.admin_token, settings.session_seconds
+        )
+        jar, guesses = CookieJar(settings.public_url, settings.host), Guesses()
+        self._http_client, tokens, sign_in = _identity_provider(settings, users, tenants, clock)
+        self._doorkeeper = doorkeeper = Doorkeeper(keys, sessions, tokens, jar, guesses)
+        audit_queries = AuditQueries(database)
+        self._audit = audit = AuditLog(audit_queries, clock)
+        session = SessionResource(
+            sessions, doorkeeper, jar, guesses, sign_in,
+            lifetime_seconds=settings.session_seconds, public_url=settings.public_url, tenant_id=settings.tenant,
+        )  # fmt: skip
+        self._streams = streams = OpenStreams(doorkeeper.still, settings.max_streams)
         secret = Secret(database, settings.gateway_secret)
         idempotency = Idempotency(KeptAnswerQueries(database), secret)
         approvals = Approvals(commands, approval_queries, read_position)
@@ -144,12 +170,17 @@ class Service:
             *Kinds(catalogs).operations(),
             *Analytics(AnalyticsQueries(database), read_position, clock).operations(),
             *AgentLink(commands, agent_links, AgentMessages(bus, settings.command_timeout_seconds), clock).operations(),
-            *Users(UserQueries(database), api_keys, keys, clock).operations(),
+            *Users(users, api_keys, doorkeeper, clock).operations(),
+            *Roles(RoleQueries(database), doorkeeper, clock).operations(),
+            *Tenants(tenants, doorkeeper, clock).operations(),
+            *session.operations(),
+            *Audit(audit_queries).operations(),
             *system.operations(),
         )
         self.operations = [idempotency.front(operation) for operation in self.operations]
         system.document(self.operations)
-        self.app = create_router(self.operations, keys, agent_keys, settings.body_limit_bytes)
+        sources = Sources(settings.trusted_proxies)
+        self.app = create_router(self.operations, doorkeeper, agent_keys, audit, sources, settings.body_limit_bytes)
         self._server = HttpServer(self.app, settings.host, settings.port)
 
     @property
@@ -160,6 +191,7 @@ class Service:
     async def start(self) -> None:
         """Hears the bus first and listens for requests last. Raises `CannotListen`."""
         await self._own_tables.start()
+        await self._audit.start()
         self._expiry.start()
         await self._requests.open()
         await self._live_events.start()
@@ -179,13 +211,17 @@ class Service:
         await self._live_events.stop()
         await self._read_position.stop()
         await self._requests.close()
+        await self._audit.stop()
         await self._expiry.stop()
         await self._own_tables.stop()
+        if self._http_client is not None:
+            await self._http_client.aclose()
 
     def health(self) -> dict[str, str | None]:
         return {
             "bus": self._bus.trouble,
             "database": self._own_tables.trouble or self._database.trouble,
+            "audit": self._audit.trouble,
             "event streams": self._live_events.trouble,
         }
 
@@ -196,6 +232,27 @@ class Service:
             if missing := await missing_views(self._database):
                 return {**self.health(), "services": f"not started yet, or never: who makes {', '.join(missing)}"}
         return self.health()
+
+
+def _identity_provider(
+    settings: Settings, users: UserQueries, tenants: TenantQueries, clock: Clock
+) -> tuple[httpx.AsyncClient | None, Tokens | None, SignIn | None]:
+    """What is needed of it, as far as it is set up."""
+    if not settings.oidc_issuer:
+        return None, None, None
+    client = httpx.AsyncClient(timeout=TIMEOUT_SECONDS)
+    issuer = Issuer(settings.oidc_issuer, client)
+    names = ClaimNames(
+        user=settings.oidc_user_claim,
+        groups=settings.oidc_groups_claim,
+        tenant=settings.oidc_tenant_claim,
+        roles_of_group=settings.oidc_roles,
+    )
+    people = People(names, settings.tenant, users, tenants, clock)
+    sign_in = None
+    if settings.oidc_client_id:
+        sign_in = SignIn(issuer, people, settings.oidc_client_id, settings.oidc_client_secret, settings.oidc_scopes)
+    return client, Tokens(issuer, people, settings.oidc_audience), sign_in
 
 
 async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> Service:

@@ -1,4 +1,5 @@
-"""The gateway's own tables: made at its start, or as soon as PostgreSQL is there; what needs none is answered before."""
+"""The gateway's own tables, with the tenant of the settings in them: made at its start, or as soon as PostgreSQL is there; what
+needs none is answered before."""
 
 import asyncio
 
@@ -9,14 +10,16 @@ from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.outage import outages_as_unavailable
 
 RETRY_SECONDS = 0.5
+_TENANT = "insert into gateway.tenant (tenant_id, name, created_at) values ($1, $1, now()) on conflict do nothing"
 _log = structlog.get_logger(__name__)
 
 
 class OwnTables:
     """The schema `gateway`."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", tenant_id: str) -> None:
         self._pool = pool
+        self._tenant_id = tenant_id
         self._retrying: asyncio.Task[None] | None = None
         self.trouble: str | None = None
 
@@ -38,6 +41,7 @@ class OwnTables:
         try:
             with outages_as_unavailable():
                 await migrate(self._pool, "gateway", "runyard_gateway")
+                await self._pool.execute(_TENANT, self._tenant_id)
         except Unavailable as outage:
             if self.trouble is None:
                 _log.warning("the gateway's tables are made later", reason=str(outage))

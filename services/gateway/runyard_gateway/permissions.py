@@ -10,7 +10,8 @@
 The fifth permission, `installation`, is in no role: only whoever holds the admin token has it. It is for what concerns all
 tenants at once: the tenants themselves, rebuilding read models.
 
-A role of any other name (`oncall`) gives no permission; it is a label by which a workflow names its approvers (`role:oncall`).
+A tenant may make further roles (`PUT /roles/{name}`), each a set of the first four. A role of any other name (`oncall`) gives
+no permission; it is a label by which a workflow names its approvers (`role:oncall`).
 Every operation of the API declares the permission it needs (`http/operation.py`).
 """
 
@@ -40,6 +41,15 @@ ROLES: dict[str, frozenset[Permission]] = {
 EVERYTHING = frozenset(Permission)
 """What the admin token gives."""
 
+TENANT_PERMISSIONS = frozenset(Permission) - {Permission.INSTALLATION}
+"""What a role or the scope of a key may have."""
+
 
 def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
+    """What the built-in ones among the roles give."""
     return frozenset(permission for role in roles for permission in ROLES.get(role, ()))
+
+
+def known_permissions(names: Iterable[str]) -> frozenset[Permission]:
+    """As they are stored; what this version does not know, or may not be stored, gives nothing."""
+    return frozenset(each for each in TENANT_PERMISSIONS if each in set(names))

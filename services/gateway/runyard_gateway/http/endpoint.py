@@ -10,28 +10,40 @@ from runyard_shared.errors import NotFound
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from runyard_gateway.audit import AuditLog, Record
 from runyard_gateway.http.agent_keys import AgentKeys
+from runyard_gateway.http.answer import Answer
 from runyard_gateway.http.bodies import ClientGone, parse_model, read_body
-from runyard_gateway.http.identity import ApiKeys, Identity
+from runyard_gateway.http.doorkeeper import Doorkeeper
+from runyard_gateway.http.identity import NOBODY, Identity
 from runyard_gateway.http.operation import Call, Operation, RawBody
-from runyard_gateway.http.problems import MethodNotAllowed, UnsupportedMediaType, problem_answer
+from runyard_gateway.http.problems import MethodNotAllowed, UnsupportedMediaType, problem_answer, problem_code
 from runyard_gateway.http.query import parse_query
+from runyard_gateway.http.source import Sources
 
 _log = structlog.get_logger(__name__)
-
-NOBODY = Identity(tenant_id="", actor="nobody")
 
 
 class Endpoint:
     """All operations of one path."""
 
-    def __init__(self, operations: Sequence[Operation], keys: ApiKeys, agent_keys: AgentKeys, body_limit: int) -> None:
+    def __init__(
+        self,
+        operations: Sequence[Operation],
+        doorkeeper: Doorkeeper,
+        agent_keys: AgentKeys,
+        audit: AuditLog,
+        sources: Sources,
+        body_limit: int,
+    ) -> None:
         self._by_method = {operation.method: operation for operation in operations}
         for operation in operations:
             if operation.method == "GET" and not operation.stream:
                 self._by_method.setdefault("HEAD", operation)
-        self._keys = keys
+        self._doorkeeper = doorkeeper
         self._agent_keys = agent_keys
+        self._audit = audit
+        self._sources = sources
         self._body_limit = body_limit
 
     @property
@@ -39,21 +51,38 @@ class Endpoint:
         return frozenset(self._by_method)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation = self._by_method.get(scope["method"])
+        if operation is None:
+            await problem_answer(MethodNotAllowed(scope["method"], self._by_method))(scope, receive, send)
+            return
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        source = self._sources.of(scope, headers)
+        record = self._audit.record(operation.name, source, scope["path_params"]) if operation.is_command else None
+        code: str | None = None
         try:
-            answer = await self._answer(scope, receive)
+            answer = await self._answer(operation, scope, receive, headers, source, record)
         except ClientGone:
             _log.debug("the client hung up before its request was complete", path=scope["path"])
             return
         except Exception as trouble:  # noqa: BLE001  # this is where every error becomes an answer
             answer = problem_answer(trouble)
+            code = problem_code(trouble)
+        if record is not None:
+            await record.end(answer.status if isinstance(answer, Answer) else operation.status, code)
         await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> ASGIApp:
-        operation = self._by_method.get(scope["method"])
-        if operation is None:
-            raise MethodNotAllowed(scope["method"], self._by_method)
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
-        identity = await self._identify(operation, headers.get(b"authorization"))
+    async def _answer(
+        self,
+        operation: Operation,
+        scope: Scope,
+        receive: Receive,
+        headers: Mapping[bytes, bytes],
+        source: str,
+        record: Record | None,
+    ) -> ASGIApp:
+        identity = await self._identify(operation, headers, source)
+        if record is not None and not operation.public:
+            record.sent_by(identity)
         if operation.permission is not None:
             identity.require(operation.permission)
         query = parse_query(operation.query, scope["query_string"])
@@ -65,21 +94,31 @@ class Endpoint:
                 body = RawBody(content, media_type)
             else:
                 body = parse_model(operation.body, content, required=operation.body_required)  # type: ignore[arg-type]
-        return await operation.handle(Call(identity, scope["path_params"], headers, query, body))
+        if record is not None and not operation.public:
+            record.begin()
+        return await operation.handle(Call(identity, scope["path_params"], headers, query, body, source, record))
 
-    async def _identify(self, operation: Operation, authorization: bytes | None) -> Identity:
+    async def _identify(self, operation: Operation, headers: Mapping[bytes, bytes], source: str) -> Identity:
         if operation.public:
             return NOBODY
-        keys = self._agent_keys if operation.for_agents else self._keys
-        return await keys.identify(authorization)
+        if operation.for_agents:
+            return await self._agent_keys.identify(headers.get(b"authorization"))
+        return await self._doorkeeper.identify(headers, operation.method, source)
 
 
-def create_router(operations: Sequence[Operation], keys: ApiKeys, agent_keys: AgentKeys, body_limit: int) -> Router:
+def create_router(
+    operations: Sequence[Operation],
+    doorkeeper: Doorkeeper,
+    agent_keys: AgentKeys,
+    audit: AuditLog,
+    sources: Sources,
+    body_limit: int,
+) -> Router:
     """The ASGI application of all operations, matched in the order given."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
-    routes = [Route(path, Endpoint(each, keys, agent_keys, body_limit)) for path, each in by_path.items()]
+    routes = [Route(path, Endpoint(each, doorkeeper, agent_keys, audit, sources, body_limit)) for path, each in by_path.items()]
     return Router(routes, redirect_slashes=False, default=_no_route)
 
 

@@ -1,42 +1,61 @@
-"""Who is asking: an API key says it. The administrator's is in the settings, all others are in the database, as hashes.
+"""Who sent a request, what that may do, and by what it was let in."""
 
-A key's answer is remembered for a moment, so that requests stay as fast as without a database and a revoked key stays open
-no longer than that.
-"""
-
-import time
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
-from hashlib import sha256
-from hmac import compare_digest
 
-from pydantic import SecretStr
 from runyard_shared.errors import Refusal
 
-from runyard_gateway.http.problems import Unauthorized
-from runyard_gateway.permissions import EVERYTHING, Permission, permissions_of
-from runyard_gateway.queries.api_keys import ApiKeyQueries
+from runyard_gateway.permissions import Permission
 
 ADMIN = "admin"
 """The user of the admin token; nobody else can have the name."""
-KEY_PREFIX = b"rk_"
 REMEMBER_SECONDS = 1.0
+"""How long an answer about credentials counts: requests stay as fast as without a database, and what was revoked by another
+gateway stays open no longer than that."""
 MAX_REMEMBERED = 10_000
+
+
+class CredentialType(StrEnum):
+    """What somebody was let in by."""
+
+    ADMIN_TOKEN = "admin_token"  # noqa: S105
+    API_KEY = "api_key"
+    SESSION = "session"
+    TOKEN = "token"  # noqa: S105
+    AGENT_KEY = "agent_key"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """`credential_id`: the id of the key or the session, the subject of a token; nothing that opens anything.
+
+    `secret_sha256`: what was shown, hashed. Of a token: `until`, when it expires (seconds since 1970), and `roles`, those that
+    the groups in it give.
+    """
+
+    type: CredentialType
+    credential_id: str | None = None
+    secret_sha256: bytes = field(default=b"", repr=False)
+    until: float | None = None
+    roles: tuple[str, ...] = ()
+
+
+NO_CREDENTIAL = Credential(CredentialType.NONE)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whoever sent a request. `actor` is what events and logs name."""
+    """Whoever sent a request. `actor` is what events and logs name; `permissions` what all of its roles give, as far as its
+    credential goes."""
 
     tenant_id: str
     actor: str
     roles: tuple[str, ...] = ()
-    holds_admin_token: bool = False
-
-    @cached_property
-    def permissions(self) -> frozenset[Permission]:
-        return EVERYTHING if self.holds_admin_token else permissions_of(self.roles)
+    permissions: frozenset[Permission] = frozenset()
+    credential: Credential = NO_CREDENTIAL
 
     @cached_property
     def as_approver(self) -> list[str]:
@@ -48,56 +67,17 @@ class Identity:
 
     def require(self, permission: Permission) -> None:
         """Raises `Refusal` (403, `forbidden`), which names the permission."""
-        if permission not in self.permissions:
-            hint = (
-                "Only the admin token gives it."
-                if permission == Permission.INSTALLATION
-                else "Ask an administrator for a role."
-            )
-            detail = f"This needs the permission {permission}, which {self.actor} does not have. {hint}"
-            raise Refusal("forbidden", detail, 403, extra={"permission": permission.value})
+        if permission in self.permissions:
+            return
+        hint = "Ask an administrator for a role that has it, or for a key with that scope."
+        if permission == Permission.INSTALLATION:
+            hint = "Only the admin token gives it."
+        detail = f"This needs the permission {permission}, which {self.actor} does not have here. {hint}"
+        raise Refusal("forbidden", detail, 403, extra={"permission": permission.value})
 
 
-class ApiKeys:
-    """The keys that open this gateway."""
+def distinct(roles: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(roles))
 
-    def __init__(self, tenant_id: str, admin_token: SecretStr, queries: ApiKeyQueries) -> None:
-        self._admin = Identity(tenant_id, ADMIN, (ADMIN,), holds_admin_token=True)
-        self._admin_hash = sha256(admin_token.get_secret_value().encode()).digest()
-        self._queries = queries
-        self._remembered: OrderedDict[bytes, tuple[float, Identity]] = OrderedDict()
 
-    async def identify(self, authorization: bytes | None) -> Identity:
-        """Raises `Unauthorized`, which says what to send but never what was wrong with a key; `Unavailable`."""
-        if authorization is None:
-            raise Unauthorized("Send an API key as the header Authorization: Bearer <key>.")
-        scheme, _, given = authorization.partition(b" ")
-        key = given.strip()
-        digest = sha256(key).digest()
-        if scheme.lower() == b"bearer":
-            if compare_digest(digest, self._admin_hash):
-                return self._admin
-            if key.startswith(KEY_PREFIX) and (identity := await self._look_up(digest)) is not None:
-                return identity
-        raise Unauthorized("This API key is not known here. Send a valid one as Authorization: Bearer <key>.")
-
-    def forget(self) -> None:
-        """Users or keys were changed here: nothing that is remembered counts any more."""
-        self._remembered.clear()
-
-    async def _look_up(self, digest: bytes) -> Identity | None:
-        remembered = self._remembered.get(digest)
-        if remembered is not None and remembered[0] > time.monotonic():
-            return remembered[1]
-        asked_at = time.monotonic()
-        owner = await self._queries.owner(digest)
-        if owner is None:
-            self._remembered.pop(digest, None)
-            return None
-        identity = Identity(owner.tenant_id, owner.name, owner.roles)
-        # counted from before the question: what was revoked meanwhile may be in the answer
-        self._remembered[digest] = (asked_at + REMEMBER_SECONDS, identity)
-        self._remembered.move_to_end(digest)
-        if len(self._remembered) > MAX_REMEMBERED:
-            self._remembered.popitem(last=False)
-        return identity
+NOBODY = Identity(tenant_id="", actor="nobody")

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from runyard_shared.ids import derived_id, new_id
 from starlette.types import ASGIApp
 
+from runyard_gateway.audit import Record
 from runyard_gateway.http.agent_keys import AgentIdentity
 from runyard_gateway.http.identity import Identity
 from runyard_gateway.permissions import Permission
@@ -30,6 +31,9 @@ class Call:
     headers: Mapping[bytes, bytes]
     query: Any
     body: Any
+    source: str = ""
+    """The address it came from."""
+    audited_as: Record | None = None
     once: tuple[datetime, str] | None = None
     made: int = 0
 
@@ -43,6 +47,14 @@ class Call:
         if not isinstance(self.identity, AgentIdentity):
             raise TypeError("this operation is not for agents")
         return self.identity
+
+    @property
+    def record(self) -> Record:
+        """What the audit log will say of this command. A public operation calls `claim` on it once it knows on whose behalf
+        it acts."""
+        if self.audited_as is None:
+            raise TypeError("this operation is no command")
+        return self.audited_as
 
     def new_id(self) -> str:
         """For what the command makes. With an Idempotency-Key, the same ones in the same order if it is carried out again."""
@@ -74,6 +86,7 @@ class Operation:
 
     `permission`: without it the answer is 403; None for what anybody with a key may ask. `public`: without any key.
     `for_agents`: with the key of an agent, and with no other. `body_limit`: in bytes, None for that of the gateway.
+    `signs_in`: a GET that is a command nevertheless.
     """
 
     method: str
@@ -99,6 +112,12 @@ class Operation:
     for_agents: bool = False
     body_limit: int | None = None
     stream: bool = False
+    signs_in: bool = False
+
+    @property
+    def is_command(self) -> bool:
+        """Whether the audit log has it."""
+        return (self.method != "GET" or self.signs_in) and not self.for_agents
 
     @property
     def takes_idempotency_key(self) -> bool:

@@ -59,6 +59,13 @@ def problem_answer(trouble: Exception, headers: Iterable[tuple[bytes, bytes]] = 
     return _answer(Refusal("internal_error", detail, 500, extra={"reference": reference}), [])
 
 
+def problem_code(trouble: Exception) -> str:
+    """The `code` in the answer to it."""
+    if isinstance(trouble, Refusal):
+        return trouble.code
+    return "unavailable" if isinstance(trouble, Unavailable) else "internal_error"
+
+
 def problem_document(refusal: Refusal) -> dict[str, Any]:
     document: dict[str, Any] = {
         **refusal.extra,
@@ -97,6 +104,8 @@ def _headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
             return [(b"allow", ", ".join(map(str, refusal.extra["allow"])).encode())]  # type: ignore[call-overload]
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return [(b"connection", b"close")]
+        case HTTPStatus.TOO_MANY_REQUESTS if "retryAfterSeconds" in refusal.extra:
+            return [(b"retry-after", str(refusal.extra["retryAfterSeconds"]).encode())]
         case HTTPStatus.SERVICE_UNAVAILABLE:
             return [(b"retry-after", str(RETRY_AFTER_SECONDS).encode())]
     return []

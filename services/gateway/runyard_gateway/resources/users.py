@@ -15,12 +15,14 @@ from starlette.types import ASGIApp
 from runyard_gateway import answers, requests
 from runyard_gateway.cursor import decode_cursor, encode_cursor
 from runyard_gateway.http.answer import json_answer, nothing_answer
-from runyard_gateway.http.identity import ADMIN, KEY_PREFIX, ApiKeys
+from runyard_gateway.http.api_keys import KEY_PREFIX
+from runyard_gateway.http.doorkeeper import Doorkeeper
+from runyard_gateway.http.identity import ADMIN, distinct
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import PageQuery
 from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.api_keys import NEWEST, ApiKeyQueries, KeyKey
-from runyard_gateway.queries.users import UserQueries
+from runyard_gateway.queries.users import UNSET, About, UserChange, UserQueries
 from runyard_gateway.resources.path_ids import key_id_of
 
 USERS = "/api/v1/users"
@@ -36,10 +38,10 @@ class PageKey(NamedTuple):
 
 
 class Users:
-    def __init__(self, users: UserQueries, api_keys: ApiKeyQueries, keys: ApiKeys, clock: Clock) -> None:
+    def __init__(self, users: UserQueries, api_keys: ApiKeyQueries, doorkeeper: Doorkeeper, clock: Clock) -> None:
         self._users = users
         self._api_keys = api_keys
-        self._keys = keys
+        self._doorkeeper = doorkeeper
         self._clock = clock
 
     def operations(self) -> Sequence[Operation]:
@@ -48,10 +50,12 @@ class Users:
             _operation("GET", USERS, self.list, "listUsers", "Users, by name", answers.UserList, query=PageQuery),
             _operation("POST", USERS, self.create, "createUser", "A new user, who can do nothing before an API key is made",
                        answers.UserRow, status=201, body=requests.CreateUser, body_required=True,
-                       refusals={409: "user_exists"}),
+                       refusals={409: "user_exists, subject_taken"}),
             _operation("GET", one, self.detail, "getUser", "A user", answers.UserRow, refusals=_NO_USER),
-            _operation("PUT", one, self.change, "changeUser", "Replace the roles of a user; disable or enable it",
-                       answers.UserRow, body=requests.ChangeUser, body_required=True, refusals=_NO_USER),
+            _operation("PUT", one, self.replace, "replaceUser", "Replace the roles of a user; disable or enable it",
+                       answers.UserRow, body=requests.ReplaceUser, body_required=True, refusals=_NO_USER),
+            _operation("PATCH", one, self.change, "changeUser", "Change what is given, and nothing else", answers.UserRow,
+                       body=requests.ChangeUser, body_required=True, refusals={**_NO_USER, 409: "subject_taken"}),
             _operation("DELETE", one, self.delete, "deleteUser", "Delete a user with all its API keys", None, status=204,
                        answer_types=(), refusals=_NO_USER),
             _operation("GET", API_KEYS, self.list_keys, "listApiKeys", "API keys, newest first; never the keys themselves",
@@ -76,8 +80,13 @@ class Users:
         body: requests.CreateUser = call.body
         made = None
         if body.name != ADMIN:
-            made = await self._users.add(call.tenant_id, body.name, _distinct(body.roles), body.disabled, self._clock.now())
+            about = About(body.email, body.display_name, body.oidc_subject)
+            made = await self._users.add(
+                call.tenant_id, body.name, distinct(body.roles), body.disabled, self._clock.now(), about
+            )
         if made is None:
+            if body.name != ADMIN and await self._users.user(call.tenant_id, body.name) is None:
+                raise Conflict("subject_taken", "Another user has this oidcSubject already.")
             raise Conflict("user_exists", f"There is a user {body.name} already; PUT /users/{body.name} changes its roles.")
         return json_answer(made, 201)
 
@@ -88,20 +97,35 @@ class Users:
             raise _no_user(name)
         return json_answer(found)
 
+    async def replace(self, call: Call) -> ASGIApp:
+        body: requests.ReplaceUser = call.body
+        return await self._change(call, UserChange(roles=distinct(body.roles), disabled=body.disabled))
+
     async def change(self, call: Call) -> ASGIApp:
         body: requests.ChangeUser = call.body
+        given = body.model_fields_set
+        change = UserChange(
+            roles=distinct(body.roles) if "roles" in given else None,
+            disabled=body.disabled if "disabled" in given else None,
+            email=body.email if "email" in given else UNSET,
+            display_name=body.display_name if "display_name" in given else UNSET,
+            oidc_subject=body.oidc_subject if "oidc_subject" in given else UNSET,
+        )
+        return await self._change(call, change)
+
+    async def _change(self, call: Call, change: UserChange) -> ASGIApp:
         name = _name_of(call)
-        changed = await self._users.change(call.tenant_id, name, _distinct(body.roles), body.disabled)
+        changed = await self._users.change(call.tenant_id, name, change)
         if changed is None:
             raise _no_user(name)
-        self._keys.forget()
+        self._doorkeeper.forget()
         return json_answer(changed)
 
     async def delete(self, call: Call) -> ASGIApp:
         name = _name_of(call)
         if not await self._users.delete(call.tenant_id, name):
             raise _no_user(name)
-        self._keys.forget()
+        self._doorkeeper.forget()
         return nothing_answer()
 
     # --- API keys
@@ -123,8 +147,9 @@ class Users:
             raise Invalid("invalid_body", "The key would never open anything.", (problem,))
         key = KEY_PREFIX.decode() + secrets.token_urlsafe(32)
         made = await self._api_keys.add(
-            call.tenant_id, new_id(), body.user, sha256(key.encode()).digest(), now, body.expires_at
-        )
+            call.tenant_id, new_id(), body.user, sha256(key.encode()).digest(), now, body.expires_at,
+            name=body.name, scopes=body.scopes,
+        )  # fmt: skip
         if made is None:
             raise _no_user(body.user)
         return json_answer(answers.ApiKeyMade(**msgspec.structs.asdict(made), key=key), 201)
@@ -134,7 +159,7 @@ class Users:
         revoked = await self._api_keys.revoke(call.tenant_id, key_id, self._clock.now())
         if revoked is None:
             raise NotFound("api_key_not_found", f"There is no API key {key_id}.")
-        self._keys.forget()
+        self._doorkeeper.forget()
         return json_answer(revoked)
 
 
@@ -155,7 +180,3 @@ def _name_of(call: Call) -> str:
 def _no_user(name: str) -> NotFound:
     what = "the administrator of the admin token, who cannot be changed" if name == ADMIN else f"no user {name!r}"
     return NotFound("user_not_found", f"There is {what}.")
-
-
-def _distinct(roles: Sequence[str]) -> Sequence[str]:
-    return list(dict.fromkeys(roles))

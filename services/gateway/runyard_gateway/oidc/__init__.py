@@ -1,0 +1,1 @@
+"""OpenID Connect: people and programs that an identity provider knows. The provider signs, we verify with its public keys."""
