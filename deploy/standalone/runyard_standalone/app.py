@@ -97,9 +97,7 @@ class Standalone:
 
         database = postgres.dsn
         await self._run(
-            await runyard_projections.app.create(
-                runyard_projections.settings.Settings(database_url=database), bus=bus, pool=pool, clock=clock
-            )
+            await runyard_projections.app.create(self._projections_settings(database), bus=bus, pool=pool, clock=clock)
         )
         await self._run(
             await runyard_dispatcher.app.create(
@@ -129,6 +127,11 @@ class Standalone:
             await runyard_approvals.app.create(_approvals_settings(database, self.address), bus=bus, pool=pool, clock=clock)
         )
         self._announce()
+
+    def _projections_settings(self, database: str) -> runyard_projections.settings.Settings:
+        """Old history is archived beside the rest of the data, unless RUNYARD_ARCHIVE_DIR names a place."""
+        settings = runyard_projections.settings.Settings(database_url=database)
+        return settings.model_copy(update={"archive_dir": settings.archive_dir or self._data_dir / "archive"})
 
     async def _start_agent(self, bus: MemoryBus) -> None:
         directory = self._data_dir / "agent"

@@ -192,6 +192,7 @@ class Deployment:
             "RUNYARD_ADMIN_TOKEN": self.token,
             "RUNYARD_PUBLIC_URL": self.url,
             "RUNYARD_ALLOW_PRIVATE_NOTIFICATIONS": "true",
+            "RUNYARD_ARCHIVE_DIR": str(self.directory / "archive"),
         }
         if name in self.agents:
             # an agent knows its server and its key, and nothing else
