@@ -101,6 +101,11 @@ NAMED: Fields = {"name": "web-01", "by": "alice"}
 PLACED: Fields = NAMED | {"pool": "dmz", "tags": ["linux"]}
 CONNECTION: Fields = NAMED | {"config": {"username": "deploy", "port": 22}, "secrets": ["password"], "pools": ["dmz"]}
 
+INCIDENT: Fields = {"event": "incident.created", "incident": {"id": "INC-7", "severity": "high"}, "by": "monitoring"}
+MATCHED: Fields = {"workflow_id": OTHER, "workflow_name": "Disk cleanup", "version": 3, "trigger": 1}
+FIRED: Fields = MATCHED | {"cron": "0 6 * * 1-5", "timezone": "Europe/Berlin", "scheduled_at": INSTANT}
+CANCELLED_BY_IT = "019ab2c4-7e00-7000-8000-000000000005"
+
 SAMPLES = [
     Samples(events.WorkflowCreated, DRAFT),
     Samples(events.WorkflowDrafted, DRAFT),
@@ -109,6 +114,32 @@ SAMPLES = [
     Samples(events.WorkflowDeactivated, {"by": "alice"}),
     Samples(events.WorkflowRolledBack, {"version": 2, "by": "alice"}),
     Samples(events.WorkflowArchived, {"by": "alice"}),
+    Samples(
+        events.IncidentReceived,
+        INCIDENT | {"matches": []},
+        INCIDENT
+        | {
+            "matches": [
+                events.TriggerMatch(**MATCHED, execution_id=STREAM, reason="", reads={}),
+                events.TriggerMatch(
+                    **MATCHED,
+                    execution_id=None,
+                    reason='the condition is false: incident.severity == "low"',
+                    reads={"incident.severity": "high"},
+                ),
+            ]
+        },
+    ),
+    Samples(
+        events.ScheduleFired,
+        FIRED | {"execution_id": None, "reason": "", "cancels": []},
+        FIRED | {"execution_id": STREAM, "reason": "", "cancels": [CANCELLED_BY_IT]},
+        {"skipped": FIRED | {"execution_id": None, "reason": "overlap", "cancels": []}},
+    ),
+    Samples(
+        events.TriggerRefused,
+        {"workflow_id": OTHER, "execution_id": STREAM, "code": "not_active", "reason": "workflow 'Disk cleanup' is not active"},
+    ),
     Samples(
         events.ExecutionStarted,
         STARTED
