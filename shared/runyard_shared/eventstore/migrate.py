@@ -51,7 +51,7 @@ async def _migrate(connection: Connection, schema: str, package: str, with_log: 
             " (name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
         )
         applied = {row["name"]: row["sha256"] for row in await connection.fetch(f"select name, sha256 from {schema}.migration")}  # noqa: S608
-        news = []
+        news: list[str] = []
         for name, sql in _migrations(schema, package, with_log):
             sha256 = hashlib.sha256(sql.encode()).hexdigest()
             if name not in applied:
