@@ -108,10 +108,11 @@ class _Writer:
         self._begin()
         late = None
         for place in range(self._chance.choice((0, 1, 1, 2, 4))):
-            late = self._job(place, iteration=self._chance.random() < 0.3)
+            late = self._job(place, self._iteration(place) if self._chance.random() < 0.3 else None)
             if late is not None:
                 break
         dice = self._chance.random()
+        overtaken = self._iteration(8) if dice < 0.05 else None
         if late is not None or dice < 0.15:
             self._end(ExecutionStatus.CANCELLED, events.ExecutionCancelled(by="bob"))
         elif dice < 0.35:
@@ -120,6 +121,8 @@ class _Writer:
             self._end(ExecutionStatus.COMPLETED, events.ExecutionCompleted())
         if late is not None and self._chance.random() < 0.8:
             self._end_job(*late)
+        if overtaken is not None:
+            self._job(8, overtaken)
 
     def _begin(self) -> None:
         more: dict[str, Any] = {}
@@ -150,18 +153,23 @@ class _Writer:
         self.execution.status = status.value
         self.execution.ended_at = self._at
 
-    def _job(self, place: int, *, iteration: bool) -> "tuple[str, str | None, str | None, datetime | None] | None":
+    def _iteration(self, place: int) -> str:
+        """The stream of an iteration that may begin; whatever happens meanwhile, it does."""
+        stream = derived_id(self._at, "iteration", self._number, place)
+        self._say(events.ForEachEntered(node_id=f"each{place}", items=[place]))
+        self._say(events.IterationsScheduled(node_id=f"each{place}", first=0, stream_ids=[stream]))
+        return stream
+
+    def _job(self, place: int, stream: str | None) -> "tuple[str, str | None, str | None, datetime | None] | None":
         """Returns the job if it is still open: the execution will be cancelled meanwhile."""
-        stream = None
-        if iteration:
-            stream = derived_id(self._at, "iteration", self._number, place)
-            parent = Parent(stream_id=self.execution.execution_id, node_id="each", index=place)
+        parent = Parent(stream_id=self.execution.execution_id, node_id=f"each{place}", index=0)
+        if stream is not None:
             self._say(
                 events.IterationStarted(
                     execution_id=self.execution.execution_id,
                     parent=parent,
-                    path=f"each[{place}]",
-                    body="each",
+                    path=f"each{place}[0]",
+                    body=f"each{place}",
                     item=place,
                     scope={},
                     workflow_id=self.execution.workflow_id,
@@ -184,6 +192,8 @@ class _Writer:
             if attempt == attempts and self._chance.random() < 0.1:
                 return job_id, stream, agent, started_at
             self._end_job(job_id, stream, agent, started_at, failed=attempt < attempts)
+        if stream is not None:
+            self._say(events.IterationCompleted(parent=parent), stream)
         return None
 
     def _place(self, job_id: str, stream: str | None) -> tuple[str | None, datetime | None]:

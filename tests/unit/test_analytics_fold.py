@@ -112,7 +112,7 @@ def test_what_is_over_is_forgotten_and_what_is_not_is_known() -> None:
     active = {each.execution_id for each in happened.executions if each.ended_at is None}
     ended = tables.open.keys() - active
     assert active <= tables.open.keys()
-    assert all(tables.open[execution_id].ended and tables.open[execution_id].open_jobs == 1 for execution_id in ended)
+    assert all(tables.open[execution_id].ended and tables.open[execution_id].outstanding for execution_id in ended)
     assert 0 < len(ended) < 30, "cancelled while a job ran that has not come back"
 
 

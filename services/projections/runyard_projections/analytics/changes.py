@@ -4,31 +4,35 @@ Nothing here depends on what is stored. What does (when the execution began that
 together in `settle.py`.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from runyard_shared.contracts.feed import Recorded
 from runyard_shared.contracts.values import ExecutionStatus, JobStatus
 
 
 @dataclass(slots=True)
 class OpenExecution:
-    """One that has begun, until it and all its jobs have ended: jobs of a cancelled one end after it."""
+    """One that has begun, until it has ended and nothing of it is `outstanding`: jobs that have not ended, and iterations,
+    which may begin and schedule jobs when their execution was cancelled already."""
 
     tenant_id: str
     workflow_id: str
     started_at: datetime
     ended: bool = False
-    open_jobs: int = 0
+    outstanding: int = 0
 
 
 @dataclass(slots=True)
 class ExecutionChange:
-    """`begun` if it starts in this batch. `open_jobs`: scheduled ones less those that ended."""
+    """`begun` if it starts in this batch. `outstanding`: jobs and iterations that were scheduled less those that ended."""
 
+    tenant_id: str
     begun: OpenExecution | None = None
     status: ExecutionStatus | None = None
     ended_at: datetime | None = None
-    open_jobs: int = 0
+    outstanding: int = 0
 
 
 @dataclass(slots=True)
@@ -52,14 +56,22 @@ class Changes:
     executions: dict[str, ExecutionChange] = field(default_factory=dict)
     jobs: dict[str, JobChange] = field(default_factory=dict)
 
-    def execution(self, execution_id: str) -> ExecutionChange:
+    def execution(self, row: Recorded) -> ExecutionChange:
+        """That of the event: an iteration's has the execution that users see as its correlation."""
+        execution_id = row.correlation_id or row.stream_id
         change = self.executions.get(execution_id)
         if change is None:
-            change = self.executions[execution_id] = ExecutionChange()
+            change = self.executions[execution_id] = ExecutionChange(row.tenant_id)
         return change
 
-    def job(self, execution_id: str, job_id: str) -> JobChange:
+    def job(self, row: Recorded, job_id: str) -> JobChange:
         change = self.jobs.get(job_id)
         if change is None:
-            change = self.jobs[job_id] = JobChange(execution_id)
+            change = self.jobs[job_id] = JobChange(row.correlation_id or row.stream_id)
         return change
+
+    def forget(self, execution_ids: AbstractSet[str]) -> None:
+        """Leaves out these executions and their jobs."""
+        for execution_id in execution_ids:
+            del self.executions[execution_id]
+        self.jobs = {job_id: job for job_id, job in self.jobs.items() if job.execution_id not in execution_ids}

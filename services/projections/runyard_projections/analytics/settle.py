@@ -57,13 +57,13 @@ def settle(changes: Changes, opened: Mapping[str, OpenExecution], placed: Mappin
             ended = True
             duration_ms = (change.ended_at - execution.started_at) // _MILLISECOND
             executions.setdefault(key, ExecutionCounts()).end(change.status, duration_ms)
-        open_jobs = execution.open_jobs + change.open_jobs
-        if ended and open_jobs <= 0:
+        outstanding = execution.outstanding + change.outstanding
+        if ended and outstanding <= 0:
             if execution_id in opened:
                 outcome.over.append(execution_id)
-        elif change.begun is not None or (ended, open_jobs) != (execution.ended, execution.open_jobs):
+        elif change.begun is not None or (ended, outstanding) != (execution.ended, execution.outstanding):
             outcome.open[execution_id] = OpenExecution(
-                execution.tenant_id, execution.workflow_id, execution.started_at, ended, open_jobs
+                execution.tenant_id, execution.workflow_id, execution.started_at, ended, outstanding
             )
     for job_id, job in changes.jobs.items():
         if job.status is not None:

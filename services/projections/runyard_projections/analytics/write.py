@@ -9,14 +9,19 @@ from typing import Any, Final
 from runyard_projections.analytics.changes import Changes, OpenExecution
 from runyard_projections.analytics.rollups import ExecutionCounts, JobCounts
 from runyard_projections.analytics.settle import Key, Outcome, Placed, settle
-from runyard_projections.projection import Connection, expect_rows
+from runyard_projections.projection import LIVE, Connection, expect_rows
 
 _JOB_COUNTERS: Final = ("completed", "failed", "timed_out", "cancelled", "busy_ms")
+_ARCHIVED: Final = f"""
+    select c.execution_id::text from unnest($1::uuid[], $2::text[]) as c(execution_id, tenant_id)
+    join {LIVE}.archived a on a.tenant_id = c.tenant_id and c.execution_id < a.before
+"""  # noqa: S608
 
 
 async def write(connection: Connection, changes: Changes, schema: str) -> None:
     """In the transaction of the caller. Raises `ProjectionBroken`."""
-    outcome = settle(changes, await _opened(connection, changes, schema), await _take_placed(connection, changes, schema))
+    opened = await _opened(connection, changes, schema)
+    outcome = settle(changes, opened, await _take_placed(connection, changes, schema))
     if changes.workflows:
         rows = [(*key, name) for key, name in changes.workflows.items()]
         await connection.execute(_upsert_workflows(schema), *zip(*rows, strict=True))
@@ -28,12 +33,17 @@ async def write(connection: Connection, changes: Changes, schema: str) -> None:
 
 
 async def _opened(connection: Connection, changes: Changes, schema: str) -> dict[str, OpenExecution]:
-    """What is stored of executions that did not begin in this batch."""
-    earlier = [execution_id for execution_id, change in changes.executions.items() if change.begun is None]
+    """What is stored of executions that did not begin in this batch. Of those that were archived since, as
+    `projections.archived` tells, nothing is: what late events say of them is left out of `changes`."""
+    earlier = {execution_id: change for execution_id, change in changes.executions.items() if change.begun is None}
     if not earlier:
         return {}
-    rows = await connection.fetch(_opened_sql(schema), earlier)
-    return {row["execution_id"]: OpenExecution(*tuple(row)[1:]) for row in rows}
+    rows = await connection.fetch(_opened_sql(schema), list(earlier))
+    opened = {row["execution_id"]: OpenExecution(*tuple(row)[1:]) for row in rows}
+    if missing := [(execution_id, each.tenant_id) for execution_id, each in earlier.items() if execution_id not in opened]:
+        archived = await connection.fetch(_ARCHIVED, *zip(*missing, strict=True))
+        changes.forget({execution_id for (execution_id,) in archived})
+    return opened
 
 
 async def _take_placed(connection: Connection, changes: Changes, schema: str) -> dict[str, Placed]:
@@ -51,9 +61,9 @@ async def _write_open(connection: Connection, outcome: Outcome, changes: Changes
     begun, changed = [], []
     for execution_id, each in outcome.open.items():
         if changes.executions[execution_id].begun is None:
-            changed.append((execution_id, each.ended, each.open_jobs))
+            changed.append((execution_id, each.ended, each.outstanding))
         else:
-            begun.append((execution_id, each.tenant_id, each.workflow_id, each.started_at, each.ended, each.open_jobs))
+            begun.append((execution_id, each.tenant_id, each.workflow_id, each.started_at, each.ended, each.outstanding))
     if begun:
         await connection.execute(_insert_open(schema), *zip(*begun, strict=True))
     if changed:
@@ -105,7 +115,7 @@ def _array(values: Sequence[int]) -> str:
 @cache
 def _opened_sql(schema: str) -> str:
     return f"""
-        select o.execution_id::text as execution_id, o.tenant_id, o.workflow_id::text, o.started_at, o.ended, o.open_jobs
+        select o.execution_id::text as execution_id, o.tenant_id, o.workflow_id::text, o.started_at, o.ended, o.outstanding
         from unnest($1::uuid[]) as c(execution_id)
         join {schema}.analytics_open_execution o on o.execution_id = c.execution_id
     """  # noqa: S608
@@ -181,7 +191,7 @@ def _add_jobs(schema: str) -> str:
 @cache
 def _insert_open(schema: str) -> str:
     return f"""
-        insert into {schema}.analytics_open_execution (execution_id, tenant_id, workflow_id, started_at, ended, open_jobs)
+        insert into {schema}.analytics_open_execution (execution_id, tenant_id, workflow_id, started_at, ended, outstanding)
         select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::boolean[], $6::integer[])
     """  # noqa: S608
 
@@ -189,8 +199,8 @@ def _insert_open(schema: str) -> str:
 @cache
 def _update_open(schema: str) -> str:
     return f"""
-        update {schema}.analytics_open_execution o set ended = c.ended, open_jobs = c.open_jobs
-        from unnest($1::uuid[], $2::boolean[], $3::integer[]) as c(execution_id, ended, open_jobs)
+        update {schema}.analytics_open_execution o set ended = c.ended, outstanding = c.outstanding
+        from unnest($1::uuid[], $2::boolean[], $3::integer[]) as c(execution_id, ended, outstanding)
         where o.execution_id = c.execution_id
     """  # noqa: S608
 

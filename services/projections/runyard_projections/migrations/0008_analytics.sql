@@ -44,14 +44,14 @@ create table projections.analytics_agent (
     primary key (tenant_id, width, starts_at, agent)
 ) with (fillfactor = 70);
 
--- Until an execution and all its jobs have ended.
+-- Until an execution has ended and nothing of it is outstanding: jobs and iterations that began.
 create table projections.analytics_open_execution (
     execution_id  uuid        primary key,
     tenant_id     text        not null,
     workflow_id   uuid        not null,
     started_at    timestamptz not null,
     ended         boolean     not null,
-    open_jobs     integer     not null
+    outstanding   integer     not null
 ) with (fillfactor = 70);
 
 -- Jobs that an agent has, until they end.
