@@ -1,14 +1,18 @@
-"""The tail of the log in one gateway: what a subscription is offered when broadcasts are lost, late or too many."""
+"""The tail of the log in one gateway: what a reader is given when broadcasts are lost or too many, and when all come back."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from runyard_gateway.public_event import event_frame
 from runyard_gateway.streams.execution_stream import Outstanding
-from runyard_gateway.streams.live_events import MAX_GAP, LiveEvents
-from runyard_gateway.streams.subscription import LiveFrame, Subscription
+from runyard_gateway.streams.live_events import LiveEvents
+from runyard_gateway.streams.log_tail import MAX_GAP, Joined, LogTail
+from runyard_gateway.streams.recent_events import MAX_EVENTS
+from runyard_gateway.streams.subscription import TAKE_BYTES, Backlog, LiveFrame, Subscription
 from runyard_shared.contracts.feed import FeedBatch, Recorded
 from runyard_shared.contracts.values import ExecutionStatus
 from runyard_shared.errors import Unavailable
@@ -29,6 +33,7 @@ class Log:
     def __init__(self, length: int) -> None:
         self.length = length
         self.away = False
+        self.reads = 0
 
     async def head(self) -> int:
         return self.length
@@ -36,6 +41,8 @@ class Log:
     async def after(self, position: int, limit: int) -> list[Recorded]:
         if self.away:
             raise Unavailable("PostgreSQL is away")
+        self.reads += 1
+        await asyncio.sleep(0)
         return [event(each) for each in range(position + 1, min(self.length, position + limit) + 1)]
 
 
@@ -56,76 +63,145 @@ class Feed:
         await self.hear([FeedBatch(log=log, events=[event(each) for each in positions])])
 
 
-async def tail(log: Log, buffer_bytes: int = 1 << 20) -> tuple[Feed, LiveEvents]:
-    feed = Feed()
-    live = LiveEvents(feed, log, buffer_bytes, {})  # type: ignore[arg-type]
+class Tail(LogTail):
+    """With readers that are near its end."""
+
+    async def of_execution(self, execution_id: str, after: int) -> Subscription:
+        return (await self.joined(execution_id, after)).subscription
+
+    async def joined(self, execution_id: str, after: int) -> Joined:
+        joined = await self.join_execution(execution_id, after)
+        assert joined is not None
+        return joined
+
+
+@asynccontextmanager
+async def following(log: Log) -> AsyncIterator[tuple[Feed, Tail]]:
+    feed, tail = Feed(), Tail(log, 1 << 24, Backlog(1 << 26))  # type: ignore[arg-type]
+    live = LiveEvents(feed, {"orchestrator": tail})  # type: ignore[arg-type]
     await live.start()
-    return feed, live
+    yield feed, tail
+    await live.stop()
 
 
 async def offered(subscription: Subscription) -> list[int]:
-    return [frame.recorded.position for frame in await subscription.take(0.01) if frame.recorded is not None]
+    return positions(await subscription.take(0.01))
+
+
+def positions(frames: Sequence[LiveFrame]) -> list[int]:
+    return [frame.recorded.position for frame in frames if frame.recorded is not None]
 
 
 async def test_a_gap_is_filled_before_anything_newer_and_repetitions_are_dropped() -> None:
     log = Log(10)
-    feed, live = await tail(log)
-    subscription = await live.subscribe_to_execution("e1")
-    log.length = 18
-    await feed.tell(14, 15)
-    await feed.tell(15, 16)
-    await feed.tell(3, 4)
-    await feed.tell(17, 18, log="dispatcher")
-    assert await offered(subscription) == [11, 12, 13, 14, 15, 16, 17, 18]
-    await live.stop()
+    async with following(log) as (feed, tail):
+        subscription = await tail.of_execution("e1", 10)
+        log.length = 18
+        await feed.tell(14, 15)
+        await feed.tell(15, 16)
+        await feed.tell(3, 4)
+        await feed.tell(17, 18, log="dispatcher")
+        assert await offered(subscription) == [11, 12, 13, 14, 15, 16, 17, 18]
 
 
 async def test_while_the_store_is_away_nothing_newer_overtakes_what_is_missing() -> None:
     log = Log(10)
-    feed, live = await tail(log)
-    subscription = await live.subscribe_to_tenant("default")
-    log.length, log.away = 12, True
-    await feed.tell(12)
-    assert await offered(subscription) == []
-    assert live.trouble is not None
-    log.length, log.away = 13, False
-    await feed.tell(13)
-    assert await offered(subscription) == [11, 12, 13]
-    assert live.trouble is None
-    await live.stop()
+    async with following(log) as (feed, tail):
+        subscription = await tail.of_execution("e1", 10)
+        log.length, log.away = 12, True
+        await feed.tell(12)
+        assert await offered(subscription) == []
+        assert tail.trouble is not None
+        log.length, log.away = 13, False
+        await feed.tell(13)
+        assert await offered(subscription) == [11, 12, 13]
+        assert tail.trouble is None
 
 
 async def test_after_a_very_long_gap_readers_resume_by_themselves() -> None:
     log = Log(10)
-    feed, live = await tail(log)
-    subscription = await live.subscribe_to_execution("e1")
-    log.length = 12 + MAX_GAP
-    await feed.tell(log.length)
-    assert subscription.closed
-    again = await live.subscribe_to_execution("e1")
-    log.length += 1
-    await feed.tell(log.length)
-    assert await offered(again) == [log.length]
-    await live.stop()
+    async with following(log) as (feed, tail):
+        subscription = await tail.of_execution("e1", 10)
+        log.length = 12 + MAX_GAP
+        await feed.tell(log.length)
+        assert subscription.closed
+        again = await tail.of_execution("e1", log.length)
+        log.length += 1
+        await feed.tell(log.length)
+        assert await offered(again) == [log.length]
 
 
 async def test_only_those_who_watch_a_stream_are_offered_its_events() -> None:
-    feed, live = await tail(Log(0))
-    watcher, other, tenant = (
-        await live.subscribe_to_execution("e1"),
-        await live.subscribe_to_execution("e2"),
-        await live.subscribe_to_tenant("default"),
-    )
-    await feed.tell(1, 2)
-    assert (await offered(watcher), await offered(other), await offered(tenant)) == ([1, 2], [], [1, 2])
-    other.close()
-    assert live.is_watched("e1") and not live.is_watched("e2")
-    await live.stop()
+    async with following(Log(0)) as (feed, tail):
+        watcher, other = await tail.of_execution("e1", 0), await tail.of_execution("e2", 0)
+        tenant = await tail.join_tenant("default", 0)
+        assert tenant is not None
+        await feed.tell(1, 2)
+        seen = await offered(watcher), await offered(other), await offered(tenant.subscription)
+        assert seen == ([1, 2], [], [1, 2])
+        other.close()
+        assert tail.is_watched("e1") and not tail.is_watched("e2")
+
+
+async def test_of_a_thousand_who_come_back_to_a_new_gateway_one_reads_the_log_and_each_gets_what_it_missed() -> None:
+    log = Log(4000)
+    async with following(log) as (feed, tail):
+        missed_since = range(3000, 4000)
+        joined = await asyncio.gather(*(tail.joined("e1", after) for after in missed_since))
+        assert [positions(each.frames) for each in joined] == [list(range(after + 1, 4001)) for after in missed_since]
+        # the first of them reads from where it was; whoever is further behind reads what is missing before that
+        assert log.reads <= 2
+        contents = {id(each.frames[-1].content) for each in joined}
+        assert len(contents) == 1, "each event is encoded once for all of them"
+        await feed.tell(4001)
+        assert {tuple(await offered(each.subscription)) for each in joined} == {(4001,)}
+
+
+async def test_whoever_is_too_far_behind_reads_the_store_alone_and_the_rest_from_memory() -> None:
+    log = Log(3 * MAX_EVENTS)
+    async with following(log) as (feed, tail):
+        assert await tail.join_execution("e1", 10) is None
+        assert log.reads == 0
+        near = await tail.joined("e1", 3 * MAX_EVENTS - 5)
+        assert len(near.frames) == 5
+        # what came while it was there is remembered, up to a limit
+        log.length += MAX_EVENTS
+        await feed.tell(*range(3 * MAX_EVENTS + 1, 4 * MAX_EVENTS + 1))
+        reads = log.reads
+        assert len((await tail.joined("e1", 3 * MAX_EVENTS)).frames) == MAX_EVENTS
+        assert log.reads == reads
+        assert len((await tail.joined("e1", 3 * MAX_EVENTS)).frames) == MAX_EVENTS
+
+
+async def test_a_reader_whose_snapshot_is_ahead_of_the_feed_is_given_nothing_twice_and_waits_for_nothing() -> None:
+    log = Log(10)
+    async with following(log) as (feed, tail):
+        await tail.of_execution("e0", 10)
+        log.length = 15  # committed, and in the read model; the feed has not told it yet
+        joined = await tail.join_execution("e1", 12, at_least=15)
+        assert joined is not None and positions(joined.frames) == [13, 14, 15]
+        await feed.tell(11, 12, 13, 14, 15, 16)
+        assert await offered(joined.subscription) == [16]
+
+
+async def test_a_bell_rings_for_its_tenant_and_its_topics_and_after_a_long_gap_in_any_case() -> None:
+    log = Log(10)
+    async with following(log) as (feed, tail):
+        assert await tail.position() == 10
+        bell = tail.bells.hang("default", lambda topic: topic.startswith("node."))
+        other = tail.bells.hang("default", lambda topic: topic.startswith("approval."))
+        elsewhere = tail.bells.hang("acme", lambda topic: True)
+        waiting = asyncio.create_task(bell.after(10))
+        await feed.tell(11)
+        assert await waiting == 11 and (other.position, elsewhere.position) == (0, 0)
+        log.length = 13 + MAX_GAP
+        await feed.tell(log.length)
+        assert (other.position, elsewhere.position) == (log.length - 1, log.length - 1)
 
 
 async def test_a_reader_that_lets_too_much_wait_is_cut_off_and_keeps_nothing() -> None:
     aborted: list[bool] = []
-    subscription = Subscription(100, lambda gone: None)
+    subscription = Subscription(100, lambda gone: None, Backlog(1000))
     subscription.abort = lambda: aborted.append(True)
     for _ in range(5):
         subscription.offer(LiveFrame(b"x" * 30))
@@ -133,8 +209,32 @@ async def test_a_reader_that_lets_too_much_wait_is_cut_off_and_keeps_nothing() -
     assert await subscription.take(0.01) == []
 
 
+async def test_when_all_together_let_too_much_wait_whoever_lets_most_wait_is_cut_off() -> None:
+    backlog = Backlog(1000)
+    slow, slower, quick = (Subscription(10_000, lambda gone: None, backlog) for _ in range(3))
+    for _ in range(4):
+        slow.offer(LiveFrame(b"x" * 100))
+        slower.offer(LiveFrame(b"x" * 150))
+    assert backlog.bytes == 1000 and not slower.closed
+    quick.offer(LiveFrame(b"x"))
+    assert (slow.closed, slower.closed, quick.closed) == (False, True, False)
+    assert backlog.bytes == 401
+    assert len(await slow.take(0.01)) == 4 and len(await quick.take(0.01)) == 1
+    slow.close()
+    assert backlog.bytes == 0
+
+
+async def test_a_reader_is_given_a_part_of_much_that_waits_and_then_the_rest() -> None:
+    subscription = Subscription(1 << 24, lambda gone: None)
+    for number in range(10):
+        subscription.offer(LiveFrame(b"%d" % number * (TAKE_BYTES // 4)))
+    taken = [await subscription.take(0.01) for _ in range(4)]
+    assert [len(each) for each in taken] == [4, 4, 2, 0]
+    assert b"".join(frame.content[:1] for each in taken for frame in each) == b"0123456789"
+
+
 def test_an_execution_is_over_when_its_status_is_final_and_nothing_is_left() -> None:
-    outstanding = Outstanding(ExecutionStatus.RUNNING, ["j1", "a1"], as_of=10)
+    outstanding = Outstanding(ExecutionStatus.RUNNING, 2, as_of=10)
     steps = [
         (9, "execution.completed", b"{}", False),  # is in the snapshot already
         (11, "job.scheduled", b'{"jobId":"j2"}', False),
@@ -162,7 +262,7 @@ def test_an_event_is_a_cloud_event_in_one_frame() -> None:
 
 
 def test_an_execution_is_not_over_before_its_iterations_are() -> None:
-    outstanding = Outstanding(ExecutionStatus.RUNNING, [], as_of=0)
+    outstanding = Outstanding(ExecutionStatus.RUNNING, 0, as_of=0)
     for position, stream_id, topic, over in (
         (1, "i1", "iteration.started", False),
         (2, "e1", "execution.cancelled", False),

@@ -29,6 +29,7 @@ class Connection:
         self._abort: Callable[[], None] | None = None
         self._subscription: Subscription | None = None
         self.gone = False
+        self._stuck = False
         self.sending_since: float | None = None
         """Since when (`time.monotonic`) what was sent waits for the reader to take it; None if it does not wait."""
 
@@ -42,6 +43,11 @@ class Connection:
         if self.gone:
             subscription.close()
 
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether the reader was too slow, or did not read at all."""
+        return self._stuck or (self._subscription is not None and self._subscription.too_slow)
+
     def leave(self) -> None:
         """Ends the stream in good order."""
         self.gone = True
@@ -50,6 +56,7 @@ class Connection:
 
     def cut_off(self) -> None:
         """Ends it at once, with whatever is unsent."""
+        self._stuck = True
         self.leave()
         if self._abort is not None:
             self._abort()
@@ -60,7 +67,7 @@ Source = Callable[[Connection], AsyncGenerator[bytes, None]]
 
 
 class EventStream:
-    """An ASGI answer: what `source` gives, with the fields in `greeting` before its first frame. `on_end` is called at the end."""
+    """An ASGI answer: what `source` gives, its first frame with the fields in `greeting`. `on_end` is called last."""
 
     def __init__(
         self,

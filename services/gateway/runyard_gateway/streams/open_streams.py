@@ -42,6 +42,8 @@ class OpenStreams:
         self._limit = limit
         self._chance = chance or Random()  # noqa: S311 - nothing is secret about it
         self._open: dict[Connection, Identity] = {}
+        self.cut_offs = 0
+        """Readers that were cut off since the start."""
         self._looking: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -75,6 +77,7 @@ class OpenStreams:
 
     def _forget(self, connection: Connection) -> None:
         self._open.pop(connection, None)
+        self.cut_offs += connection.was_cut_off
 
     async def _look_after_all(self) -> None:
         while True:
