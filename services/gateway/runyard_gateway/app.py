@@ -5,12 +5,14 @@ from contextlib import suppress
 
 import asyncpg
 import httpx
+from pydantic import SecretStr
 from runyard_shared.clock import Clock
 from runyard_shared.errors import Unavailable
 from runyard_shared.ids import new_id
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.requests import Requests
 
+from runyard_gateway.addresses import is_loopback
 from runyard_gateway.agent_messages import AgentMessages
 from runyard_gateway.audit import AuditLog
 from runyard_gateway.commands import Commands
@@ -29,6 +31,7 @@ from runyard_gateway.http.sessions import Sessions
 from runyard_gateway.http.source import Sources
 from runyard_gateway.http.tokens import Tokens
 from runyard_gateway.idempotency import Idempotency
+from runyard_gateway.metrics import Measured, Metrics
 from runyard_gateway.oidc.issuer import TIMEOUT_SECONDS, Issuer
 from runyard_gateway.oidc.people import ClaimNames, People
 from runyard_gateway.oidc.sign_in import SignIn
@@ -46,9 +49,11 @@ from runyard_gateway.queries.connections import ConnectionQueries
 from runyard_gateway.queries.events import DISPATCHER, ORCHESTRATOR, EventQueries
 from runyard_gateway.queries.execution_list import ExecutionListQueries
 from runyard_gateway.queries.executions import ExecutionQueries
+from runyard_gateway.queries.jobs import JobQueries
 from runyard_gateway.queries.kept_answers import KeptAnswerQueries
 from runyard_gateway.queries.output import OutputQueries
 from runyard_gateway.queries.pools import PoolQueries
+from runyard_gateway.queries.projections import ProjectionQueries, RetentionQueries
 from runyard_gateway.queries.roles import RoleQueries
 from runyard_gateway.queries.sessions import SessionQueries
 from runyard_gateway.queries.tenants import TenantQueries
@@ -67,6 +72,7 @@ from runyard_gateway.resources.channels import Channels
 from runyard_gateway.resources.connections import Connections
 from runyard_gateway.resources.event_streams import EventStreams
 from runyard_gateway.resources.events import Events
+from runyard_gateway.resources.execution_jobs import ExecutionJobs
 from runyard_gateway.resources.execution_logs import ExecutionLogs
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.executions import Executions
@@ -74,6 +80,8 @@ from runyard_gateway.resources.kinds import Kinds
 from runyard_gateway.resources.list_streams import ListStreams
 from runyard_gateway.resources.output import Output
 from runyard_gateway.resources.pools import Pools
+from runyard_gateway.resources.projections import Projections
+from runyard_gateway.resources.retention import Retention
 from runyard_gateway.resources.roles import Roles
 from runyard_gateway.resources.runs import Runs
 from runyard_gateway.resources.session import SessionResource
@@ -131,7 +139,11 @@ class Service:
         of_executions = ExecutionStreams(tail, events, followers[ORCHESTRATOR])
         of_tenants = {log: TenantStreams(tails[log], logs[log], followers[log]) for log in logs}
         archived = ArchivedQueries(database)
-        system = System(self.check_health)
+        metrics = Metrics(lambda: (len(self._streams), self._streams.cut_offs))
+        system = System(
+            self.check_health, ProjectionQueries(database), metrics,
+            metrics_token=_metrics_token(settings), stale_after_seconds=settings.stale_after_seconds,
+        )  # fmt: skip
         api_keys, users, tenants = ApiKeyQueries(database), UserQueries(database), TenantQueries(database)
         keys = ApiKeys(settings.tenant, settings.admin_token, api_keys)
         sessions = Sessions(
@@ -156,7 +168,8 @@ class Service:
             # before what has an id in the same place of its path
             *Bulk(commands, lists, BulkRequestQueries(database), clock).operations(),
             *ListStreams(streams, pages, lists, waiting, approval_queries, clock).operations(),
-            *Executions(executions, lists, reader, waiting, graphs, read_position, clock).operations(),
+            *Executions(executions, lists, approval_queries, reader, waiting, graphs, read_position, clock).operations(),
+            *ExecutionJobs(JobQueries(database), executions, reader, read_position, clock).operations(),
             *ExecutionLogs(executions, events, reader, graphs, read_position).operations(),
             *Output(OutputQueries(database), executions, reader).operations(),
             *EventStreams(streams, of_executions, of_tenants, logs, archived, reader, read_position, tail).operations(),
@@ -175,12 +188,16 @@ class Service:
             *Tenants(tenants, doorkeeper, clock).operations(),
             *session.operations(),
             *Audit(audit_queries).operations(),
+            *Projections(commands, ProjectionQueries(database)).operations(),
+            *Retention(commands, RetentionQueries(database)).operations(),
             *system.operations(),
         )
         self.operations = [idempotency.front(operation) for operation in self.operations]
         system.document(self.operations)
-        sources = Sources(settings.trusted_proxies)
-        self.app = create_router(self.operations, doorkeeper, agent_keys, audit, sources, settings.body_limit_bytes)
+        router = create_router(
+            self.operations, doorkeeper, agent_keys, audit, Sources(settings.trusted_proxies), settings.body_limit_bytes
+        )
+        self.app = Measured(router, self.operations, metrics)
         self._server = HttpServer(self.app, settings.host, settings.port)
 
     @property
@@ -232,6 +249,13 @@ class Service:
             if missing := await missing_views(self._database):
                 return {**self.health(), "services": f"not started yet, or never: who makes {', '.join(missing)}"}
         return self.health()
+
+
+def _metrics_token(settings: Settings) -> SecretStr | None:
+    """None: anybody who reaches the gateway may see the figures, which then is nobody from elsewhere."""
+    if not settings.metrics_token.get_secret_value() and is_loopback(settings.host):
+        return None
+    return settings.metrics_token
 
 
 def _identity_provider(

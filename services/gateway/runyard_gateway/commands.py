@@ -6,7 +6,7 @@ from typing import Any
 from runyard_shared.contracts.commands import Command, Problem
 from runyard_shared.errors import FieldProblem, Refusal, Unavailable
 from runyard_shared.messaging.requests import Requests
-from runyard_shared.messaging.topology import DISPATCHER_COMMANDS, approvals_inbox, orchestrator_inbox
+from runyard_shared.messaging.topology import DISPATCHER_COMMANDS, PROJECTIONS_COMMANDS, approvals_inbox, orchestrator_inbox
 
 from runyard_gateway.http.identity import Identity
 
@@ -37,6 +37,10 @@ class Commands:
     ) -> dict[str, Any]:
         """As `send`; the result alone, as the dispatcher's views show at once what a command did."""
         return (await self._ask(DISPATCHER_COMMANDS, identity, command, timeout_seconds or self._timeout_seconds)).result
+
+    async def send_to_projections(self, identity: Identity, command: Command) -> dict[str, Any]:
+        """As `send`; the result alone, as what it did shows in the projections' own views."""
+        return (await self._ask(PROJECTIONS_COMMANDS, identity, command, self._timeout_seconds)).result
 
     async def _ask(self, queue: str, identity: Identity, command: Command, timeout_seconds: float) -> Outcome:
         reply = await self._requests.ask(

@@ -440,3 +440,18 @@ class TrendsQuery(AnalyticsQuery):
 
 class RankingQuery(AnalyticsRange):
     limit: int = Field(default=10, ge=1, le=200, description="At most so many, those with the most first")
+
+
+# --- read models and retention
+
+
+class ReadModels(RequestBody):
+    """Which ones; all if none is named."""
+
+    names: list[str] = Field(default_factory=list, max_length=100)
+
+
+class SetRetention(RequestBody):
+    """`historyMonths`: null keeps history for ever."""
+
+    history_months: int | None = Field(ge=1, le=1200)

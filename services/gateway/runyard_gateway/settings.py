@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         default=128 * 1024 * 1024, gt=0, description="Unsent bytes of all readers at which the slowest is cut off"
     )
     max_streams: int = Field(default=5000, gt=0, description="Event streams that may be open at once; more get a 503")
+    metrics_token: SecretStr = Field(default=SecretStr(""), description="Of /metrics; empty: shown on loopback only")
+    stale_after_seconds: float = Field(
+        default=300.0, gt=0, description="The gateway is not ready while read models lack something older than this"
+    )
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

@@ -1,21 +1,42 @@
-"""What is not about workflows: who am I, is the gateway well, what can be called."""
+"""What is not about workflows: who am I, is the gateway well, how busy it is, what can be called."""
 
+import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from pydantic import SecretStr
+from runyard_shared.errors import Refusal, Unavailable
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers
 from runyard_gateway.docs_page import DOCS_PAGE
 from runyard_gateway.http.answer import bytes_answer, json_answer
 from runyard_gateway.http.operation import Call, Operation
+from runyard_gateway.http.problems import Unauthorized
+from runyard_gateway.metrics import Metrics
 from runyard_gateway.openapi import openapi_document
+from runyard_gateway.projection_health import in_words, status_of
+from runyard_gateway.queries.projections import Lag, ProjectionQueries
 
 CheckHealth = Callable[[], Awaitable[Mapping[str, str | None]]]
 
 
 class System:
-    def __init__(self, check_health: CheckHealth) -> None:
+    """`metrics_token`: what `/metrics` asks for; None if it asks for nothing, empty if it is shown to nobody."""
+
+    def __init__(
+        self,
+        check_health: CheckHealth,
+        projections: ProjectionQueries,
+        metrics: Metrics,
+        *,
+        metrics_token: SecretStr | None,
+        stale_after_seconds: float,
+    ) -> None:
         self._check_health = check_health
+        self._projections = projections
+        self._metrics = metrics
+        self._metrics_token = metrics_token
+        self._stale_after_seconds = stale_after_seconds
         self._openapi = b""
 
     def operations(self) -> Sequence[Operation]:
@@ -28,6 +49,10 @@ class System:
             Operation(method="GET", path="/readyz", handle=self.ready, name="getReadiness", tag="system", public=True,
                       permission=None,
                       summary="The gateway has what it needs; else 503 and what is the matter", answer=answers.Health),
+            Operation(method="GET", path="/metrics", handle=self.metrics, name="getMetrics", tag="system", public=True,
+                      permission=None, answer_types=("text/plain; version=1.0.0; charset=utf-8",),
+                      refusals={401: "unauthorized", 403: "metrics_not_shown"},
+                      summary="Figures for Prometheus, with RUNYARD_METRICS_TOKEN as bearer token if that is set"),
             Operation(method="GET", path="/openapi.json", handle=self.openapi, name="getOpenapi", tag="system", public=True,
                       permission=None,
                       summary="This document", answer=dict),
@@ -50,18 +75,54 @@ class System:
         return json_answer(me)
 
     async def alive(self, call: Call) -> ASGIApp:
-        return json_answer(answers.Health(status="ok", parts={}))
+        return json_answer(answers.Health(status="ok", parts={}, notes={}))
 
     async def ready(self, call: Call) -> ASGIApp:
         parts = dict(await self._check_health())
+        notes: dict[str, str] = {}
+        if not any(parts.values()):
+            lags = await self._projections.lags()
+            upkeep = await self._projections.upkeep()
+            parts["read models"] = self._staleness(lags)
+            for lag in lags:
+                status, reason = status_of(lag, upkeep.get(("rebuild", lag.name)))
+                if status == "rebuilding":
+                    reason = in_words(lag) if lag.seconds > self._stale_after_seconds else None
+                if reason is not None:
+                    notes[lag.name] = reason
         well = not any(parts.values())
-        return json_answer(answers.Health(status="ok" if well else "unavailable", parts=parts), 200 if well else 503)
+        status_code = 200 if well else 503
+        return json_answer(answers.Health(status="ok" if well else "unavailable", parts=parts, notes=notes), status_code)
+
+    async def metrics(self, call: Call) -> ASGIApp:
+        self._may_see_metrics(call)
+        lags: Sequence[Lag] | None
+        try:
+            lags = await self._projections.lags()
+        except Unavailable:
+            lags = None
+        return bytes_answer(self._metrics.text(lags), content_type=b"text/plain; version=1.0.0; charset=utf-8")
 
     async def openapi(self, call: Call) -> ASGIApp:
         return bytes_answer(self._openapi, content_type=b"application/json")
 
     async def docs(self, call: Call) -> ASGIApp:
         return bytes_answer(DOCS_PAGE, content_type=b"text/html; charset=utf-8", headers=[(b"content-security-policy", CSP)])
+
+    def _staleness(self, lags: Sequence[Lag]) -> str | None:
+        stale = [f"{lag.name}: {in_words(lag)}" for lag in lags if lag.seconds > self._stale_after_seconds]
+        return "; ".join(stale) or None
+
+    def _may_see_metrics(self, call: Call) -> None:
+        if self._metrics_token is None:
+            return
+        token = self._metrics_token.get_secret_value()
+        if not token:
+            detail = "Figures are shown on loopback, or to whoever has the token. Set RUNYARD_METRICS_TOKEN for the gateway."
+            raise Refusal("metrics_not_shown", detail, 403)
+        given = (call.header(b"authorization") or "").partition(" ")
+        if given[0].lower() != "bearer" or not hmac.compare_digest(given[2].strip().encode(), token.encode()):
+            raise Unauthorized("Send the token of RUNYARD_METRICS_TOKEN as a bearer token.")
 
 
 CSP = b"default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
