@@ -272,3 +272,44 @@ def test_an_approval_that_can_never_be_given_is_refused() -> None:
     named = found(chain(gate | {"timeoutSeconds": 60, "remindAfterSeconds": 60, "escalateTo": ["bob"]}))
     assert set(named) == {"nodes[0].remindAfterSeconds", "nodes[0].escalateAfterSeconds"}
     assert "only 1 may answer" in found(chain(gate))["nodes[0].minApprovals"]
+
+
+def test_everything_wrong_with_the_triggers_is_said_at_once() -> None:
+    schema: Json = {
+        "type": "object",
+        "properties": {"host": {"type": "string"}, "limit": {"type": "integer", "default": "many"}, "ok": {"default": 1}},
+        "required": ["host", "ok"],
+    }
+    triggers: list[Json] = [
+        {"type": "manual"},
+        {"type": "schedule", "cron": "61 25 * *", "timezone": "Berlin"},
+        {"type": "schedule", "cron": "61 6 * * *"},
+        {"type": "webhook", "id": "ci"},
+        {"type": "webhook", "id": "no good"},
+        {"type": "webhook", "id": "ci"},
+        {"type": "incident", "events": ["incident.created"], "condition": "incident.severity =="},
+        {"type": "incident", "events": ["incident.created"], "condition": "inputs.host == incident.host"},
+        {"type": "incident", "events": ["incident.created"], "condition": "incident.severity + 1 == incident.host"},
+        {"type": "incident", "events": ["incident.created"], "condition": '"prod" in incident.tags && incident.custom > 3'},
+        {"type": "schedule", "cron": "0 6 * * *", "catchUp": "some"},
+    ]
+    messages = found(chain(action("a")) | {"inputs": schema, "triggers": triggers})
+    assert messages["triggers[1].cron"].startswith("has 4 fields; a cron expression has five")
+    assert "there is no time zone 'Berlin'" in messages["triggers[1].timezone"]
+    assert "minute '61' must be 0-59" in messages["triggers[2].cron"]
+    assert "letters, digits" in messages["triggers[4].id"]
+    assert messages["triggers[5].id"] == "'ci' is also the id of triggers[3]; every webhook needs its own"
+    assert "not a valid expression" in messages["triggers[6].condition"]
+    assert messages["triggers[7].condition"] == "reads inputs; when an incident is judged there is nothing but incident"
+    assert "types do not fit" in messages["triggers[8].condition"]
+    assert "triggers[10].catchUp" in messages
+    assert '"host" is a required property, but triggers[1], triggers[2]' in messages["inputs"]
+    assert "give it a default that fits, or do not require it" in messages["inputs.properties.limit"]
+    assert len(messages) == 11
+
+
+def test_a_required_input_may_lack_a_default_when_only_people_start_the_workflow() -> None:
+    document = chain(action("a")) | {"inputs": {"type": "object", "required": ["host"]}}
+    assert found(document | {"triggers": [{"type": "manual"}]}) == {}
+    assert found(document) == {}
+    assert set(found(document | {"triggers": [{"type": "webhook", "id": "ci"}]})) == {"inputs"}
