@@ -4,13 +4,16 @@ A batch is the body of one message: a JSON list of events of one tenant and one 
 key. Batches come in an order in which the events of each subject keep theirs.
 """
 
+import json
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from runyard_shared.clock import rfc3339
+from runyard_shared.contracts.events import EVENT_TYPES
 from runyard_shared.contracts.feed import Recorded
 from runyard_shared.messaging.bus import Publication
 
@@ -22,6 +25,7 @@ MAX_DATA_BYTES: Final = 4 * 1024 * 1024
 """An event with more data is published without it: brokers and consumers have limits, and one event must not hold up all."""
 
 
+_REVISED: Final = frozenset(topic for topic, event_type in EVENT_TYPES.items() if event_type.revision > 1)
 _DISPATCHERS: Final = frozenset({"agent", "pool", "connection"})
 
 
@@ -80,9 +84,9 @@ def public_event(recorded: Recorded, log: str) -> PublicEvent:
     return PublicEvent(
         id=position,
         source=source_of(log),
-        type=_type(recorded.topic, _revision(recorded.data)),
+        type=_type(recorded.topic, _revision(recorded)),
         subject=subject_of(recorded),
-        time=_time(recorded.recorded_at),
+        time=rfc3339(recorded.recorded_at),
         sequence=position,
         tenant=recorded.tenant_id,
         data=recorded.data,
@@ -99,8 +103,8 @@ def publications(rows: Iterable[Recorded], log: str) -> list[Publication]:
     last_by_key: dict[tuple[str, str], int] = {}
     last_by_subject: dict[str, int] = {}
     for row in rows:
-        key, subject = (row.tenant_id, row.topic), subject_of(row)
-        body = _encode(_publishable(row, log))
+        key, subject = (row.tenant_id, row.topic), row.correlation_id or row.stream_id
+        body = _encoded(row, log, subject)
         at = last_by_key.get(key, -1)
         if at < 0 or at < last_by_subject.get(subject, -1) or not batches[at].takes(len(body)):
             at = last_by_key[key] = len(batches)
@@ -126,19 +130,40 @@ class _Batch:
         self.size += len(body)
 
 
-def _publishable(row: Recorded, log: str) -> PublicEvent:
-    event = public_event(row, log)
-    if len(memoryview(row.data)) <= MAX_DATA_BYTES:
-        return event
-    where = f"/api/v1/events.json?log={log}&after={row.position - 1}&limit=1"
-    return msgspec.structs.replace(event, data=msgspec.UNSET, dataref=where)
+def _encoded(row: Recorded, log: str, subject: str) -> bytes:
+    """As `_encode(public_event(row, log))`, at a third of the cost: every event of a busy log comes by here."""
+    data = memoryview(row.data)
+    if len(data) > MAX_DATA_BYTES:
+        where = f"/api/v1/events.json?log={log}&after={row.position - 1}&limit=1"
+        return _encode(msgspec.structs.replace(public_event(row, log), data=msgspec.UNSET, dataref=where))
+    form = _form(row.tenant_id, log, _type(row.topic, _revision(row)))
+    return form % (row.position, _quoted(subject), _time(row.recorded_at), row.position, data)
+
+
+@lru_cache(maxsize=4096)
+def _form(tenant_id: str, log: str, kind: str) -> bytes:
+    """Of the events of one tenant and type; in it go position, subject, time, position and data."""
+    source, kind, tenant = (json.dumps(text).replace("%", "%%") for text in (source_of(log), kind, tenant_id))
+    return (
+        f'{{"specversion":"1.0","id":"%d","source":{source},"type":{kind},"subject":%b,"time":"%b","sequence":"%d",'
+        f'"tenant":{tenant},"datacontenttype":"application/json","data":%b}}'
+    ).encode()
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> bytes:
+    return _encode(text)
+
+
+@lru_cache(maxsize=1024)
+def _time(at: datetime) -> bytes:
+    """Events that were committed together have few times among them."""
+    return rfc3339(at).encode()
 
 
 _type = lru_cache(maxsize=1024)(type_of)
-_time = lru_cache(maxsize=1024)(rfc3339)
-"""Events that were committed together have few times among them."""
 
 
-def _revision(data: msgspec.Raw) -> int:
+def _revision(row: Recorded) -> int:
     """Events of revision 1, all but a few, do not write it."""
-    return _decode_revision(data).revision if b'"revision"' in bytes(data) else 1
+    return _decode_revision(row.data).revision if row.topic in _REVISED else 1

@@ -36,6 +36,13 @@ def test_a_public_event_is_a_cloud_event() -> None:
     assert public_event(row(8), "dispatcher").source == "/runyard/dispatcher"
 
 
+def test_what_is_published_of_an_event_is_what_the_api_shows_of_it() -> None:
+    odd = row(9, correlation_id='an "odd" id', tenant_id="50%", data=msgspec.Raw('{"text":"€ %d"}'.encode()))
+    for each in (row(7, data=msgspec.Raw(b'{"revision":2}'), topic="node.failed"), odd):
+        (published,) = publications([each], "dispatcher")
+        assert published.body == b"[" + msgspec.json.encode(public_event(each, "dispatcher")) + b"]"
+
+
 def test_events_of_one_tenant_and_topic_share_a_message() -> None:
     rows = [row(1, "s1"), row(2, "s2"), row(3, "s3", tenant_id="globex"), row(4, "s4")]
     assert told(rows) == [("acme.job.completed", [1, 2, 4]), ("globex.job.completed", [3])]

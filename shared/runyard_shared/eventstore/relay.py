@@ -28,7 +28,7 @@ from runyard_shared.public_events import BATCH_CONTENT_TYPE, publications
 _log = structlog.get_logger(__name__)
 
 SAVE_EVERY_SECONDS: Final = 1.0
-PUBLISH_EVERY_SECONDS: Final = 0.05
+PUBLISH_EVERY_SECONDS: Final = 0.1
 """At least so long between two rounds of publications; the first after a silence goes at once."""
 _FIRST_RETRY_SECONDS: Final = 0.1
 _LAST_RETRY_SECONDS: Final = 2.0
