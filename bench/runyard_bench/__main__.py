@@ -22,6 +22,7 @@ from runyard_bench.figures.live_output import live_output
 from runyard_bench.figures.plan import QUICK, Plan
 from runyard_bench.figures.stored import Stored, page_rows, rebuild_row, stored
 from runyard_bench.figures.throughput import throughput
+from runyard_bench.figures.watchers import watchers
 from runyard_bench.profile import NoProfiler
 from runyard_bench.quantities import Row, markdown
 from runyard_bench.system import System, running
@@ -31,12 +32,13 @@ FIGURES = {
     "B1": "executions/s",
     "B2": "one alone",
     "B3": "fan-out",
+    "B5": "event streams",
     "B6": "list pages",
     "B7": "rebuild",
     "B9": "live output",
     "B10": "CPU by process",
 }
-ON_EMPTY = {"B2": chain_alone, "B3": fan_alone, "B9": live_output, "B1": throughput}
+ON_EMPTY = {"B2": chain_alone, "B3": fan_alone, "B9": live_output, "B5": watchers, "B1": throughput}
 """Measured in this order in one system that was empty before."""
 
 TROUBLES = (Wrong, Refused, ConnectionLost, TimeoutError)

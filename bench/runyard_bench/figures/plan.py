@@ -16,6 +16,7 @@ class Plan:
     fans: int = 10
     pages: int = 200
     lines: int = 1000
+    watchers: int = 1000
     output_bytes: int = 256 * 2**20
     seeded: tuple[int, ...] = (10_000, 100_000)
     profile: tuple[str, ...] = ()
@@ -23,5 +24,5 @@ class Plan:
 
 
 QUICK = Plan(
-    flood_seconds=2.0, repetitions=1, alone=10, fans=2, pages=20, lines=50, output_bytes=4 * 2**20, seeded=(500, 2_000)
+    flood_seconds=2.0, repetitions=1, alone=10, fans=2, pages=20, lines=50, watchers=60, output_bytes=4 * 2**20, seeded=(500, 2_000)
 )
