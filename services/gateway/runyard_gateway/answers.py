@@ -228,7 +228,8 @@ class ExecutionDetail(Execution):
     banner: Annotated[str, Meta(description="The state in words; while it waits, for what")]
     variables: Json
     nodes: list[NodeRow]
-    jobs: Annotated[list[JobRow], Meta(description="In the order in which they were queued")]
+    jobs: Annotated[list[JobRow], Meta(description="The first 200, in the order in which they were queued")]
+    jobs_cursor: Annotated[str | None, Meta(description="Give it as `cursor` to …/jobs for the others; null: there are none")]
     job_counts: JobCounts
     approvals: Annotated[list[ApprovalRow], Meta(description="In the order in which they were asked")]
     error: ErrorInfo | None
@@ -241,6 +242,31 @@ class ExecutionDetail(Execution):
 
 class ExecutionList(Body):
     items: list[ExecutionRow]
+    next_cursor: Cursor
+
+
+class Count(Body):
+    """`count` things, or more than that if it is not `exact`."""
+
+    count: int
+    exact: bool
+
+
+class StatusCount(Count):
+    status: ExecutionStatus
+
+
+class ExecutionCounts(Body):
+    """For badges: counted up to a limit where there may be many."""
+
+    statuses: Annotated[
+        list[StatusCount], Meta(description="Every status, that of the filter left aside; active ones are exact")
+    ]
+    pending_approvals: Annotated[Count, Meta(description="Those that wait for me, of all workflows")]
+
+
+class JobList(Body):
+    items: list[JobRow]
     next_cursor: Cursor
 
 

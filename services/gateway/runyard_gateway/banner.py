@@ -25,7 +25,7 @@ def banner(execution: Execution, waiting: Sequence[WaitingRow]) -> str:
     reasons = [*_failing(execution, failing), *_running(execution)]
     reasons += [each.detail for each in waiting if each.reason != "jobs"]
     # `waiting` is but the oldest of all that is waited for
-    unnamed = max(0, row.waiting_total - len(waiting))
+    unnamed = max(0, row.waiting_total - len(waiting)) + execution.live_jobs.total - len(execution.live_jobs.first)
     distinct = list(dict.fromkeys(reasons))
     if not distinct:
         return "Deciding what comes next"
@@ -42,7 +42,7 @@ def _cancelled(execution: Execution) -> str:
     if execution.cancellation is not None:
         text += f" by {execution.cancellation.by}" if execution.cancellation.by else ""
         text += f": {execution.cancellation.reason}" if execution.cancellation.reason else ""
-    live = sum(job.status in (JobStatus.DISPATCHED, JobStatus.RUNNING) for job in execution.jobs)
+    live = execution.live_jobs.total
     return f"{text}; {_count(live, 'job')} still running to {'its' if live == 1 else 'their'} end" if live else text
 
 
@@ -52,7 +52,7 @@ def _failing(execution: Execution, failing: bool) -> Iterator[str]:
 
 
 def _running(execution: Execution) -> Iterator[str]:
-    for job in execution.jobs:
+    for job in execution.live_jobs.first:
         item = f"{job.item}: " if job.item else ""
         if job.status == JobStatus.RUNNING:
             yield f"{item}running {job.node_name} on {job.agent}"

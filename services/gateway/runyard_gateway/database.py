@@ -56,6 +56,14 @@ class Database:
             yield _Snapshot(connection)
 
     @asynccontextmanager
+    async def with_kept_plans(self) -> AsyncIterator[Reader]:
+        """As `snapshot`, for queries whose plan is not to be made anew for every value: what goes over many partitions takes
+        longer to plan than to run."""
+        async with self.snapshot() as reader:
+            await reader.fetch("select set_config('plan_cache_mode', 'force_generic_plan', true)")
+            yield reader
+
+    @asynccontextmanager
     async def _connection(self) -> "AsyncIterator[asyncpg.pool.PoolConnectionProxy[Row]]":
         try:
             with outages_as_unavailable():

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from runyard_shared.contracts import values
-from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus
+from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus, JobStatus
 from runyard_shared.contracts.workflow import NodeId
 
 from runyard_gateway.http.query import MAX_POSITION, Instant, PageQuery, Query, ReadPageQuery, ReadQuery
 from runyard_gateway.time_range import Interval
 
 UUID = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+ITEM_PATH = r"^[A-Za-z0-9_]{1,64}\[[0-9]{1,9}\](\.[A-Za-z0-9_]{1,64}\[[0-9]{1,9}\])*$"
 NAME = r"^[^\s:/\x00-\x1f\x7f]{1,200}$"
 """Of a user or a role, so that a workflow can name it as an approver and a path can hold it."""
 Name = Annotated[str, Field(pattern=NAME)]
@@ -331,7 +332,7 @@ class ExecutionFilters(Query):
         default=None,
         min_length=1,
         max_length=200,
-        description="Part of the workflow's name, or the beginning of an execution id",
+        description="Part of the workflow's name, or the beginning of an execution id, from its first eight digits on",
     )
 
 
@@ -339,10 +340,24 @@ class ExecutionsQuery(ReadPageQuery, ExecutionFilters):
     """A page of the list."""
 
 
+class ExecutionCountsQuery(ReadQuery, ExecutionFilters):
+    """`status` is left aside: every status is counted."""
+
+
+class JobsQuery(ReadPageQuery):
+    """`status` may be repeated."""
+
+    status: list[JobStatus] = Field(default_factory=list, max_length=20)
+    node_id: str | None = Field(default=None, min_length=1, max_length=200)
+    item: str | None = Field(
+        default=None, pattern=ITEM_PATH, max_length=1000, description="Of this iteration only, such as each[3]"
+    )
+
+
 class GraphQuery(ReadQuery):
     item: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9_]{1,64}\[[0-9]{1,9}\](\.[A-Za-z0-9_]{1,64}\[[0-9]{1,9}\])*$",
+        pattern=ITEM_PATH,
         max_length=1000,
         description="An iteration, such as each[3]: its nodes have their states in the forEach's `body`",
     )

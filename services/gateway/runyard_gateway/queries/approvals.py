@@ -100,6 +100,15 @@ class ApprovalQueries:
         sql = f"select {_COLUMNS} from ({branches}) found order by requested_at, found.approval_id limit $2"  # noqa: S608
         return [_approval(row) for row in await self._database.fetch(sql, *arguments)]
 
+    async def count_waiting_for(self, tenant_id: str, person: Approver, limit: int) -> int:
+        """How many are pending that this person may answer and has not, counted up to `limit`."""
+        anyone = " or cardinality(approvers) = 0" if person.may_execute else ""
+        wanted = f"{_ADDRESSED.format(names='$2::text[]', anyone=anyone)} and {_UNANSWERED.format(me='$3::text')}"
+        pending = f"select from read.approval where tenant_id = $1 and status = 'pending' and {wanted} limit $4"
+        sql = f"select count(*) as number from ({pending}) found"  # noqa: S608
+        row = await self._database.fetch_row(sql, tenant_id, person.names, person.name, limit)
+        return int(row["number"]) if row is not None else 0
+
     async def approval(self, tenant_id: str, approval_id: str) -> ApprovalRow | None:
         row = await self._database.fetch_row(_ONE, approval_id, tenant_id)
         return None if row is None else _approval(row)

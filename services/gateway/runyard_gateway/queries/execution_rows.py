@@ -10,12 +10,13 @@ from runyard_gateway.answers import ExecutionRow, JobCounts
 from runyard_gateway.database import Row
 from runyard_gateway.queries.columns import instant, milliseconds_since, trigger
 
-ROW_COLUMNS = (
+LIST_COLUMNS = (
     "execution_id::text as execution_id, workflow_id::text as workflow_id, workflow_name, version, status,"
     " trigger::text as trigger, started_at, finished_at, duration_ms, paused_ms, paused_since, jobs_completed, jobs_total,"
-    " pending_approvals, parent_execution_id::text as parent_execution_id, rerun_of::text as rerun_of,"
-    " waiting::text as waiting, waiting_total, position"
+    " pending_approvals, parent_execution_id::text as parent_execution_id, rerun_of::text as rerun_of, position"
 )
+WAITING_COLUMNS = "waiting::text as waiting, waiting_total"
+"""Of an active execution only: they cost a look at its nodes and jobs."""
 
 
 class Waiting(msgspec.Struct, rename={
@@ -51,7 +52,8 @@ class FoundExecution:
 _decode_waiting = msgspec.json.Decoder(list[Waiting]).decode
 
 
-def found_execution(row: Row, now: datetime) -> FoundExecution:
+def found_execution(row: Row, waiting: Row | None, now: datetime) -> FoundExecution:
+    """Of LIST_COLUMNS and, of an active one, WAITING_COLUMNS."""
     paused_ms = row["paused_ms"]
     if row["paused_since"] is not None:
         paused_ms += milliseconds_since(row["paused_since"], now)
@@ -71,6 +73,7 @@ def found_execution(row: Row, now: datetime) -> FoundExecution:
         rerun_of=row["rerun_of"],
         jobs=JobCounts(completed=row["jobs_completed"], total=row["jobs_total"]),
         waiting=[],
-        waiting_total=row["waiting_total"] or 0,
+        waiting_total=(waiting["waiting_total"] if waiting is not None else None) or 0,
     )
-    return FoundExecution(found, _decode_waiting(row["waiting"]) if row["waiting"] else [], row["position"])
+    reasons = _decode_waiting(waiting["waiting"]) if waiting is not None and waiting["waiting"] else []
+    return FoundExecution(found, reasons, row["position"])

@@ -6,18 +6,21 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, JobStatus, NodeStatus
+from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, NodeStatus
 
 from runyard_gateway.answers import ApprovalRow, Child, JobRow, NodeRow, Progress, Rerun
 from runyard_gateway.database import Database, Reader, Row
 from runyard_gateway.queries.approvals import ApprovalQueries
-from runyard_gateway.queries.columns import error_info, instant, milliseconds_since, raw_json
-from runyard_gateway.queries.execution_rows import ROW_COLUMNS, FoundExecution, found_execution
+from runyard_gateway.queries.columns import error_info, instant, raw_json
+from runyard_gateway.queries.execution_rows import LIST_COLUMNS, WAITING_COLUMNS, FoundExecution, found_execution
+from runyard_gateway.queries.jobs import ANY_JOB, JOB_COLUMNS, LiveJobs, job_row, jobs_of, live_jobs
 
 MAX_RELATIVES = 100
+SHOWN_JOBS = 200
+"""More than so many are in pages of their own."""
 
 _ONE = (
-    f"select {ROW_COLUMNS}, inputs::text as inputs, vars::text as vars, error::text as error,"  # noqa: S608
+    f"select {LIST_COLUMNS}, {WAITING_COLUMNS}, inputs::text as inputs, vars::text as vars, error::text as error,"  # noqa: S608
     " cancellation::text as cancellation, started_by, from_node"
     " from read.execution where execution_id = $1::uuid and tenant_id = $2"
 )
@@ -40,12 +43,7 @@ _ITERATIONS = (
     "select stream_id::text as stream_id, path from read.iteration"
     " where execution_id = $1::uuid and tenant_id = $2 and path = any($3)"
 )
-_JOB_COLUMNS = (
-    "job_id::text as job_id, node_id, node_name, item, action_type, attempt, status, agent, queued_at, dispatched_at,"
-    " started_at, finished_at, duration_ms, output::text as output, error::text as error"
-)
-_JOBS = f"select {_JOB_COLUMNS} from read.job where execution_id = $1::uuid and tenant_id = $2 order by queued_at, job_id"  # noqa: S608
-_JOB = f"select {_JOB_COLUMNS} from read.job where execution_id = $1::uuid and tenant_id = $2 and job_id = $3::uuid"  # noqa: S608
+_JOB = f"select {JOB_COLUMNS} from read.job where execution_id = $1::uuid and tenant_id = $2 and job_id = $3::uuid"  # noqa: S608
 _NAMED_JOBS = (
     "select job_id::text as job_id, node_id, attempt from read.job"
     " where execution_id = $1::uuid and tenant_id = $2 and job_id = any($3::uuid[])"
@@ -76,11 +74,14 @@ class Cancellation(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Execution:
-    """All that is known of one execution, at `as_of`. `outstanding`: as in `ExecutionState`."""
+    """What is known of one execution, at `as_of`: of its jobs the first, and those that are with an agent. `outstanding`: as in
+    `ExecutionState`."""
 
     found: FoundExecution
     nodes: list[NodeRow]
     jobs: list[JobRow]
+    more_jobs: bool
+    live_jobs: LiveJobs
     approvals: list[ApprovalRow]
     inputs: dict[str, Any]
     vars: dict[str, Any]
@@ -137,16 +138,19 @@ class ExecutionQueries:
             if row is None:
                 return None
             nodes = await reader.fetch(_NODES, execution_id, tenant_id)
-            jobs = await reader.fetch(_JOBS, execution_id, tenant_id)
+            jobs = await jobs_of(reader, tenant_id, execution_id, ANY_JOB, None, SHOWN_JOBS + 1, now)
+            live = None if len(jobs) <= SHOWN_JOBS else await live_jobs(reader, tenant_id, execution_id, now)
             approvals = await self._approvals.of_execution(tenant_id, execution_id, reader)
             reruns = await reader.fetch(_RERUNS, execution_id, tenant_id)
             children = await reader.fetch(_CHILDREN, execution_id, tenant_id)
             outstanding = await reader.fetch(_OUTSTANDING, execution_id, tenant_id)
             as_of = await _position(reader)
         return Execution(
-            found=found_execution(row, now),
+            found=found_execution(row, row, now),
             nodes=[_node_row(each) for each in nodes],
-            jobs=[_job_row(each, now) for each in jobs],
+            jobs=jobs[:SHOWN_JOBS],
+            more_jobs=len(jobs) > SHOWN_JOBS,
+            live_jobs=live or LiveJobs.among(jobs),
             approvals=approvals,
             inputs=_decode_variables(row["inputs"]),
             vars=_decode_variables(row["vars"] or "{}"),
@@ -194,7 +198,7 @@ class ExecutionQueries:
 
     async def job(self, tenant_id: str, execution_id: str, job_id: str, now: datetime) -> JobRow | None:
         row = await self._database.fetch_row(_JOB, execution_id, tenant_id, job_id)
-        return None if row is None else _job_row(row, now)
+        return None if row is None else job_row(row, now)
 
     async def jobs_named(self, tenant_id: str, execution_id: str, job_ids: list[str]) -> dict[str, JobState]:
         """Those of the jobs that are the execution's, by id."""
@@ -223,29 +227,6 @@ def _node_row(row: Row) -> NodeRow:
         finished_at=instant(row["finished_at"]),
         output=raw_json(row["output"]),
         progress=progress(row["progress"]),
-    )
-
-
-def _job_row(row: Row, now: datetime) -> JobRow:
-    duration_ms = row["duration_ms"]
-    if duration_ms is None and row["status"] == JobStatus.RUNNING:
-        duration_ms = milliseconds_since(row["started_at"], now)
-    return JobRow(
-        job_id=row["job_id"],
-        node_id=row["node_id"],
-        node_name=row["node_name"],
-        item=row["item"],
-        action_type=row["action_type"],
-        attempt=row["attempt"],
-        status=JobStatus(row["status"]),
-        agent=row["agent"],
-        queued_at=instant(row["queued_at"]) or "",
-        dispatched_at=instant(row["dispatched_at"]),
-        started_at=instant(row["started_at"]),
-        finished_at=instant(row["finished_at"]),
-        duration_ms=duration_ms,
-        output=raw_json(row["output"]),
-        error=error_info(row["error"]),
     )
 
 

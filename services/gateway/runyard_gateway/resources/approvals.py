@@ -63,7 +63,7 @@ class Approvals:
     async def list(self, call: Call) -> ASGIApp:
         query: requests.ApprovalsQuery = call.query
         await self._read_position.reach(EXECUTIONS, query.min_position)
-        me = _approver(call.identity)
+        me = approver_of(call.identity)
         statuses = query.status or ([ApprovalStatus.PENDING] if query.mine else [])
         rows = await self._queries.page(
             call.tenant_id,
@@ -163,7 +163,7 @@ def answered_approval(result: dict[str, Any]) -> answers.ApprovalAnswered:
     )
 
 
-def _approver(identity: Identity) -> Approver:
+def approver_of(identity: Identity) -> Approver:
     return Approver(identity.actor, identity.as_approver, identity.may(Permission.EXECUTE))
 
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
+from uuid import UUID
 
 import msgspec
 from runyard_shared.clock import Clock
 
 from runyard_gateway.answers import ExecutionDetail
 from runyard_gateway.banner import banner
+from runyard_gateway.cursor import encode_cursor
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.queries.executions import Execution, ExecutionQueries, ExecutionState
+from runyard_gateway.queries.jobs import PageKey as JobPageKey
 from runyard_gateway.read_position import EXECUTIONS, ReadPosition
 from runyard_gateway.resources.path_ids import no_execution
 from runyard_gateway.resources.waiting_reader import WaitingReader
@@ -72,6 +75,7 @@ def _detail(execution: Execution) -> ExecutionDetail:
         variables={**execution.inputs, **execution.vars},
         nodes=execution.nodes,
         jobs=execution.jobs,
+        jobs_cursor=encode_cursor(JobPageKey(UUID(execution.jobs[-1].job_id))) if execution.more_jobs else None,
         job_counts=counts,
         approvals=execution.approvals,
         error=execution.error,

@@ -1,8 +1,9 @@
-"""Reading executions: list, detail, graph, jobs."""
+"""Reading executions: list, counts, detail, graph."""
 
 from collections.abc import Sequence
 
 from runyard_shared.clock import Clock
+from runyard_shared.contracts.values import ExecutionStatus
 from runyard_shared.errors import NotFound
 from starlette.types import ASGIApp
 
@@ -15,11 +16,13 @@ from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import ReadQuery
 from runyard_gateway.permissions import Permission
-from runyard_gateway.queries.execution_list import ExecutionListQueries, PageKey
+from runyard_gateway.queries.approvals import ApprovalQueries
+from runyard_gateway.queries.execution_list import COUNTED, ExecutionListQueries, PageKey
 from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.read_position import EXECUTIONS, ReadPosition
+from runyard_gateway.resources.approvals import approver_of
 from runyard_gateway.resources.execution_reader import ExecutionReader
-from runyard_gateway.resources.path_ids import execution_id_of, job_id_of, no_job
+from runyard_gateway.resources.path_ids import execution_id_of
 from runyard_gateway.resources.waiting_reader import WaitingReader
 
 PATH = "/api/v1/executions"
@@ -31,6 +34,7 @@ class Executions:
         self,
         queries: ExecutionQueries,
         lists: ExecutionListQueries,
+        approvals: ApprovalQueries,
         reader: ExecutionReader,
         waiting: WaitingReader,
         graphs: Graphs,
@@ -39,6 +43,7 @@ class Executions:
     ) -> None:
         self._queries = queries
         self._lists = lists
+        self._approvals = approvals
         self._reader = reader
         self._waiting = waiting
         self._graphs = graphs
@@ -51,6 +56,10 @@ class Executions:
             Operation(method="GET", path=PATH, handle=self.list, name="listExecutions", tag="executions",
                       permission=Permission.VIEW,
                       summary="Executions, newest first", answer=answers.ExecutionList, query=requests.ExecutionsQuery),
+            Operation(method="GET", path=f"{PATH}/counts", handle=self.counts, name="countExecutions", tag="executions",
+                      permission=Permission.VIEW,
+                      summary="How many executions there are of each status, and how many approvals wait for me",
+                      answer=answers.ExecutionCounts, query=requests.ExecutionCountsQuery),
             Operation(method="GET", path=one, handle=self.detail, name="getExecution", tag="executions",
                       permission=Permission.VIEW,
                       summary="An execution with its nodes, jobs and variables", answer=answers.ExecutionDetail,
@@ -59,10 +68,6 @@ class Executions:
                       permission=Permission.VIEW,
                       summary="The graph that runs, with the state of every node and edge", answer=answers.ExecutionGraph,
                       query=requests.GraphQuery, refusals={404: "execution_not_found, item_not_found"}),
-            Operation(method="GET", path=f"{one}/jobs/{{jobId}}", handle=self.job, name="getJob", tag="executions",
-                      permission=Permission.VIEW,
-                      summary="A job", answer=answers.JobRow, query=ReadQuery,
-                      refusals={404: "execution_not_found, job_not_found"}),
         )  # fmt: skip
 
     async def list(self, call: Call) -> ASGIApp:
@@ -76,6 +81,19 @@ class Executions:
         await self._waiting.tell(call.tenant_id, found, now)
         rows = [each.row for each in found]
         return json_answer(answers.ExecutionList(items=rows, next_cursor=encode_cursor(PageKey.of(rows[-1])) if more else None))
+
+    async def counts(self, call: Call) -> ASGIApp:
+        query: requests.ExecutionCountsQuery = call.query
+        await self._read_position.reach(EXECUTIONS, query.min_position)
+        found = await self._lists.counts(call.tenant_id, filter_of(query))
+        waiting = await self._approvals.count_waiting_for(call.tenant_id, approver_of(call.identity), COUNTED + 1)
+        return json_answer(
+            answers.ExecutionCounts(
+                statuses=[answers.StatusCount(status=status, count=found[status].number, exact=found[status].exact)
+                          for status in ExecutionStatus],
+                pending_approvals=answers.Count(count=min(waiting, COUNTED), exact=waiting <= COUNTED),
+            )
+        )  # fmt: skip
 
     async def detail(self, call: Call) -> ASGIApp:
         query: ReadQuery = call.query
@@ -100,13 +118,3 @@ class Executions:
                 workflow_id=state.workflow_id, version=state.version, nodes=shown.nodes, edges=shown.edges, as_of=as_of
             )
         )
-
-    async def job(self, call: Call) -> ASGIApp:
-        query: ReadQuery = call.query
-        execution_id, job_id = execution_id_of(call), job_id_of(call)
-        await self._read_position.reach(EXECUTIONS, query.min_position)
-        job = await self._queries.job(call.tenant_id, execution_id, job_id, self._clock.now())
-        if job is None:
-            await self._reader.state(call.tenant_id, execution_id)
-            raise no_job(job_id)
-        return json_answer(job)
