@@ -1,6 +1,9 @@
 """Workflows over HTTP: from a draft with mistakes to versions that can be compared and rolled back."""
 
 import asyncio
+import io
+import json
+import zipfile
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -164,3 +167,61 @@ async def test_the_list_has_filters_for_the_archived_the_active_and_part_of_a_na
     assert (await home.call("GET", f"/workflows/{active}"))["active"]
     taken = await home.call("POST", "/workflows", status=409, json=CHAIN | {"name": "Old disk"})
     assert taken["archived"] and "choose another" in taken["detail"]
+
+
+async def test_what_is_exported_is_imported_unchanged_and_nothing_is_half_done(home: House) -> None:
+    as_yaml: dict[str, Any] = {"content": YAML.encode(), "headers": AS_YAML}
+    done = await home.call("POST", "/workflows/import", params={"publish": True, "activate": True}, **as_yaml)
+    (item,) = done["items"]
+    assert (item["outcome"], item["publishedVersion"], item["active"], item["revision"]) == ("created", 1, True, 1)
+    again = await home.call("POST", "/workflows/import", params={"publish": True, "activate": True}, **as_yaml)
+    assert (again["unchanged"], again["items"][0]["workflowId"]) == (1, item["workflowId"])
+    read = {"minPosition": done["position"]}
+    one = f"/api/v1/workflows/{item['workflowId']}/export"
+    exported = await home.http.get(one, params=read)
+    assert exported.content == YAML.encode() and exported.headers["content-type"] == "application/yaml"
+    assert (await home.http.get(one, params={"version": 1})).content == YAML.encode()
+    as_json = await home.http.get(one, params={"format": "json"})
+    assert as_json.json()["name"] == "Über YAML"
+    updated = await home.call("POST", "/workflows/import", content=as_json.content)
+    assert (updated["updated"], updated["items"][0]["revision"]) == (1, 2), "another text of the same meaning"
+    assert (await home.http.get(f"{one}?version=2")).status_code == 404
+
+    broken = CHAIN | {"name": "Broken", "nodes": [], "timeoutSeconds": -1}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.yaml", YAML.replace("only", "other"))
+        archive.writestr("b.json", json.dumps(CHAIN))
+        archive.writestr("c.json", json.dumps(broken))
+        archive.writestr("d.yaml", "nodes: [")
+        for twin in "ef":
+            archive.writestr(f"{twin}.json", json.dumps(CHAIN | {"name": "Twin"}))
+    sent: dict[str, Any] = {"content": made.getvalue(), "headers": {"Content-Type": "application/zip", "Idempotency-Key": "zip"}}
+    imported = await home.call("POST", "/workflows/import", params={"publish": True}, **sent)
+    assert [(each["file"], each["outcome"], each["code"]) for each in imported["items"]] == [
+        ("a.yaml", "updated", None), ("b.json", "created", None), ("c.json", "refused", "invalid_workflow"),
+        ("d.yaml", "refused", "malformed_yaml"), ("e.json", "refused", "ambiguous_name"),
+        ("f.json", "refused", "ambiguous_name"),
+    ]  # fmt: skip
+    assert len(imported["items"][2]["problems"]) > 1, "all at once"
+    assert await home.call("POST", "/workflows/import", params={"publish": True}, **sent) == imported
+    names = await home.call("GET", "/workflows", params={"minPosition": imported["position"]})
+    assert [row["name"] for row in names["items"]] == ["Two steps", "Über YAML"]
+
+    whole = await home.http.get("/api/v1/workflows/export")
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert files == {"Two steps.json": json.dumps(CHAIN), "Über YAML.yaml": YAML.replace("only", "other")}
+    back = await home.call("POST", "/workflows/import", content=whole.content, headers={"Content-Type": "application/zip"})
+    assert back["unchanged"] == 2
+    published = await home.http.get("/api/v1/workflows/export", params={"published": True, "format": "yaml"})
+    with zipfile.ZipFile(io.BytesIO(published.content)) as archive:
+        assert sorted(archive.namelist()) == ["Two steps.yaml", "Über YAML.yaml"]
+
+
+async def test_an_import_does_not_wake_an_archived_workflow(home: House) -> None:
+    gone = await home.publish()
+    await home.call("DELETE", f"/workflows/{gone}")
+    await home.call("DELETE", f"/workflows/{gone}")
+    refused = await home.call("POST", "/workflows/import", json=CHAIN)
+    assert (refused["refused"], refused["items"][0]["code"]) == (1, "workflow_name_taken")

@@ -410,6 +410,30 @@ class Problem(Body):
     message: str
 
 
+class ImportedWorkflow(Body):
+    """What became of one document: all that was asked for, or nothing and the reasons."""
+
+    file: Annotated[str | None, Meta(description="Its name in the archive")]
+    name: Annotated[str | None, Meta(description="Null where the document has none that can be used")]
+    outcome: Literal["created", "updated", "unchanged", "refused"]
+    workflow_id: Id | None
+    revision: Annotated[int | None, Meta(description="Of the draft")]
+    published_version: int | None
+    active: bool | None
+    code: Annotated[str | None, Meta(description="Why it was refused, stable")]
+    detail: str | None
+    problems: list[Problem]
+
+
+class WorkflowsImported(Body):
+    items: list[ImportedWorkflow]
+    created: int
+    updated: int
+    unchanged: int
+    refused: int
+    position: Position
+
+
 class Validation(Body):
     valid: bool
     errors: list[Problem]

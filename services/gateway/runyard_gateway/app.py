@@ -89,6 +89,7 @@ from runyard_gateway.resources.system import System
 from runyard_gateway.resources.tenants import Tenants
 from runyard_gateway.resources.users import Users
 from runyard_gateway.resources.waiting_reader import WaitingReader
+from runyard_gateway.resources.workflow_files import WorkflowFiles
 from runyard_gateway.resources.workflows import Workflows
 from runyard_gateway.secret import Secret
 from runyard_gateway.settings import Settings
@@ -164,6 +165,7 @@ class Service:
         approvals = Approvals(commands, approval_queries, read_position)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
+            *WorkflowFiles(commands, workflows, catalogs, read_position).operations(),
             *Workflows(commands, workflows, catalogs, read_position).operations(),
             # before what has an id in the same place of its path
             *Bulk(commands, lists, BulkRequestQueries(database), clock).operations(),

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from runyard_gateway.answers import Difference
 
 
@@ -13,9 +15,10 @@ def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]
     elif _has_ids(before) and _has_ids(after):
         old, new = ({item["id"]: item for item in items} for items in (before, after))
         yield from _members(old, new, lambda key: f"{path}[id={key}]")
-        if old.keys() == new.keys() and list(old) != list(new):
-            yield Difference(kind="changed", path=f"{path} (order)", before=list(old), after=list(new))
-    elif before != after or type(before) is not type(after):
+        stayed = [[key for key in keys if key in old and key in new] for keys in (old, new)]
+        if stayed[0] != stayed[1]:
+            yield Difference(kind="changed", path=f"{path} (order)", before=stayed[0], after=stayed[1])
+    elif _as_text(before) != _as_text(after):
         yield Difference(kind="changed", path=path, before=before, after=after)
 
 
@@ -30,4 +33,13 @@ def _members(before: dict[str, Any], after: dict[str, Any], path_of: Any) -> Ite
 
 
 def _has_ids(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and "id" in item for item in value)
+    """Whether the items of a list can be told apart by their ids."""
+    if not isinstance(value, list) or not value:
+        return False
+    ids = [item.get("id") if isinstance(item, dict) else None for item in value]
+    return all(isinstance(each, str) for each in ids) and len(set(ids)) == len(ids)
+
+
+def _as_text(value: Any) -> bytes:
+    """In which true is not 1, as it is in Python."""
+    return msgspec.json.encode(value, order="sorted")

@@ -1,8 +1,11 @@
 """Workflow documents as people send them: YAML or JSON text to the value that is kept, the text kept beside it."""
 
+import re
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any, Literal
 
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from runyard_shared.errors import FieldProblem, Invalid, Refusal
@@ -12,6 +15,7 @@ from runyard_gateway.http.bodies import MAX_DEPTH, parse_json, refuse_unstorable
 JSON_TYPES = ("application/json",)
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
 MAX_NAME = 200
+_STYLE = {"default_flow_style": False, "allow_unicode": True, "width": 100, "sort_base_mapping_type_on_output": False}
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,33 @@ def parse_document(content: bytes, media_type: str) -> Document:
         problem = FieldProblem("name", f"is required: text of 1 to {MAX_NAME} characters")
         raise Invalid("invalid_document", "A draft can be saved once it has a name.", (problem,))
     return Document(value, source, "yaml" if is_yaml else "json")
+
+
+def rendered(document: dict[str, Any], format_: Literal["yaml", "json"]) -> str:
+    """A text that means the document, with its members in their order."""
+    json = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+    if format_ == "json":
+        return f"{json}\n"
+    writer = YAML(typ="safe", pure=True)
+    for option, value in _STYLE.items():
+        setattr(writer, option, value)
+    stream = StringIO()
+    writer.dump(document, stream)
+    text = stream.getvalue()
+    if _means(text, document):
+        return text
+    # JSON is YAML, but for characters that YAML wants escaped: some texts come out wrong in any prettier form.
+    return _NOT_PRINTABLE.sub(lambda found: f"\\U{ord(found[0]):08x}", json) + "\n"
+
+
+def _means(text: str, document: dict[str, Any]) -> bool:
+    try:
+        return bool(msgspec.json.encode(_parse_yaml(text)) == msgspec.json.encode(document))
+    except (Refusal, TypeError):
+        return False
+
+
+_NOT_PRINTABLE = re.compile("[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 def _parse_yaml(source: str) -> Any:

@@ -138,6 +138,23 @@ class RollBack(RequestBody):
     version: Version
 
 
+class ExportQuery(ReadQuery):
+    """In the format of its source, the text is the one that was given, to the letter."""
+
+    format: Literal["yaml", "json"] | None = Field(default=None, description="That of the source if not given")
+    version: Version | None = Field(default=None, description="A published version; the draft if not given")
+
+
+class ExportAllQuery(ReadQuery):
+    format: Literal["yaml", "json"] | None = Field(default=None, description="For each that of its source if not given")
+    published: bool = Field(default=False, description="The versions that run, of those that have one; else the drafts")
+
+
+class ImportQuery(Query):
+    publish: bool = Field(default=False, description="Publish each document; one with problems is not imported at all")
+    activate: bool = Field(default=False, description="Let each run")
+
+
 class WorkflowsQuery(ReadPageQuery):
     """Filters of the list."""
 

@@ -43,6 +43,8 @@ class WorkflowHandler:
         if isinstance(command, commands.ImportWorkflow):
             if state is not None:
                 state = await self._workflows.get(command.workflow_id, request.tenant_id)
+            elif owner := await self._store.claimed(request.tenant_id, "workflow-name", definition.name_of(command.document)):
+                raise await self._name_taken(definition.name_of(command.document), owner)
             new = definition.import_(state, command, request.actor, request.tenant_id, at)
             if state is None:
                 claims.append(_name_of_its_own(command))
@@ -59,7 +61,7 @@ class WorkflowHandler:
                 return {"valid": not errors, "errors": errors}, await self._store.head()
             new = definition.decide(state, command, request.actor)
         if not new:
-            return _result(command, state), await self._store.head()
+            return _result(command, state, new), await self._store.head()
         before = state
         for event in new:
             state = definition.evolve(state, event, command.workflow_id, request.tenant_id, at)
@@ -79,19 +81,19 @@ class WorkflowHandler:
                 claims=claims,
             )
         except ClaimTaken as taken:
-            raise await self._name_taken(taken) from taken
+            raise await self._name_taken(taken.claim.key, taken.existing) from taken
         self._workflows.remember(state)
-        return _result(command, state), commit.position
+        return _result(command, state, new), commit.position
 
-    async def _name_taken(self, taken: ClaimTaken) -> Conflict:
+    async def _name_taken(self, name: str, taken_by: dict[str, Any]) -> Conflict:
         """An archived workflow keeps its name, so that the name in old executions still means what ran."""
-        name, owner = taken.claim.key, await self._workflows.load(taken.existing["workflowId"])
+        owner = await self._workflows.load(taken_by["workflowId"])
         archived = owner is not None and owner.archived
         advice = "it is archived and keeps its name: choose another one" if archived else "save a draft of it instead"
         return Conflict(
             "workflow_name_taken",
             f"there is already a workflow called {name!r}; {advice}",
-            **taken.existing,
+            **taken_by,
             archived=archived,
         )
 
@@ -122,9 +124,11 @@ def _summary(state: definition.WorkflowState) -> dict[str, Any]:
     }
 
 
-def _result(command: Any, state: definition.WorkflowState | None) -> dict[str, Any]:
+def _result(command: Any, state: definition.WorkflowState | None, new: list[Event]) -> dict[str, Any]:
     if state is None:
         raise TypeError("a workflow command left no workflow")
     if isinstance(command, commands.PublishWorkflow | commands.RollBackWorkflow):
         return {"workflowId": state.workflow_id, "version": state.running_version}
+    if isinstance(command, commands.ImportWorkflow):
+        return {**_summary(state), "changed": bool(new)}
     return _summary(state)

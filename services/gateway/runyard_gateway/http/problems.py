@@ -104,8 +104,6 @@ def _headers(refusal: Refusal) -> list[tuple[bytes, bytes]]:
             return [(b"allow", ", ".join(map(str, refusal.extra["allow"])).encode())]  # type: ignore[call-overload]
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return [(b"connection", b"close")]
-        case HTTPStatus.TOO_MANY_REQUESTS if "retryAfterSeconds" in refusal.extra:
-            return [(b"retry-after", str(refusal.extra["retryAfterSeconds"]).encode())]
         case HTTPStatus.SERVICE_UNAVAILABLE:
             return [(b"retry-after", str(RETRY_AFTER_SECONDS).encode())]
     return []

@@ -1,6 +1,6 @@
 """Workflows, their drafts and versions, from `read.workflow` and `read.workflow_version`."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -37,7 +37,27 @@ _DOCUMENT = (
     " where workflow_id = $1::uuid and tenant_id = $2 and version = $3"
 )
 
+_SOURCES_OF_DRAFTS = (
+    "select name, workflow_id, draft_document::text as document, draft_source as source, draft_format as format"
+    " from read.workflow where tenant_id = $1 and not archived and (name, workflow_id) > ($2, $3::uuid)"
+    " order by name, workflow_id limit $4"
+)
+_SOURCES_OF_VERSIONS = (
+    "select w.name, w.workflow_id, v.document::text as document, v.source, v.format from read.workflow w"
+    " join read.workflow_version v on v.workflow_id = w.workflow_id and v.version = w.published_version"
+    " where w.tenant_id = $1 and v.tenant_id = $1 and not w.archived and (w.name, w.workflow_id) > ($2, $3::uuid)"
+    " order by w.name, w.workflow_id limit $4"
+)
 MAX_VERSION = 2**31 - 1
+
+
+class Source(NamedTuple):
+    """A draft or a version as a file. `document`: as JSON text."""
+
+    key: "PageKey"
+    document: str
+    source: str
+    format: Literal["yaml", "json"]
 
 
 class PageKey(NamedTuple):
@@ -102,6 +122,13 @@ class WorkflowQueries:
             source=row["source"],
             format=row["format"],
         )
+
+    async def sources(self, tenant_id: str, after: PageKey | None, limit: int, *, published: bool) -> list[Source]:
+        """Of workflows that are not archived, by name: the versions that run, or the drafts."""
+        key = after or FIRST_PAGE
+        sql = _SOURCES_OF_VERSIONS if published else _SOURCES_OF_DRAFTS
+        rows = await self._database.fetch(sql, tenant_id, key.name, key.workflow_id, limit)
+        return [Source(PageKey(row["name"], row["workflow_id"]), row["document"], row["source"], row["format"]) for row in rows]
 
     async def document(self, tenant_id: str, workflow_id: str, version: int) -> str | None:
         """The published document as JSON text."""
