@@ -8,13 +8,16 @@ from runyard_gateway.http.operation import Operation
 from tests.gateway import House, Json, house
 
 ACCESS = {
-    "public": """showApprovalLink answerApprovalLink getHealth getReadiness getOpenapi getDocs""",
-    "any key": """getMe listApprovals getApproval approve reject""",
+    "public": """
+        signIn getSignInMethods beginSignIn finishSignIn
+        showApprovalLink answerApprovalLink getHealth getReadiness getMetrics getOpenapi getDocs""",
+    "any key": """getMe getSession signOut listApprovals getApproval approve reject""",
     "automation:view": """
         listWorkflows getWorkflow listVersions getVersion diffVersions listActionTypes
         listExecutions getExecution getExecutionGraph getJob getExecutionLog getJobOutput
         streamExecutionEvents streamEvents listEvents
-        listAgents getAgent listPools listConnections getConnection listConnectionTypes""",
+        listAgents getAgent listPools listConnections getConnection listConnectionTypes
+        listProjections getRetention""",
     "automation:execute": """runWorkflow cancelExecution rerunExecution bulkCancel bulkRerun""",
     "automation:manage": """
         createWorkflow archiveWorkflow saveDraft validateDraft publishDraft activateWorkflow deactivateWorkflow rollBackWorkflow
@@ -23,7 +26,9 @@ ACCESS = {
         createConnection replaceConnection deleteConnection enableConnection disableConnection testConnection""",
     "automation:admin": """
         createAgent changeAgent revokeAgent rotateAgentKey
-        listUsers createUser getUser changeUser deleteUser listApiKeys createApiKey revokeApiKey""",
+        listUsers createUser getUser replaceUser changeUser deleteUser listApiKeys createApiKey revokeApiKey
+        listRoles putRole deleteRole listAudit setRetention""",
+    "automation:installation": """listTenants createTenant getTenant changeTenant rebuildProjections checkProjections""",
     "agent key": """getOwnAgent enrolAgent streamAgentOrders postAgentMessages""",
 }
 """That each route refuses whoever the table does not name is tested with every role beside the roles themselves."""

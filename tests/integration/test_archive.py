@@ -1,0 +1,326 @@
+"""Old history goes to files and out of the database, one tenant's and not the other's, and can be brought back and asked."""
+
+import asyncio
+import gzip
+import hashlib
+import inspect
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import asyncpg
+import msgspec
+import pytest
+from msgspec.structs import replace
+from runyard_projections.app import projections
+from runyard_projections.archive import forgetting
+from runyard_projections.archive.archiver import Archiver
+from runyard_projections.archive.files import EVENTS, ArchiveDamaged, ArchiveFiles, FileWriter, find
+from runyard_projections.archive.month import Month
+from runyard_projections.archive.restoring import discard, restore
+from runyard_projections.checksum import check
+from runyard_projections.handlers import OutputKeeper
+from runyard_projections.projection import LIVE, LOG
+from runyard_projections.rebuild import nothing_else, rebuild
+from runyard_shared.clock import FrozenClock
+from runyard_shared.contracts import events
+from runyard_shared.contracts.feed import Recorded
+from runyard_shared.contracts.jobs import OutputChunk, OutputSealed
+from runyard_shared.contracts.values import StreamSeal
+from runyard_shared.errors import Conflict
+from runyard_shared.eventstore.follower import Follower
+from runyard_shared.eventstore.migrate import migrate
+from runyard_shared.eventstore.postgres import PostgresEventStore
+from runyard_shared.eventstore.store import Claim
+
+from tests import histories
+from tests.histories import MAPPER
+from tests.projections import VIEWS, apply, mixed, projecting, reached, rows, write
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+MARCH = Month(2026, 3)
+NOVEMBER = datetime(2026, 11, 23, tzinfo=UTC)
+HISTORY_VIEWS = ("execution", "job", "node", "iteration", "iteration_node", "approval")
+OUTPUT_VIEWS = {"job_output": "job_id, stream", "job_output_chunk": "job_id, stream, number"}
+FIGURES = "select * from read.analytics_execution order by tenant_id, workflow_id, width, starts_at"
+_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{11}[0-9a-f]")
+
+
+def of_another(history: Iterable[Recorded]) -> list[Recorded]:
+    """The same things happened at the same times to another tenant: other ids, made at the same time."""
+
+    def other(content: bytes) -> bytes:
+        return _ID.sub(lambda found: found[0][:-1] + b"%x" % (int(found[0][-1:], 16) ^ 1), content)
+
+    return [
+        replace(
+            row,
+            tenant_id="other",
+            stream_id=other(row.stream_id.encode()).decode(),
+            correlation_id=None if row.correlation_id is None else other(row.correlation_id.encode()).decode(),
+            data=msgspec.Raw(other(bytes(row.data))),
+        )
+        for row in history
+    ]
+
+
+class Archive:
+    """Two tenants' history of March, in the log and the read models; `default` keeps 3 months."""
+
+    def __init__(self, pool: Pool, store: PostgresEventStore, directory: Path) -> None:
+        self.pool = pool
+        self.store = store
+        self.clock = FrozenClock(NOVEMBER)
+        self.files = ArchiveFiles(directory)
+        self.directory = directory
+        self.archiver = Archiver(pool, self.clock, MAPPER, directory)
+
+    async def end_all(self) -> None:
+        """What is still active is cancelled."""
+        for tenant_id, execution_id, version in await self.pool.fetch(
+            "select tenant_id, execution_id::text, (select max(version) from read.event where stream_id = e.execution_id)"
+            " from read.execution e where finished_at is null"
+        ):
+            await self.append(execution_id, version, events.ExecutionCancelled(by="ann"), tenant_id)
+        await self.catch_up()
+
+    async def append(self, stream_id: str, version: int, event: Any, tenant_id: str = "default", **more: Any) -> None:
+        at = histories.at(100_000)
+        await self.store.append(stream_id, version, [event], tenant_id=tenant_id, at=at, **more)
+
+    async def catch_up(self) -> None:
+        position = await self.pool.fetchval("select min(position) from read.projection")
+        if news := await self.store.read(position, 10_000):
+            await apply(self.pool, [news])
+
+    async def keep_output(self) -> None:
+        """Of one job, of a tenant each."""
+        for tenant_id in ("default", "other"):
+            execution_id, job_id = await self.pool.fetchrow(
+                "select execution_id::text, job_id::text from read.job where tenant_id = $1 order by job_id limit 1", tenant_id
+            )
+            whose = {"tenant_id": tenant_id, "execution_id": execution_id, "job_id": job_id}
+            data = f"out of {tenant_id}\n".encode()
+            seal = StreamSeal(stream="stdout", chunks=1, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+            chunk = OutputChunk(stream="stdout", number=0, offset=0, data=data, **whose)
+            await OutputKeeper(self.pool).keep([chunk, OutputSealed(seals=[seal], **whose)])
+
+    async def seen(self, tenant_id: str, schema: str = "read") -> dict[str, list[tuple[Any, ...]]]:
+        """All that readers see of the tenant's history."""
+        found = {}
+        for view, order in [*((name, VIEWS[name]) for name in HISTORY_VIEWS), *OUTPUT_VIEWS.items()]:
+            records = await self.pool.fetch(f"select * from {schema}.{view} where tenant_id = $1 order by {order}", tenant_id)
+            found[view] = [tuple(record) for record in records]
+        found["event"] = [
+            tuple(record)
+            for record in await self.pool.fetch(
+                f"select * from {schema}.event where tenant_id = $1 and topic not like 'workflow.%' order by position",
+                tenant_id,
+            )
+        ]
+        return found
+
+    async def waits(self) -> str | None:
+        reason: str | None = await self.pool.fetchval("select reason from read.expired_month where tenant_id = 'default'")
+        return reason
+
+
+@asynccontextmanager
+async def an_archive(pool: Pool, directory: Path, *, partitioned: bool) -> AsyncIterator[Archive]:
+    await migrate(pool, LIVE, "runyard_projections")
+    await migrate(pool, LOG, "runyard_orchestrator", with_log=True)
+    if partitioned:
+        await pool.execute(
+            f"create table {LOG}.event_2026_03 partition of {LOG}.event"
+            f" for values from ('{MARCH.first_id}') to ('{MARCH.next_first_id}')"
+        )
+        await pool.execute(f"select {LIVE}.create_month('{LIVE}', '2026-03-01')")
+    store = PostgresEventStore(pool, LOG, MAPPER)
+    await store.open()
+    try:
+        archive = Archive(pool, store, directory)
+        history = mixed(seed=31)
+        await write(store, history)
+        await write(store, of_another(history))
+        await archive.catch_up()
+        await archive.keep_output()
+        await pool.execute("insert into projections.retention values ('default', 3, now(), 'ann')")
+        yield archive
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("partitioned", [True, False])
+async def test_a_month_is_archived_dropped_restored_and_searched(pool: Pool, tmp_path: Path, partitioned: bool) -> None:
+    async with an_archive(pool, tmp_path, partitioned=partitioned) as archive:
+        assert await archive.archiver.turn() == []
+        assert "has not ended" in (await archive.waits() or "")
+        await archive.end_all()
+        claim = Claim("run", "a key", {"executionId": "x"})
+        execution_id = str(await pool.fetchval("select execution_id from read.execution where tenant_id = 'default' limit 1"))
+        version = await pool.fetchval("select max(version) from read.event where stream_id = $1", execution_id)
+        await archive.append(
+            execution_id, version, events.JobReportIgnored(job_id="j", dispatch=1, report="x", detail=""), claims=[claim]
+        )
+        await archive.catch_up()
+        before, others, head = await archive.seen("default"), await archive.seen("other"), await archive.store.head()
+        figures = await pool.fetch(FIGURES)
+        workflows = (await rows(pool))["workflow_version"]
+        assert before["job_output_chunk"]
+
+        (manifest,) = await archive.archiver.turn()
+        assert (manifest.tenant_id, manifest.month, manifest.events.rows) == ("default", "2026-03", len(before["event"]))
+        assert manifest.executions == len(before["execution"]) == histories.COUNT
+
+        gone = await archive.seen("default")
+        assert not any(gone.values())
+        assert await archive.seen("other") == others
+        assert (await rows(pool))["workflow_version"] == workflows
+        assert await archive.store.claimed("default", "run", "a key") is None
+        assert await archive.store.head() == head
+        assert await archive.waits() is None
+        assert await pool.fetch(FIGURES) == figures
+        assert await archive.archiver.turn() == []
+        leftover = "select count(*) from pg_class where relname like '%\\_kept'"
+        assert await pool.fetchval(leftover) == 0
+
+        # what is left of the log makes the same read models
+        assert (await check(pool, archive.store, projections())).differences == []
+        assert await rebuild(pool, archive.store, projections()) == head
+        assert await archive.seen("other") == others
+        assert (await check(pool, archive.store, projections())).differences == []
+
+        schema = await restore(pool, archive.files, projections(), "default", MARCH)
+        assert schema == "restored_default_2026_03"
+        assert await archive.seen("default", schema) == before
+        with pytest.raises(Conflict):
+            await restore(pool, archive.files, projections(), "default", MARCH)
+        assert await discard(pool, "default", MARCH) == schema
+        found = {each.stream_id for each in find(archive.files.lines(manifest, EVENTS), "WEB-01")}
+        assert found & {str(row[0]) for row in before["execution"]}
+        assert await archive.seen("other") == others
+
+
+async def test_readers_of_the_log_pass_over_what_was_archived(pool: Pool, tmp_path: Path) -> None:
+    async with an_archive(pool, tmp_path, partitioned=True) as archive:
+        await archive.end_all()
+        await pool.execute("insert into projections.retention values ('other', 1, now(), 'ann')")
+        head = await archive.store.head()
+        assert len(await archive.archiver.turn()) == 2
+        follower = Follower(archive.store, 0)
+        await follower.look()
+        topics = {event.topic.partition(".")[0] for event in await follower.next()}
+        assert topics == {"workflow"}
+        follower.advance(len(histories.workflow()) + len(histories.fleet()))
+        while follower.lag:
+            if seen := await follower.next():
+                follower.advance(seen[-1].position)
+        assert follower.position == head, "the end of the log was archived, and nobody waits for it"
+        assert await rebuild(pool, archive.store, projections()) == head
+        async with projecting(pool) as projector:
+            await archive.append(histories.execution_id("new"), 0, histories.started("new")[1])
+            await reached(pool, head + 1)
+            assert projector.trouble is None
+        first = await pool.fetchval("select max(last_position) from read.archived_month where tenant_id = 'default'")
+        assert 0 < first <= head
+
+
+async def test_nothing_is_archived_while_something_needs_it(pool: Pool, tmp_path: Path) -> None:
+    async with an_archive(pool, tmp_path, partitioned=True) as archive:
+        await archive.end_all()
+        before = await archive.seen("default")
+
+        await pool.execute("update projections.retention set history_months = 9")  # it is 8 months later
+        assert await archive.archiver.turn() == []
+        await pool.execute("update projections.retention set history_months = 3")
+
+        async with pool.acquire() as connection, nothing_else(connection):  # as a rebuild does
+            assert await archive.archiver.turn() == []
+        assert "a rebuild" in (await archive.waits() or "")
+
+        await pool.execute("insert into orchestrator.relay_checkpoint values ('relay', 5)")
+        assert await archive.archiver.turn() == []
+        assert await archive.waits() == "what is to be archived was not taken in yet by: the relay relay"
+        await pool.execute("delete from orchestrator.relay_checkpoint")
+
+        async with pool.acquire() as reader, reader.transaction():
+            await reader.fetchval("select count(*) from read.execution")
+            turn = asyncio.create_task(archive.archiver.turn())
+            await asyncio.sleep(0.3)
+            assert await pool.fetchval("select count(*) from read.execution where tenant_id = 'other'") == histories.COUNT
+            assert not turn.done()
+        assert len(await turn) == 1
+        assert before["execution"]
+        assert not any((await archive.seen("default")).values())
+
+
+class Died(Exception):
+    """As if the process had been killed."""
+
+
+async def test_an_archiver_that_dies_at_any_step_leaves_all_as_it_was_and_the_next_one_finishes(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[object, str, bool]] = [
+        (FileWriter, "write", True),
+        (FileWriter, "finish", True),
+        (ArchiveFiles, "publish", False),
+        (ArchiveFiles, "publish", True),
+        (forgetting.analytics, "keep", True),
+        (forgetting, "_must_have_passed", True),
+        (forgetting, "_set_aside", True),
+        (forgetting, "_replace", True),
+        (forgetting, "_swap_in_a_quiet_moment", True),
+    ]
+    async with an_archive(pool, tmp_path, partitioned=True) as archive:
+        await archive.end_all()
+        before, others = await archive.seen("default"), await archive.seen("other")
+        for home, name, is_done in steps:
+            with monkeypatch.context() as patch:
+                patch.setattr(home, name, dying(getattr(home, name), after=is_done))
+                with pytest.raises(Died):
+                    await archive.archiver.turn()
+            assert await archive.seen("default") == before, name
+            assert await archive.seen("other") == others, name
+        (tmp_path / "default" / ".2026-03-1.events").write_bytes(b"what a killed process leaves")
+        (manifest,) = await archive.archiver.turn()
+        assert not any((await archive.seen("default")).values())
+        names = {path.name for path in (tmp_path / "default").iterdir()}
+        assert names == {"2026-03.json", manifest.events.name, manifest.output.name}
+        assert (await check(pool, archive.store, projections())).differences == []
+        assert await archive.seen("other") == others
+
+
+def dying(step: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
+    """The process dies before this step, or when it is done."""
+
+    async def awaited(*arguments: Any) -> None:
+        if after:
+            await step(*arguments)
+        raise Died
+
+    def called(*arguments: Any) -> None:
+        if after:
+            step(*arguments)
+        raise Died
+
+    return awaited if inspect.iscoroutinefunction(step) else called
+
+
+async def test_a_damaged_archive_is_told(pool: Pool, tmp_path: Path) -> None:
+    async with an_archive(pool, tmp_path, partitioned=False) as archive:
+        await archive.end_all()
+        (manifest,) = await archive.archiver.turn()
+        path = tmp_path / "default" / manifest.events.name
+        lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+        path.write_bytes(gzip.compress(b"".join(lines[:-1])))
+        with pytest.raises(ArchiveDamaged, match="not the"):
+            archive.files.verify(manifest)
+        with pytest.raises(ArchiveDamaged):
+            await restore(pool, archive.files, projections(), "default", MARCH)
+        path.unlink()
+        with pytest.raises(ArchiveDamaged, match="cannot be read"):
+            archive.files.verify(manifest)
