@@ -851,21 +851,11 @@ class AnalyticsAgents(AnalyticsAnswer):
 
 
 class Health(Body):
-    """`parts`: what this service needs, each null when fine, else what is the matter."""
+    """`parts`: what this service needs, each null when fine, else what is the matter. `notes`: what does not keep it from being
+    ready: by read model, how far that is behind, and why."""
 
     status: Literal["ok", "unavailable"]
     parts: dict[str, str | None]
-
-
-class ProblemDocument(Body):
-    """RFC 9457. Some problems have further members."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: Annotated[str, Meta(description="Stable, snake_case")]
-    errors: list[Problem] = []
     notes: dict[str, str]
 
 
@@ -950,3 +940,14 @@ class Retention(Body):
     changed_by: str | None
     archived: list[ArchivedMonth]
     waiting: list[ExpiredMonth]
+
+
+class ProblemDocument(Body):
+    """RFC 9457. Some problems have further members."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Annotated[str, Meta(description="Stable, snake_case")]
+    errors: list[Problem] = []
