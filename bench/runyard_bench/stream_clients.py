@@ -82,10 +82,11 @@ class Reader(asyncio.Protocol):
         self._measured = measured
         self._transport: asyncio.Transport | None = None
         self.last_id = b""
-        self.began: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.began: asyncio.Future[None]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.began = asyncio.get_running_loop().create_future()
         resume = f"Last-Event-ID: {self.last_id.decode()}\r\n" if self.last_id else ""
         self._transport.write(f"{self._request}{resume}\r\n".encode())
 
@@ -105,15 +106,17 @@ class Reader(asyncio.Protocol):
             self._measured.latencies.append((since_midnight - then) % DAY)
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self._transport is None:
+            return
         self._transport = None
         self._measured.lost += 1
         if not self.began.done():
             self.began.set_exception(ConnectionError(str(error or "closed")))
 
     def cut(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-        self.began = asyncio.get_running_loop().create_future()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
 
 
 class Readers:
@@ -146,6 +149,7 @@ class Readers:
         """All at once, each with the last position it has."""
         for reader in self._readers:
             reader.cut()
+        await asyncio.sleep(0.1)
         await self.connect(len(self._readers))
 
 

@@ -24,5 +24,13 @@ class Plan:
 
 
 QUICK = Plan(
-    flood_seconds=2.0, repetitions=1, alone=10, fans=2, pages=20, lines=50, watchers=60, output_bytes=4 * 2**20, seeded=(500, 2_000)
+    flood_seconds=2.0,
+    repetitions=1,
+    alone=10,
+    fans=2,
+    pages=20,
+    lines=50,
+    watchers=60,
+    output_bytes=4 * 2**20,
+    seeded=(500, 2_000),
 )
