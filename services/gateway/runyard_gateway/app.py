@@ -152,7 +152,7 @@ class Service:
         )
         jar, guesses = CookieJar(settings.public_url, settings.host), Guesses()
         self._http_client, tokens, sign_in = _identity_provider(settings, users, tenants, clock)
-        self._doorkeeper = doorkeeper = Doorkeeper(keys, sessions, tokens, jar, guesses)
+        self.doorkeeper = doorkeeper = Doorkeeper(keys, sessions, tokens, jar, guesses)
         audit_queries = AuditQueries(database)
         self._audit = audit = AuditLog(audit_queries, clock)
         session = SessionResource(

@@ -5,12 +5,12 @@ import secrets
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Annotated, Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 from runyard_shared.clock import Clock
 from runyard_shared.errors import Conflict, FieldProblem, Invalid, NotFound
 from runyard_shared.ids import new_id
+from runyard_shared.schedule import timezone_problem
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -103,11 +103,9 @@ class Tenants:
 
 
 def _check_time_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError) as error:
-        problem = FieldProblem("timeZone", "is no time zone; write an IANA name, such as Europe/Berlin")
-        raise Invalid("invalid_body", "The tenant needs a time zone that exists.", (problem,)) from error
+    trouble = timezone_problem(name)
+    if trouble is not None:
+        raise Invalid("invalid_body", "The tenant needs a time zone that exists.", (FieldProblem("timeZone", trouble),))
 
 
 def _tenant_id_of(call: Call) -> str:

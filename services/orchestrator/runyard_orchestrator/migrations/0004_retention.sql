@@ -63,7 +63,13 @@ begin
         select distinct e.stream_id from unnest(tenants) as t(tenant_id)
         cross join lateral orchestrator.history_of(t.tenant_id, since, until) e;
     analyze forgotten_stream;
-    delete from orchestrator.claim c using forgotten_stream f where c.stream_id = f.stream_id;
+    delete from orchestrator.claim c using forgotten_stream f
+    where c.stream_id = f.stream_id and not (  -- the last instant of a schedule is what the next one is compared with
+        c.scope like 'cron/%' and not exists (
+            select from orchestrator.claim later
+            where later.tenant_id = c.tenant_id and later.scope = c.scope and later.key > c.key
+        )
+    );
     delete from orchestrator.timer t using forgotten_stream f where t.stream_id = f.stream_id;
     delete from orchestrator.snapshot s using forgotten_stream f where s.stream_id = f.stream_id;
     if to_regclass(format('orchestrator.%I', partition)) is not null then
