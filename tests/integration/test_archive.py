@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 import pytest
 from msgspec.structs import replace
+from runyard_projections.analytics import archived as analytics
 from runyard_projections.app import projections
 from runyard_projections.archive import forgetting
 from runyard_projections.archive.archiver import Archiver
@@ -99,10 +100,11 @@ class Archive:
     async def keep_output(self) -> None:
         """Of one job, of a tenant each."""
         for tenant_id in ("default", "other"):
-            execution_id, job_id = await self.pool.fetchrow(
-                "select execution_id::text, job_id::text from read.job where tenant_id = $1 order by job_id limit 1", tenant_id
+            jobs = await self.pool.fetch(
+                "select tenant_id, execution_id::text, job_id::text from read.job where tenant_id = $1 order by job_id",
+                tenant_id,
             )
-            whose = {"tenant_id": tenant_id, "execution_id": execution_id, "job_id": job_id}
+            whose = dict(jobs[0])
             data = f"out of {tenant_id}\n".encode()
             seal = StreamSeal(stream="stdout", chunks=1, size=len(data), sha256=hashlib.sha256(data).hexdigest())
             chunk = OutputChunk(stream="stdout", number=0, offset=0, data=data, **whose)
@@ -269,7 +271,7 @@ async def test_an_archiver_that_dies_at_any_step_leaves_all_as_it_was_and_the_ne
         (FileWriter, "finish", True),
         (ArchiveFiles, "publish", False),
         (ArchiveFiles, "publish", True),
-        (forgetting.analytics, "keep", True),
+        (analytics, "keep", True),
         (forgetting, "_must_have_passed", True),
         (forgetting, "_set_aside", True),
         (forgetting, "_replace", True),

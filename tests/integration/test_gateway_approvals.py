@@ -44,6 +44,7 @@ class Person:
 
     def __init__(self, home: House, key: str) -> None:
         self._home = home
+        self.key = key
         self._headers = {"Authorization": f"Bearer {key}"}
 
     async def asks(self, method: str, path: str, **options: Any) -> httpx.Response:

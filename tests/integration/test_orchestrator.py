@@ -19,8 +19,7 @@ from runyard_shared.contracts import commands, events, jobs, reports
 from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.commands import Reply, Request, TimerDue
 from runyard_shared.contracts.events import EVENT_TYPES
-from runyard_shared.contracts.values import ErrorInfo, JobStatus, Trigger
-from runyard_shared.errors import NotFound
+from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, JobStatus, Trigger
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
@@ -190,11 +189,27 @@ async def test_reports_of_many_executions_in_one_list_share_their_commits(orches
 
 async def test_a_poisonous_item_does_not_keep_the_rest_of_its_list_from_being_handled(orchestrator: Orchestrator) -> None:
     workflow_id = await orchestrator.publish(chain(action("a")))
-    command = start(workflow_id)
+    command, other = start(workflow_id), start(workflow_id)
+    await orchestrator.ask(other)
     good = Request(request_id="r", tenant_id="default", actor="a", command=command)
-    with pytest.raises(NotFound):
-        await orchestrator.tell(report(reports.JobStarted, new_id(), new_id()), good)
+    with pytest.raises(TypeError, match="has no job"):
+        await orchestrator.tell(report(reports.JobStarted, other.execution_id, new_id()), good)
     assert await orchestrator.topics(command.execution_id) == ["execution.started", "job.scheduled"]
+
+
+async def test_what_comes_for_an_execution_that_is_gone_is_ignored(orchestrator: Orchestrator) -> None:
+    """It was archived; an agent, an approver or a timer comes back after a year."""
+    gone = new_id()
+    head = await orchestrator.store.head()
+    await orchestrator.tell(
+        report(reports.JobStarted, gone, new_id()),
+        TimerDue(stream_id=gone, timer_id="timeout"),
+        reports.ApprovalReminded(tenant_id="default", execution_id=gone, approval_id=new_id()),
+        reports.ChildEnded(
+            tenant_id="default", execution_id=gone, node_id="each", child_id=new_id(), status=ExecutionStatus.COMPLETED
+        ),
+    )
+    assert await orchestrator.store.head() == head
 
 
 async def test_retries_set_a_durable_timer_and_its_due_time_schedules_the_next_job(

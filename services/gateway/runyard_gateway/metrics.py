@@ -10,7 +10,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from runyard_gateway.http.operation import Operation
@@ -99,6 +99,10 @@ class Measured:
         self._names: Mapping[int, Mapping[str, str]] = {
             id(route.endpoint): names.get(route.path, {}) for route in router.routes if isinstance(route, Route)
         }
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        return self._router.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -31,10 +31,7 @@ def status_of(lag: Lag, rebuild: Row | None) -> tuple[Status, str | None]:
     if lag.trouble is not None:
         return "broken", f"{lag.trouble}; rebuild it, or see the log of the projections"
     if lag.silent_seconds > SILENT_SECONDS:
-        return (
-            "broken",
-            f"nobody keeps it up to date: the projections were last heard {lag.silent_seconds:.0f} s ago; start them",
-        )
+        return "broken", f"nobody keeps it up to date: nothing was heard of the projections for {lag.silent_seconds:.0f} s"
     if lag.seconds > BEHIND_SECONDS:
         return "behind", in_words(lag)
     return "ok", None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import structlog
 from runyard_shared.clock import Clock
 from runyard_shared.contracts import commands, events, reports
 from runyard_shared.contracts.base import Event
@@ -28,6 +29,7 @@ from runyard_orchestrator.repository import Executions, Workflows, snapshot_of
 
 ExecutionItem = Request | TimerDue | reports.Report | reports.AnyApprovalReport | reports.FamilyMessage
 _CONFLICTS_BEFORE_GIVING_UP = 10
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -190,9 +192,11 @@ class ExecutionHandler:
             self._begin(decided, item, circumstances)
             return
         if state is None:
-            if isinstance(item, reports.CancelChild):
-                return  # a subworkflow that could not be started
-            raise NotFound("execution_not_found", f"there is no execution {decided.execution_id}")
+            if isinstance(item, Request):
+                raise NotFound("execution_not_found", f"there is no execution {decided.execution_id}")
+            # A subworkflow that could not be started; or it was archived long ago, and somebody was away until now.
+            _log.info("ignored: there is no such execution", execution_id=decided.execution_id, item=type(item).__name__)
+            return
         actor = ""
         stimulus: Any = item
         if isinstance(item, Request):
