@@ -390,7 +390,7 @@ class OutputQuery(Query):
     """Without `offset`, `limit` and a range: the first MiB, or with `download` all of it."""
 
     stream: str = Field(default="stdout", pattern=r"^[a-z]{1,20}$", description="stdout, stderr or body")
-    offset: int = Field(default=0, ge=0, le=MAX_POSITION, description="The first byte to send")
+    offset: int = Field(default=0, ge=0, le=2**62, description="The first byte to send")
     limit: int = Field(default=1024 * 1024, ge=1, le=8 * 1024 * 1024, description="At most so many bytes")
     download: bool = Field(default=False, description="As a file; without offset and limit all of it, as far as it has come")
 
