@@ -8,8 +8,8 @@ import pytest
 from runyard_projections.analytics.changes import OpenExecution
 from runyard_projections.analytics.durations import bucket_of
 from runyard_projections.analytics.fold import fold
-from runyard_projections.analytics.rollups import ALL_WORKFLOWS, DAY, QUARTER, ExecutionCounts, JobCounts
-from runyard_projections.analytics.settle import Key, Placed, settle
+from runyard_projections.analytics.rollups import ALL_WORKFLOWS, DAY, QUARTER, ExecutionCounts, JobCounts, Place
+from runyard_projections.analytics.settle import Placed, settle
 from runyard_projections.projection import ProjectionBroken
 from runyard_shared.contracts.feed import Recorded
 from runyard_shared.eventstore.mapper import UnknownTopic
@@ -25,8 +25,8 @@ class Stored:
     """The tables, in memory."""
 
     def __init__(self) -> None:
-        self.executions: dict[tuple[Key, int, datetime], ExecutionCounts] = {}
-        self.jobs: dict[tuple[Key, int, datetime], JobCounts] = {}
+        self.executions: dict[Place, ExecutionCounts] = {}
+        self.jobs: dict[Place, JobCounts] = {}
         self.open: dict[str, OpenExecution] = {}
         self.placed: dict[str, Placed] = {}
 
@@ -66,12 +66,12 @@ def test_the_counts_are_those_of_whoever_counts_the_executions(seed: int) -> Non
     happened = past(seed)
     tables = stored(cut(happened.log, random.Random(seed)))
     for width in (QUARTER, DAY):
-        expected: dict[tuple[Key, int, datetime], list[Execution]] = {}
+        expected: dict[Place, list[Execution]] = {}
         for each in happened.executions:
-            starts = datetime.fromtimestamp(each.started_at.timestamp() // width * width, UTC)
+            starts = int(each.started_at.timestamp() // width * width)
             for workflow_id in (each.workflow_id, ALL_WORKFLOWS):
-                expected.setdefault(((each.tenant_id, workflow_id), width, starts), []).append(each)
-        found = {place: counts for place, counts in tables.executions.items() if place[1] == width}
+                expected.setdefault((each.tenant_id, workflow_id, width, starts), []).append(each)
+        found = {place: counts for place, counts in tables.executions.items() if place[2] == width}
         assert found.keys() == expected.keys()
         for place, executions in expected.items():
             statuses = Counter(each.status for each in executions)
@@ -97,12 +97,15 @@ def test_jobs_are_counted_with_their_execution_for_the_agent_they_ended_on(seed:
                 count, busy_ms = expected.get((job.agent or "", job.status), (0, 0))
                 expected[job.agent or "", job.status] = (count + 1, busy_ms + job.duration_ms)
         summed: dict[str, JobCounts] = {}
-        for ((tenant, agent), width, _), counts in tables.jobs.items():
+        for (tenant, agent, width, _), counts in tables.jobs.items():
             if tenant == tenant_id and width == DAY:
                 summed.setdefault(agent, JobCounts()).add(counts)
         for agent, counts in summed.items():
-            of = {status: expected.get((agent, status), (0, 0)) for status in ("completed", "failed", "timeout", "cancelled")}
-            assert counts == JobCounts(*(count for count, _ in of.values()), sum(busy for _, busy in of.values()))
+            completed, failed, timed_out, cancelled = [
+                expected.get((agent, status), (0, 0)) for status in ("completed", "failed", "timeout", "cancelled")
+            ]
+            busy_ms = sum(ms for _, ms in (completed, failed, timed_out, cancelled))
+            assert counts == JobCounts(completed[0], failed[0], timed_out[0], cancelled[0], busy_ms)
         assert summed.keys() == {agent for agent, _ in expected}
 
 

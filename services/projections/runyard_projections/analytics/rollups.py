@@ -4,10 +4,10 @@ Every offset from UTC that is in use is a multiple of a quarter of an hour: so t
 hours too, are sums of quarters, most of them already summed up to days.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Final, Protocol, Self, TypeVar
+from datetime import datetime
+from typing import Final, Protocol, Self, TypeAlias, TypeVar
 
 from runyard_shared.contracts.values import ExecutionStatus, JobStatus
 
@@ -15,8 +15,7 @@ from runyard_projections.analytics.durations import Histogram, bucket_of
 
 QUARTER: Final = 900
 DAY: Final = 86_400
-WIDTHS: Final = (QUARTER, DAY)
-"""In seconds, the finest first; each a multiple of the one before."""
+"""Both in seconds."""
 ALL_WORKFLOWS: Final = "00000000-0000-0000-0000-000000000000"
 """In place of a workflow's id: all of the tenant's together."""
 
@@ -52,14 +51,6 @@ class ExecutionCounts:
         self.duration_ms += other.duration_ms
         for bucket, count in other.durations.items():
             self.durations[bucket] = self.durations.get(bucket, 0) + count
-
-    @property
-    def buckets(self) -> list[int]:
-        return sorted(self.durations)
-
-    @property
-    def counts(self) -> list[int]:
-        return [self.durations[bucket] for bucket in sorted(self.durations)]
 
 
 @dataclass(slots=True)
@@ -98,34 +89,37 @@ class _Counts(Protocol):
     def add(self, other: Self, /) -> None: ...
 
 
-_K = TypeVar("_K", bound=Hashable)
 _C = TypeVar("_C", bound=_Counts)
+
+Quarter: TypeAlias = tuple[str, str, int]
+"""Tenant, workflow or agent, and when it begins, in seconds since 1970."""
+Place: TypeAlias = tuple[str, str, int, int]
+"""Tenant, workflow or agent, width and begin of an interval."""
 
 
 def quarter_of(at: datetime) -> int:
-    """Seconds since 1970 at which the quarter of an hour begins."""
+    """When the quarter of an hour begins."""
     return int(at.timestamp()) // QUARTER * QUARTER
 
 
-def in_all_widths(kind: type[_C], quarters: Mapping[tuple[_K, int], _C]) -> dict[tuple[_K, int, datetime], _C]:
-    """By key, width and begin of the interval, from counts by key and quarter."""
-    summed: dict[tuple[_K, int, int], _C] = {}
-    for (key, starts), counts in quarters.items():
-        for width in WIDTHS:
-            place = (key, width, starts // width * width)
-            if place not in summed:
-                summed[place] = kind()
-            summed[place].add(counts)
-    return {(key, width, datetime.fromtimestamp(starts, UTC)): counts for (key, width, starts), counts in summed.items()}
+def in_all_widths(kind: type[_C], quarters: Mapping[Quarter, _C]) -> dict[Place, _C]:
+    """With the sums of each day."""
+    placed: dict[Place, _C] = {}
+    for (tenant_id, key, starts), counts in quarters.items():
+        placed[tenant_id, key, QUARTER, starts] = counts
+        day = (tenant_id, key, DAY, starts // DAY * DAY)
+        if day not in placed:
+            placed[day] = kind()
+        placed[day].add(counts)
+    return placed
 
 
-def with_all_workflows(
-    quarters: Iterable[tuple[tuple[tuple[str, str], int], ExecutionCounts]],
-) -> dict[tuple[tuple[str, str], int], ExecutionCounts]:
-    """By (tenant, workflow) and quarter, with those of each tenant as a whole."""
-    every: dict[tuple[tuple[str, str], int], ExecutionCounts] = {}
-    for ((tenant_id, workflow_id), starts), counts in quarters:
-        every[(tenant_id, workflow_id), starts] = counts
-        whole = every.setdefault(((tenant_id, ALL_WORKFLOWS), starts), ExecutionCounts())
-        whole.add(counts)
+def with_all_workflows(quarters: Mapping[Quarter, ExecutionCounts]) -> dict[Quarter, ExecutionCounts]:
+    """With those of each tenant as a whole."""
+    every = dict(quarters)
+    for (tenant_id, _, starts), counts in quarters.items():
+        whole = (tenant_id, ALL_WORKFLOWS, starts)
+        if whole not in every:
+            every[whole] = ExecutionCounts()
+        every[whole].add(counts)
     return every

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from runyard_projections.analytics.changes import Changes, JobChange, OpenExecution
+from runyard_projections.analytics.changes import Changes, ExecutionChange, JobChange, OpenExecution
 from runyard_projections.analytics.rollups import (
     ExecutionCounts,
     JobCounts,
+    Place,
+    Quarter,
     in_all_widths,
     quarter_of,
     with_all_workflows,
@@ -21,8 +23,6 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 Placed: TypeAlias = tuple[str, datetime | None]
 """The agent of a job that has not ended, and when it began to run."""
-Key: TypeAlias = tuple[str, str]
-"""A tenant, and one of its workflows or the name of an agent."""
 
 
 @dataclass(slots=True)
@@ -30,8 +30,8 @@ class Outcome:
     """`executions` and `jobs` are to be added to the stored ones; what is `open` and `placed` replaces the stored, and what is
     `over` and `released` is no longer stored."""
 
-    executions: dict[tuple[Key, int, datetime], ExecutionCounts]
-    jobs: dict[tuple[Key, int, datetime], JobCounts]
+    executions: dict[Place, ExecutionCounts] = field(default_factory=dict)
+    jobs: dict[Place, JobCounts] = field(default_factory=dict)
     open: dict[str, OpenExecution] = field(default_factory=dict)
     over: list[str] = field(default_factory=list)
     placed: dict[str, Placed] = field(default_factory=dict)
@@ -40,44 +40,55 @@ class Outcome:
 
 def settle(changes: Changes, opened: Mapping[str, OpenExecution], placed: Mapping[str, Placed]) -> Outcome:
     """`opened` and `placed`: what is stored of the executions and jobs of the changes. Raises `ProjectionBroken`."""
-    executions: dict[tuple[Key, int], ExecutionCounts] = {}
-    jobs: dict[tuple[Key, int], JobCounts] = {}
-    outcome = Outcome({}, {})
+    outcome = Outcome()
     known: dict[str, OpenExecution] = {}
+    executions: dict[Quarter, ExecutionCounts] = {}
     for execution_id, change in changes.executions.items():
         execution = change.begun or opened.get(execution_id)
         if execution is None:
             raise ProjectionBroken(f"an event names the execution {execution_id}, which did not begin or was over")
         known[execution_id] = execution
-        key = ((execution.tenant_id, execution.workflow_id), quarter_of(execution.started_at))
-        ended = execution.ended
-        if change.begun is not None:
-            executions.setdefault(key, ExecutionCounts()).started += 1
-        if change.status is not None and change.ended_at is not None and not ended:
-            ended = True
-            duration_ms = (change.ended_at - execution.started_at) // _MILLISECOND
-            executions.setdefault(key, ExecutionCounts()).end(change.status, duration_ms)
-        outstanding = execution.outstanding + change.outstanding
-        if ended and outstanding <= 0:
-            if execution_id in opened:
-                outcome.over.append(execution_id)
-        elif change.begun is not None or (ended, outstanding) != (execution.ended, execution.outstanding):
-            outcome.open[execution_id] = OpenExecution(
-                execution.tenant_id, execution.workflow_id, execution.started_at, ended, outstanding
-            )
+        if change.begun is not None or change.status is not None:
+            quarter = (execution.tenant_id, execution.workflow_id, quarter_of(execution.started_at))
+            if quarter not in executions:
+                executions[quarter] = ExecutionCounts()
+            _count(executions[quarter], execution, change)
+        _remember(outcome, execution_id, execution, change)
+    jobs: dict[Quarter, JobCounts] = {}
     for job_id, job in changes.jobs.items():
         if job.status is not None:
             execution = known[job.execution_id]
             agent, duration_ms = _ran(job, placed.get(job_id))
-            place = ((execution.tenant_id, agent), quarter_of(execution.started_at))
-            jobs.setdefault(place, JobCounts()).end(job.status, duration_ms)
+            quarter = (execution.tenant_id, agent, quarter_of(execution.started_at))
+            if quarter not in jobs:
+                jobs[quarter] = JobCounts()
+            jobs[quarter].end(job.status, duration_ms)
         elif job.agent is not None:
             outcome.placed[job_id] = (job.agent, job.started_at)
         else:
             outcome.released.append(job_id)
-    outcome.executions = in_all_widths(ExecutionCounts, with_all_workflows(executions.items()))
+    outcome.executions = in_all_widths(ExecutionCounts, with_all_workflows(executions))
     outcome.jobs = in_all_widths(JobCounts, jobs)
     return outcome
+
+
+def _count(counts: ExecutionCounts, execution: OpenExecution, change: ExecutionChange) -> None:
+    if change.begun is not None:
+        counts.started += 1
+    if change.status is not None and change.ended_at is not None and not execution.ended:
+        counts.end(change.status, (change.ended_at - execution.started_at) // _MILLISECOND)
+
+
+def _remember(outcome: Outcome, execution_id: str, execution: OpenExecution, change: ExecutionChange) -> None:
+    ended = execution.ended or change.status is not None
+    outstanding = execution.outstanding + change.outstanding
+    if ended and outstanding <= 0:
+        if change.begun is None:
+            outcome.over.append(execution_id)
+    elif change.begun is not None or (ended, outstanding) != (execution.ended, execution.outstanding):
+        outcome.open[execution_id] = OpenExecution(
+            execution.tenant_id, execution.workflow_id, execution.started_at, ended, outstanding
+        )
 
 
 def _ran(job: JobChange, before: Placed | None) -> tuple[str, int]:

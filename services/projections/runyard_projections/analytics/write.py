@@ -2,13 +2,12 @@
 kind of row, whatever their number."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
 from runyard_projections.analytics.changes import Changes, OpenExecution
-from runyard_projections.analytics.rollups import ExecutionCounts, JobCounts
-from runyard_projections.analytics.settle import Key, Outcome, Placed, settle
+from runyard_projections.analytics.rollups import ExecutionCounts, JobCounts, Place
+from runyard_projections.analytics.settle import Outcome, Placed, settle
 from runyard_projections.projection import LIVE, Connection, expect_rows
 
 _JOB_COUNTERS: Final = ("completed", "failed", "timed_out", "cancelled", "busy_ms")
@@ -76,36 +75,23 @@ async def _write_open(connection: Connection, outcome: Outcome, changes: Changes
         await connection.execute(_delete(schema, "analytics_open_job", "job_id"), outcome.released)
 
 
-def _execution_columns(counts: Mapping[tuple[Key, int, datetime], ExecutionCounts]) -> list[Sequence[Any]]:
-    """Arrays of arrays would have to be rectangular, so the histograms go as text."""
-    rows = [
-        (
-            *key,
-            width,
-            starts_at,
-            each.started,
-            each.completed,
-            each.failed,
-            each.cancelled,
-            each.duration_ms,
-            _array(each.buckets),
-            _array(each.counts),
-        )
-        for (key, width, starts_at), each in sorted(counts.items(), key=_place)
-    ]
+def _execution_columns(counts: Mapping[Place, ExecutionCounts]) -> list[Sequence[Any]]:
+    """Arrays of arrays would have to be rectangular, so the histograms go as text; in order, so that rows are the same however
+    the log is cut into batches."""
+    rows = []
+    for place, each in counts.items():
+        buckets = sorted(each.durations)
+        in_buckets = [each.durations[bucket] for bucket in buckets]
+        counters = (each.started, each.completed, each.failed, each.cancelled, each.duration_ms)
+        rows.append((*place, *counters, _array(buckets), _array(in_buckets)))
     return list(zip(*rows, strict=True))
 
 
-def _job_columns(counts: Mapping[tuple[Key, int, datetime], JobCounts]) -> list[Sequence[Any]]:
+def _job_columns(counts: Mapping[Place, JobCounts]) -> list[Sequence[Any]]:
     rows = [
-        (*key, width, starts_at, *(getattr(each, counter) for counter in _JOB_COUNTERS))
-        for (key, width, starts_at), each in sorted(counts.items(), key=_place)
+        (*place, each.completed, each.failed, each.timed_out, each.cancelled, each.busy_ms) for place, each in counts.items()
     ]
     return list(zip(*rows, strict=True))
-
-
-def _place(item: tuple[tuple[Key, int, datetime], object]) -> tuple[Key, int, datetime]:
-    return item[0]
 
 
 def _array(values: Sequence[int]) -> str:
@@ -149,11 +135,11 @@ def _add_executions(schema: str) -> str:
     return f"""
         insert into {schema}.analytics_execution as r
             (tenant_id, workflow_id, width, starts_at, started, completed, failed, cancelled, duration_ms, buckets, counts)
-        select c.tenant_id, c.workflow_id, c.width, c.starts_at, c.started, c.completed, c.failed, c.cancelled, c.duration_ms,
-            c.buckets::integer[], c.counts::integer[]
-        from unnest($1::text[], $2::uuid[], $3::integer[], $4::timestamptz[], $5::integer[], $6::integer[], $7::integer[],
+        select c.tenant_id, c.workflow_id, c.width, to_timestamp(c.starts), c.started, c.completed, c.failed, c.cancelled,
+            c.duration_ms, c.buckets::integer[], c.counts::integer[]
+        from unnest($1::text[], $2::uuid[], $3::integer[], $4::bigint[], $5::integer[], $6::integer[], $7::integer[],
             $8::integer[], $9::bigint[], $10::text[], $11::text[])
-            as c(tenant_id, workflow_id, width, starts_at, started, completed, failed, cancelled, duration_ms, buckets, counts)
+            as c(tenant_id, workflow_id, width, starts, started, completed, failed, cancelled, duration_ms, buckets, counts)
         on conflict (tenant_id, workflow_id, width, starts_at) do update set
             started = r.started + excluded.started,
             completed = r.completed + excluded.completed,
@@ -182,8 +168,9 @@ def _add_jobs(schema: str) -> str:
     sums = ", ".join(f"{counter} = r.{counter} + excluded.{counter}" for counter in _JOB_COUNTERS)
     return f"""
         insert into {schema}.analytics_agent as r (tenant_id, agent, width, starts_at, {names})
-        select * from unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::integer[], $6::integer[],
-            $7::integer[], $8::integer[], $9::bigint[])
+        select c.tenant_id, c.agent, c.width, to_timestamp(c.starts), {names}
+        from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::integer[], $6::integer[], $7::integer[],
+            $8::integer[], $9::bigint[]) as c(tenant_id, agent, width, starts, {names})
         on conflict (tenant_id, width, starts_at, agent) do update set {sums}
     """  # noqa: S608
 
