@@ -36,7 +36,7 @@ class WorkflowHandler:
 
     async def _change(self, request: Request) -> tuple[dict[str, Any], int]:
         command: Any = request.command
-        state = await self._workflows.load(command.workflow_id)
+        state = await self._workflows.fresh(command.workflow_id)
         at = self._clock.now()
         claims: list[Claim] = []
         new: list[Event]
