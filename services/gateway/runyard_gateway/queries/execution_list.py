@@ -201,10 +201,7 @@ class _Query:
             f" (select from read.execution e where {' and '.join(conditions)}{most}) e{most}"
         ]
         if self._where.id_range is not None:
-            within = " and ".join([*self._conditions, *self._in_range(self._where.id_range), "e.status = s.status"])
-            if self._wanted.trigger_type is not None:
-                within += f" and e.trigger_type = {self._bind(self._wanted.trigger_type)}"
-            found.append(f"select from read.execution e where {within}{most}")
+            found.append(f"select from {self._within(self._where.id_range)} and e.status = s.status{most}")
         every = " union all ".join(f"({each})" for each in found)
         return (
             f"select s.status, (select count(*) from ({every}) found) as number"  # noqa: S608
@@ -245,24 +242,26 @@ class _Query:
         return f"select key.* from {' cross join '.join(sources)} cross join lateral ({one}) key"  # noqa: S608
 
     def _with_ids(self, most: str, id_range: tuple[str, str]) -> str:
-        conditions = [*self._conditions, *self._in_range(id_range)]
+        within = self._within(id_range)
         if self._wanted.statuses:
-            conditions.append(f"e.status = any({self._bind([status.value for status in self._wanted.statuses])}::text[])")
+            within += f" and e.status = any({self._bind([status.value for status in self._wanted.statuses])}::text[])"
+        return f"select e.execution_id, e.started_at from {within} {_NEWEST_FIRST} limit {most}"  # noqa: S608
+
+    def _within(self, id_range: tuple[str, str]) -> str:
+        """Few rows, whatever the filter: so they are found by their ids, and nothing else is to tempt the planner."""
+        first, last = id_range
+        conditions = [*self._conditions]
         if self._wanted.trigger_type is not None:
             conditions.append(f"e.trigger_type = {self._bind(self._wanted.trigger_type)}")
-        return (
-            f"select e.execution_id, e.started_at from read.execution e where {' and '.join(conditions)}"  # noqa: S608
-            f" {_NEWEST_FIRST} limit {most}"
-        )
-
-    def _in_range(self, id_range: tuple[str, str]) -> list[str]:
-        first, last = id_range
-        conditions = [f"e.execution_id between {self._bind(first)}::uuid and {self._bind(last)}::uuid"]
         if self._wanted.workflow_id is not None:
             conditions.append(f"e.workflow_id = {self._bind(self._wanted.workflow_id)}::uuid")
         if self._where.workflow_ids:
             conditions.append(f"e.workflow_id <> all({self._bind(self._where.workflow_ids)}::uuid[])")
-        return conditions
+        return (
+            "(select e.execution_id, e.tenant_id, e.workflow_id, e.status, e.trigger_type, e.started_at from read.execution e"  # noqa: S608
+            f" where e.execution_id between {self._bind(first)}::uuid and {self._bind(last)}::uuid offset 0) e"
+            f" where {' and '.join(conditions)}"
+        )
 
     def _bind(self, value: Any) -> str:
         self.arguments.append(value)
