@@ -59,6 +59,7 @@ from runyard_gateway.queries.sessions import SessionQueries
 from runyard_gateway.queries.tenants import TenantQueries
 from runyard_gateway.queries.users import UserQueries
 from runyard_gateway.queries.waiting import WaitingQueries
+from runyard_gateway.queries.webhooks import WebhookQueries
 from runyard_gateway.queries.workflows import WorkflowQueries
 from runyard_gateway.read_position import ReadPosition
 from runyard_gateway.resources.agent_link import AgentLink
@@ -89,6 +90,8 @@ from runyard_gateway.resources.system import System
 from runyard_gateway.resources.tenants import Tenants
 from runyard_gateway.resources.users import Users
 from runyard_gateway.resources.waiting_reader import WaitingReader
+from runyard_gateway.resources.webhook_deliveries import WebhookDeliveries
+from runyard_gateway.resources.webhooks import Webhooks
 from runyard_gateway.resources.workflow_files import WorkflowFiles
 from runyard_gateway.resources.workflows import Workflows
 from runyard_gateway.secret import Secret
@@ -103,6 +106,7 @@ from runyard_gateway.streams.open_streams import OpenStreams
 from runyard_gateway.streams.shared_pages import SharedPages
 from runyard_gateway.streams.subscription import Backlog
 from runyard_gateway.streams.tenant_stream import TenantStreams
+from runyard_gateway.webhook_proof import WebhookProofs
 
 
 class Service:
@@ -161,10 +165,14 @@ class Service:
         )  # fmt: skip
         self._streams = streams = OpenStreams(doorkeeper.still, settings.max_streams)
         secret = Secret(database, settings.gateway_secret)
-        idempotency = Idempotency(KeptAnswerQueries(database), secret)
+        idempotency, proofs = Idempotency(KeptAnswerQueries(database), secret), WebhookProofs(secret)
         approvals = Approvals(commands, approval_queries, read_position)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
+            *WebhookDeliveries(commands, WebhookQueries(database), proofs, clock).operations(),
+            *Webhooks(
+                WebhookQueries(database), workflows, events, read_position, proofs, settings.public_url, clock
+            ).operations(),
             *WorkflowFiles(commands, workflows, catalogs, read_position).operations(),
             *Workflows(commands, workflows, catalogs, read_position).operations(),
             # before what has an id in the same place of its path

@@ -23,6 +23,7 @@ _NAMES = {
     "version": {"type": "integer", "minimum": 1},
     "userName": {"type": "string"},
     "token": {"type": "string"},
+    "key": {"type": "string"},
     "poolName": {"type": "string"},
     "roleName": {"type": "string"},
     "tenantId": {"type": "string"},

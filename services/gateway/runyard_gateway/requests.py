@@ -131,6 +131,26 @@ class ApprovalsQuery(ReadPageQuery):
     mine: bool = Field(default=False, description="Only what waits for me: pending, mine to answer, and not answered by me yet")
 
 
+# --- webhooks
+
+
+class CreateWebhook(RequestBody):
+    """`webhookId`: of the trigger in the document. `preset`: who sends, and so which variables the payload becomes; github
+    signs (`auth: hmac`), alertmanager shows the secret (`auth: bearer`), generic can do both."""
+
+    webhook_id: str = Field(min_length=1, max_length=200)
+    auth: Literal["bearer", "hmac"] = "bearer"
+    preset: Literal["generic", "github", "alertmanager"] = "generic"
+    description: str = Field(default="", max_length=2000)
+    max_age_seconds: int | None = Field(
+        default=None, ge=1, le=86400, description="Refuse what was signed longer ago: X-Runyard-Timestamp is needed then"
+    )
+
+
+class RotateWebhook(RequestBody):
+    old_secret_seconds: int = Field(default=0, ge=0, le=7 * 86400, description="How long the old secret is taken too")
+
+
 # --- workflows
 
 

@@ -1,12 +1,12 @@
 """Workflow documents as the files of a ZIP archive. What comes in may be a trap: it is read up to limits only."""
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, RawIOBase
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
-from zlib import error as BadDeflate
 
 from runyard_shared.errors import Refusal
 
@@ -34,7 +34,7 @@ def read_archive(content: bytes) -> list[File]:
     try:
         with ZipFile(BytesIO(content)) as archive:
             return list(_files(archive))
-    except (BadZipFile, BadDeflate, EOFError, NotImplementedError, RuntimeError, UnicodeError, ValueError, OSError) as error:
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError, ValueError, OSError) as error:
         raise Refusal("malformed_archive", f"The body is not a ZIP archive that can be read: {error}.") from error
 
 

@@ -39,6 +39,10 @@ def connection_id_of(call: Call) -> str:
     return _id(call, "connectionId", "connection")
 
 
+def hook_id_of(call: Call) -> str:
+    return _id(call, "hookId", "webhook")
+
+
 def key_id_of(call: Call) -> str:
     return _id(call, "keyId", "api_key")
 
