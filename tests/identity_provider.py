@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Any
-from urllib.parse import unquote_plus, urlencode
+from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -95,7 +95,7 @@ class IdentityProvider:
         return RedirectResponse(f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state'], 'extra': 1})}")
 
     async def _token(self, request: Request) -> Response:
-        form = {name: str(value) for name, value in (await request.form()).items()}
+        form = dict(parse_qsl((await request.body()).decode()))
         kind, _, credentials = request.headers.get("authorization", "").partition(" ")
         user, _, password = b64decode(credentials).decode().partition(":") if kind == "Basic" else ("", "", "")
         if (unquote_plus(user), unquote_plus(password)) != (CLIENT, CLIENT_SECRET):

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
 import asyncpg
@@ -97,8 +96,8 @@ async def test_a_command_by_cookie_needs_to_show_that_our_own_page_sent_it(home:
     refused = await browser.http.post("/users", json={"name": "dora"})
     assert refused.json()["code"] == "csrf" and "X-CSRF-Token" in refused.json()["detail"]
     # nobody signs another one's browser in as himself
-    elsewhere = await browser.http.post("/session", json={"key": made["key"]}, headers={"Origin": "https://evil.example"})
-    assert (elsewhere.status_code, elsewhere.json()["code"]) == (403, "csrf")
+    enticed = await browser.http.post("/session", json={"key": made["key"]}, headers={"Origin": "https://evil.example"})
+    assert (enticed.status_code, enticed.json()["code"]) == (403, "csrf")
     # the cookie is nothing to the agents' link
     agents = await browser.http.get("/agent", headers=browser.csrf)
     assert agents.status_code == 401
@@ -158,9 +157,8 @@ async def test_an_open_stream_ends_soon_after_what_opened_it(pool: asyncpg.Pool)
         async def listen(http: httpx.AsyncClient, headers: Json) -> None:
             async with http.stream("GET", "/events", headers=headers, timeout=20) as answer:
                 assert answer.status_code == 200
-                async with aclosing(frames(answer)) as incoming:
-                    async for _ in incoming:
-                        pass
+                async for _ in frames(answer):
+                    pass
 
         listening = [asyncio.create_task(listen(*each)) for each in streams]
         await asyncio.sleep(0.2)
