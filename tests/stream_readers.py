@@ -1,4 +1,4 @@
-"""Readers of event streams as browsers are: they come back by themselves with the last id they have, and may be cut at any byte."""
+"""Readers of event streams as browsers are: they come back with the last id they have, and may be cut off at any byte."""
 
 import asyncio
 import json
@@ -18,8 +18,8 @@ class Seen(NamedTuple):
 
 
 class StreamReader:
-    """`address`: where the gateway is now. `on_frame` is told of every whole frame. It reads until `ends` is received, or for
-    ever."""
+    """`address`: where the gateway is now. `on_frame` is told of every whole frame. It reads until `ends` is received, or until
+    its key opens nothing any more."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class StreamReader:
         self.refusals: list[int] = []
 
     async def read(self) -> None:
-        while not await self._read_once():
+        while not await self._read_once():  # noqa: ASYNC110 - a pause, not a poll
             await asyncio.sleep(random.uniform(0, 0.05))
 
     def cut(self) -> None:
@@ -61,7 +61,7 @@ class StreamReader:
                 status = int((await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1])
                 if status != 200:
                     self.refusals.append(status)
-                    return False
+                    return status == 401
                 self.connections += 1
                 return await self._read_frames(reader)
             finally:
@@ -70,7 +70,7 @@ class StreamReader:
 
     async def _read_frames(self, reader: asyncio.StreamReader) -> bool:
         fields: dict[bytes, bytes] = {}
-        while line := await reader.readline():
+        while (line := await reader.readline()) and line != b"0\r\n":  # which is the end of the answer
             if line == b"\n":
                 if b"event" in fields:
                     position = int(fields[b"id"]) if b"id" in fields else None

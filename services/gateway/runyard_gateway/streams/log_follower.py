@@ -24,7 +24,7 @@ class LogFollower:
     """Of one log."""
 
     def __init__(self, keep_alive_seconds: float, log: str = ORCHESTRATOR) -> None:
-        self._keep_alive_seconds = keep_alive_seconds
+        self.keep_alive_seconds = keep_alive_seconds
         self._log = log
         self._turns = asyncio.Semaphore(TURNS)
 
@@ -51,7 +51,7 @@ class LogFollower:
                 yield [*missed]
             yield []
             while True:
-                frames = await subscription.take(self._keep_alive_seconds)
+                frames = await subscription.take(self.keep_alive_seconds)
                 if subscription.closed:
                     return
                 fresh: list[LiveFrame] = []

@@ -1,5 +1,6 @@
 """The event stream of a tenant (R63): everything of one log after a position, for other programs."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -28,9 +29,12 @@ class TenantStreams:
                 position,
             )
             async with aclosing(followed) as lists:
+                sent_at = time.monotonic()
                 async for each in lists:
                     frames = [live.content for live in each if live.recorded is not None and chosen.takes(live.recorded)]
-                    if frames or not each:
+                    # to a reader of a few among many events it is silent
+                    if frames or not each or time.monotonic() - sent_at > self._follower.keep_alive_seconds:
+                        sent_at = time.monotonic()
                         yield b"".join(frames)
 
         return chunks
