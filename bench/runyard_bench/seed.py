@@ -1,14 +1,16 @@
-"""Fills the orchestrator's log with executions that look as if they had run: for measuring lists and rebuilds (B6, B7).
+"""Fills the orchestrator's log with executions that look as if they had run: for measuring lists and rebuilds (B6, B7, B8).
 
-The events go through the event store, as the orchestrator's own do; the read models are made of them by the projections.
-Everything follows from the arguments, so two runs with the same seed write the same executions.
+The events are made by the classes of the contracts and encoded by the log's own mapper, once for each kind of execution; for
+each execution its ids and times are put in, and the rows are copied into the log with the positions they would have had. So a
+million executions are written in about a minute, and the read models are made of them by the projections. Everything follows
+from the arguments: two runs with the same seed write the same executions.
 """
 
-import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import asyncpg
 from runyard_shared.clock import rfc3339
@@ -22,14 +24,20 @@ from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.ids import derived_id
 
 TENANT = "default"
-NODES = ("first", "second", "third")
+OTHERS = "others"
+"""A second tenant, whose executions lie among those of the first."""
 TRIGGERS = ("manual", "webhook", "cron", "incident")
-_AT_ONCE = 512
+OUTCOMES = {"completed": 0.88, "failed": 0.08, "cancelled": 0.02, "retried": 0.018, "running": 0.001, "paused": 0.001}
+"""How often each comes. `retried` completes at the second attempt."""
+_AT_ONCE = 10_000
+_MAPPER = EventMapper(EVENT_TYPES)
+_COLUMNS = ("position", "stream_id", "version", "tenant_id", "topic", "recorded_at", "data", "correlation_id", "causation_id")
 
 
 @dataclass(frozen=True)
 class Seeded:
-    """What is in the log now that was not there before. `workflow_ids` in order of their names (`Workflow 000`, …)."""
+    """What is in the log now that was not there before. `workflow_ids` in order of their names (`Workflow 000`, …), the first
+    of them busiest; `executions` and `events` are those of both tenants."""
 
     executions: int
     events: int
@@ -38,61 +46,138 @@ class Seeded:
     last_at: datetime
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What executions have in common that differ in nothing but ids and times."""
+
+    tenant_id: str
+    workflow_id: str
+    name: str
+    trigger: str
+    outcome: str
+
+
 async def seed(
     pool: "asyncpg.Pool[asyncpg.Record]",
     executions: int,
     *,
-    workflows: int = 20,
-    failing: float = 0.05,
-    cancelled: float = 0.02,
-    over: timedelta = timedelta(days=30),
+    workflows: int = 100,
+    over: timedelta = timedelta(days=365),
     end: datetime = datetime(2026, 1, 1, tzinfo=UTC),
     seed: int = 1,
 ) -> Seeded:
-    """Write `workflows` published workflows and `executions` ended chains of three jobs (17 events if all goes well), evenly
-    spread over the time before `end`. Every workflow, status and trigger type occurs throughout."""
+    """Write published workflows and `executions` runs of them, evenly spread over the time before `end`; of ten, nine are the
+    first tenant's. Every workflow, status and trigger occurs throughout, some often and some seldom."""
     await migrate(pool, "orchestrator", "runyard_orchestrator", with_log=True)
-    store = PostgresEventStore(pool, "orchestrator", EventMapper(EVENT_TYPES))
-    await store.open()
     chance = random.Random(seed)
     begin = end - over
-    ids = [derived_id(begin, "workflow", seed, number) for number in range(workflows)]
-    written = 0
+    ids = {tenant: [derived_id(begin, tenant, seed, n) for n in range(workflows)] for tenant in (TENANT, OTHERS)}
+    async with pool.acquire() as connection:
+        await _partition(connection, begin, end)
+    store = PostgresEventStore(pool, "orchestrator", _MAPPER)
+    await store.open()
     try:
-        for number, workflow_id in enumerate(ids):
-            written += await _append(store, workflow_id, _workflow(number), begin)
-        waiting: set[asyncio.Task[int]] = set()
-        for number in range(executions):
-            at = begin + over * number / executions
-            workflow = chance.randrange(workflows)
-            dice = chance.random()
-            outcome = "failed" if dice < failing else "cancelled" if dice < failing + cancelled else "completed"
-            trigger = TRIGGERS[min(int(chance.expovariate(1.5)), len(TRIGGERS) - 1)]
-            execution_id = derived_id(at, "execution", seed, number)
-            history = list(_execution(execution_id, ids[workflow], f"Workflow {workflow:03d}", trigger, outcome, at, chance))
-            waiting.add(asyncio.create_task(_append(store, execution_id, history, at)))
-            if len(waiting) >= _AT_ONCE:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                written += sum(task.result() for task in done)
-        written += sum(await asyncio.gather(*waiting))
+        written = await store.head()
+        for tenant, workflow_ids in ids.items():
+            for number, workflow_id in enumerate(workflow_ids):
+                await store.append(workflow_id, 0, _workflow(number), tenant_id=tenant, at=begin)
+        position = await store.head()
     finally:
         await store.close()
-    return Seeded(executions, written, ids, begin, end)
+    async with pool.acquire() as connection:
+        for first in range(0, executions, _AT_ONCE):
+            last = min(first + _AT_ONCE, executions)
+            rows = _rows(position, [begin + over * number / executions for number in range(first, last)], ids, chance)
+            async with connection.transaction():
+                counted = _Counted(rows)
+                await connection.copy_to_table("event", source=counted.text(), columns=_COLUMNS, schema_name="orchestrator")
+                position += counted.lines
+                await connection.execute("update orchestrator.log_head set position = $1", position)
+    return Seeded(executions, position - written, ids[TENANT], begin, end)
 
 
-async def _append(store: PostgresEventStore, stream_id: str, history: list[Event], at: datetime) -> int:
-    await store.append(stream_id, 0, history, tenant_id=TENANT, at=at)
-    return len(history)
+async def _partition(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]", begin: datetime, end: datetime) -> None:
+    """The months in which they are, as they would have been made at the time."""
+    month = begin.replace(day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    while month < end.replace(tzinfo=None):
+        following = (month + timedelta(days=32)).replace(day=1)
+        await connection.execute(
+            f"create table if not exists orchestrator.event_{month:%Y_%m} partition of orchestrator.event for values"
+            f" from (orchestrator.first_id_at('{month}')) to (orchestrator.first_id_at('{following}'))"
+        )
+        month = following
+
+
+class _Counted:
+    """Text for COPY, and how many lines it had."""
+
+    def __init__(self, rows: Iterator[tuple[str, int]]) -> None:
+        self._rows = rows
+        self.lines = 0
+
+    async def text(self) -> AsyncIterator[bytes]:
+        gathered: list[str] = []
+        for text, lines in self._rows:
+            gathered.append(text)
+            self.lines += lines
+            if len(gathered) == 500:
+                yield "".join(gathered).encode()
+                gathered.clear()
+        yield "".join(gathered).encode()
+
+
+def _rows(position: int, starts: list[datetime], ids: dict[str, list[str]], chance: random.Random) -> Iterator[tuple[str, int]]:
+    """The lines of each execution, and how many they are."""
+    outcomes, weights = list(OUTCOMES), list(OUTCOMES.values())
+    for at in starts:
+        tenant = TENANT if chance.random() < 0.9 else OTHERS
+        number = min(int(chance.expovariate(8 / len(ids[tenant]))), len(ids[tenant]) - 1)
+        trigger = TRIGGERS[min(int(chance.expovariate(1.2)), len(TRIGGERS) - 1)]
+        outcome = chance.choices(outcomes, weights)[0]
+        text, lines = _template(_Kind(tenant, ids[tenant][number], f"Workflow {number:03d}", trigger, outcome))
+        milliseconds = chance.randrange(20, 20_000)
+        id_time = f"{int(at.timestamp() * 1000):012x}"
+        values: dict[str, object] = {
+            "id": _id(id_time, chance),
+            "job": _id(id_time, chance),
+            "second": _id(id_time, chance),
+            "begin": rfc3339(at),
+            "middle": rfc3339(at + timedelta(milliseconds=milliseconds / 2)),
+            "end": rfc3339(at + timedelta(milliseconds=milliseconds)),
+        }
+        for line in range(lines):
+            values[f"p{line}"] = position = position + 1
+        yield text % values, lines
+
+
+def _id(id_time: str, chance: random.Random) -> str:
+    rest = f"{chance.getrandbits(76):019x}"
+    return f"{id_time[:8]}-{id_time[8:]}-7{rest[:3]}-8{rest[3:6]}-{rest[6:18]}"
+
+
+@cache
+def _template(kind: _Kind) -> tuple[str, int]:
+    """COPY's text for an execution of this kind, with places for its ids, times and positions; and how many lines it has."""
+    lines = []
+    for number, (moment, event) in enumerate(_history(kind)):
+        data = _MAPPER.encode(event).decode().replace("\\", "\\\\").replace("%", "%%")
+        for place in ("job", "second", "begin", "middle", "end"):
+            data = data.replace(f"@{place}@", f"%({place})s")
+        columns = (f"%(p{number})s", "%(id)s", f"{number + 1}", kind.tenant_id, event.topic, f"%({moment})s")
+        lines.append("\t".join((*columns, data, r"\N", r"\N")) + "\n")
+    return "".join(lines), len(lines)
 
 
 def _workflow(number: int) -> list[Event]:
     name = f"Workflow {number:03d}"
+    nodes = [
+        {"id": "check", "type": "action", "action": "bench.noop", "name": "The one step", "params": {}},
+        {"id": "ask", "type": "approval", "message": "Go on?"},
+    ]
     document = {
         "name": name,
-        "nodes": [
-            {"id": node, "type": "action", "action": "bench.noop", "name": f"The {node} step", "params": {}} for node in NODES
-        ],
-        "edges": [{"from": source, "to": target} for source, target in zip(("trigger", *NODES), NODES, strict=False)],
+        "nodes": nodes,
+        "edges": [{"from": "trigger", "to": "check"}, {"from": "check", "to": "ask", "port": "error"}],
     }
     source = f"name: {name}\n"
     return [
@@ -102,36 +187,73 @@ def _workflow(number: int) -> list[Event]:
     ]
 
 
-def _execution(
-    execution_id: str, workflow_id: str, name: str, trigger: str, outcome: str, at: datetime, chance: random.Random
-) -> Iterator[Event]:
-    yield events.ExecutionStarted(
-        workflow_id=workflow_id,
-        workflow_name=name,
+def _trigger(kind: str) -> Trigger:
+    match kind:
+        case "webhook":
+            return Trigger(type=kind, webhook_id="monitoring", payload={"host": "web-07"})
+        case "cron":
+            return Trigger(type=kind, scheduled_at="@begin@")
+        case "incident":
+            return Trigger(type=kind, event="incident.created", incident_id="INC-4711", payload={"severity": "high"})
+        case _:
+            return Trigger(type=kind, user="bench")
+
+
+def _history(kind: _Kind) -> Iterator[tuple[str, Event]]:
+    """When, and what. `@job@` and the like are places."""
+    started = events.ExecutionStarted(
+        workflow_id=kind.workflow_id,
+        workflow_name=kind.name,
         version=1,
-        trigger=Trigger(type=trigger, user="bench" if trigger == "manual" else None),
-        inputs={"host": f"web-{chance.randrange(100):02d}", "threshold": 90},
+        trigger=_trigger(kind.trigger),
+        inputs={"host": "web-07", "threshold": 90},
         started_by="bench",
     )
-    last = chance.randrange(len(NODES)) if outcome != "completed" else len(NODES)
-    for place, node in enumerate(NODES):
-        job_id = derived_id(at, execution_id, node, 1)
-        agent = f"agent-{chance.randrange(8)}"
-        output = {"stdout": f"{node} done on {agent}\n", "stderr": "", "exitCode": 0}
-        yield events.JobScheduled(job_id=job_id, node_id=node, attempt=1, action="bench.noop", params={}, pool="default")
-        yield events.JobStarted(job_id=job_id, dispatch=1, agent=agent, dispatched_at=rfc3339(at))
-        if place == last and outcome == "failed":
-            error = ErrorInfo(reason="exit_code", message="the script ended with 1", node_id=node, exit_code=1)
-            yield events.JobFailed(job_id=job_id, dispatch=1, error=error, output=output | {"exitCode": 1}, duration_ms=12)
-            yield events.NodeFailed(node_id=node, error=error)
-            yield events.ExecutionFailing(error=error)
-            yield events.ExecutionFailed(error=error)
-            return
-        if place == last and outcome == "cancelled":
-            yield events.ExecutionCancelled(by="bench", reason="no longer needed")
-        seals = [StreamSeal(stream="stdout", chunks=1, size=24, sha256="0" * 64)]
-        yield events.JobCompleted(job_id=job_id, dispatch=1, output=output, duration_ms=chance.randrange(5, 50), seals=seals)
-        yield events.NodeCompleted(node_id=node, port="success")
-        if place == last and outcome == "cancelled":
-            return
-    yield events.ExecutionCompleted()
+    yield "begin", started
+    yield (
+        "begin",
+        events.JobScheduled(job_id="@job@", node_id="check", attempt=1, action="bench.noop", params={}, pool="default"),
+    )
+    yield "begin", events.JobStarted(job_id="@job@", dispatch=1, agent="agent-1", dispatched_at="@begin@")
+    output = {"stdout": "done on agent-1", "stderr": "", "exitCode": 0}
+    error = ErrorInfo(reason="exit_code", message="the script ended with 1", node_id="check", exit_code=1)
+    failed = {"error": error, "output": output | {"exitCode": 1}, "duration_ms": 12}
+    job_id = "@job@"
+    if kind.outcome == "running":
+        return
+    if kind.outcome in ("failed", "retried", "paused"):
+        yield "middle", events.JobFailed(job_id=job_id, dispatch=1, **failed)  # type: ignore[arg-type]
+    if kind.outcome == "failed":
+        yield "end", events.NodeFailed(node_id="check", error=error)
+        yield "end", events.ExecutionFailing(error=error)
+        yield "end", events.ExecutionFailed(error=error)
+        return
+    if kind.outcome == "paused":
+        yield "end", events.NodeFailed(node_id="check", error=error, port="error")
+        yield (
+            "end",
+            events.ApprovalRequested(
+                approval_id="@second@",
+                node_id="ask",
+                message="Go on?",
+                approvers=["role:oncall"],
+                workflow_name=kind.name,
+                started_by="bench",
+            ),
+        )
+        return
+    if kind.outcome == "retried":
+        job_id = "@second@"
+        yield "middle", events.RetryScheduled(node_id="check", attempt=2, max_attempts=3, delay_seconds=0, due_at="@middle@")
+        yield (
+            "middle",
+            events.JobScheduled(job_id=job_id, node_id="check", attempt=2, action="bench.noop", params={}, pool="default"),
+        )
+        yield "middle", events.JobStarted(job_id=job_id, dispatch=1, agent="agent-2", dispatched_at="@middle@")
+    if kind.outcome == "cancelled":
+        yield "middle", events.ExecutionCancelled(by="bench", reason="no longer needed")
+    seals = [StreamSeal(stream="stdout", chunks=1, size=15, sha256="0" * 64)]
+    yield "end", events.JobCompleted(job_id=job_id, dispatch=1, output=output, duration_ms=12, seals=seals)
+    yield "end", events.NodeCompleted(node_id="check", port="success")
+    if kind.outcome != "cancelled":
+        yield "end", events.ExecutionCompleted()

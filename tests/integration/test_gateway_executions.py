@@ -253,3 +253,60 @@ async def test_output_is_served_from_any_offset_and_says_what_is_missing(home: H
     assert (await home.http.get(path, params={"stream": "stderr"})).content == b""
     unknown = await home.call("GET", f"/executions/{execution_id}/jobs/{new_id()}/output", status=404)
     assert unknown["code"] == "job_not_found"
+
+
+async def test_the_jobs_of_a_large_execution_come_in_pages_and_by_filter(home: House, pool: asyncpg.Pool) -> None:
+    """The detail holds the first of them, and says where the others are."""
+    execution_id = await home.run(await home.publish())
+    await home.complete(execution_id)
+    first, second = (job["jobId"] for job in (await home.call("GET", f"/executions/{execution_id}"))["jobs"])
+    path = f"/executions/{execution_id}/jobs"
+    assert [job["jobId"] for job in (await home.call("GET", path))["items"]] == [first, second]
+    assert [job["jobId"] for job in (await home.call("GET", path, params={"nodeId": "second"}))["items"]] == [second]
+    assert (await home.call("GET", path, params={"status": "failed"}))["items"] == []
+    assert (await home.call("GET", path, params={"item": "each[1]"}, status=404))["code"] == "item_not_found"
+    assert (await home.call("GET", f"/executions/{new_id()}/jobs", status=404))["code"] == "execution_not_found"
+
+    await pool.execute(
+        "insert into projections.job (execution_id, job_id, node_id, action, pool, attempt, status, queued_at, started_at)"
+        " select execution_id, gen_random_uuid(), 'more', 'script.bash', 'default', 1,"
+        " case n when 250 then 'running' else 'completed' end, now(), now()"
+        " from read.execution, generate_series(1, 250) n where execution_id = $1",
+        execution_id,
+    )
+    detail = await home.call("GET", f"/executions/{execution_id}")
+    jobs = detail["jobs"]
+    cursor = detail["jobsCursor"]
+    assert len(jobs) == 200
+    while cursor is not None:
+        page = await home.call("GET", path, params={"cursor": cursor, "limit": 20})
+        jobs += page["items"]
+        cursor = page["nextCursor"]
+    ids = [job["jobId"] for job in jobs]
+    assert (len(ids), ids) == (252, sorted(set(ids)))
+    (running,) = (await home.call("GET", path, params={"status": ["running", "dispatched"]}))["items"]
+    assert (running["status"], running["nodeId"]) == ("running", "more")
+
+
+async def test_badges_count_executions_by_status_and_what_waits_for_the_viewer(home: House) -> None:
+    asking = {
+        **CHAIN,
+        "name": "Asking",
+        "nodes": [{"id": "ask", "type": "approval", "message": "Go on?"}],
+        "edges": [{"from": "trigger", "to": "ask"}],
+    }
+    workflow_id = await home.publish()
+    await home.run(workflow_id)
+    await home.complete(await home.run(workflow_id))
+    await home.until(await home.run(await home.publish(asking)), "paused")
+
+    async def counts(**query: str) -> dict[str, int]:
+        found = await home.call("GET", "/executions/counts", params=query)
+        assert all(each["exact"] for each in found["statuses"])
+        assert found["pendingApprovals"] == {"count": 1, "exact": True}
+        return {each["status"]: each["count"] for each in found["statuses"] if each["count"]}
+
+    assert await counts() == {"running": 1, "completed": 1, "paused": 1}
+    assert await counts(status="running", q="asking") == {"paused": 1}
+    assert await counts(workflowId=workflow_id, trigger="manual") == {"running": 1, "completed": 1}
+    assert await counts(to="2001-01-01T00:00:00Z") == {}

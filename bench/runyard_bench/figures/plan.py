@@ -18,7 +18,7 @@ class Plan:
     lines: int = 1000
     watchers: int = 1000
     output_bytes: int = 256 * 2**20
-    seeded: tuple[int, ...] = (10_000, 100_000)
+    seeded: tuple[int, ...] = (10_000, 1_000_000)
     profile: tuple[str, ...] = ()
     profile_dir: Path = Path("bench-profile")
 

@@ -1,7 +1,8 @@
-"""B6 and B7, in a system with many executions stored: how long a page of the list takes, and how fast read models are rebuilt.
+"""B6, B7 and B8, in a system with many executions stored: how long a page of the list takes, by every filter alone and by
+several together, how fast read models are rebuilt, and what memory the services need.
 
-The log is filled through the event store while the projections are stopped; then their own rebuild command makes the read
-models of it, which is B7. So that sizes can be compared, each is a fresh system.
+The log is filled (`seed.py`) while the projections are stopped; then their own rebuild command makes the read models of it,
+which is B7. So that sizes can be compared, each is a fresh system.
 """
 
 import asyncio
@@ -17,19 +18,20 @@ from runyard_shared.clock import rfc3339
 
 from runyard_bench.client import Client, Query
 from runyard_bench.figures.plan import Plan
-from runyard_bench.meter import until_quiet
-from runyard_bench.quantities import Row, duration, median, percentile, rate
+from runyard_bench.meter import Meter, until_quiet
+from runyard_bench.quantities import Row, duration, mebibytes, median, percentile, rate
 from runyard_bench.seed import Seeded, seed
 from runyard_bench.system import System
 from runyard_bench.workflows import Wrong
 
-REBUILD_SECONDS = 180.0
+REBUILD_SECONDS = 1800.0
 WARM_UP = 10
 _REBUILT = re.compile(r"rebuilt up to position ([\d,]+) in ([\d.]+) s")
 
 
-class _Page(msgspec.Struct):
+class _Page(msgspec.Struct, rename="camel"):
     items: list[msgspec.Raw]
+    next_cursor: str | None = None
 
 
 _decode_page = msgspec.json.Decoder(_Page).decode
@@ -37,13 +39,16 @@ _decode_page = msgspec.json.Decoder(_Page).decode
 
 @dataclass(frozen=True)
 class Stored:
-    """`pages`: by filter, seconds p50 and p99 of the newest page."""
+    """`pages`: by filter, seconds p50 and p99 of the newest page. `idle`, `used`: resident bytes by process, when all was
+    stored and after the pages."""
 
     executions: int
     events: int
     seed_seconds: float
     rebuild_seconds: float
     pages: Mapping[str, tuple[float, float]]
+    idle: Mapping[str, int]
+    used: Mapping[str, int]
 
 
 async def stored(system: System, executions: int, plan: Plan, *, with_pages: bool) -> Stored:
@@ -54,11 +59,26 @@ async def stored(system: System, executions: int, plan: Plan, *, with_pages: boo
             seeded = await seed(pool, executions)
         seed_seconds = time.perf_counter() - began
         events, rebuild_seconds = await _rebuild(system)
-    pages = {}
-    if with_pages:
-        await until_quiet(system.parts)
-        pages = await _pages(system, seeded, plan)
-    return Stored(executions, events, seed_seconds, rebuild_seconds, pages)
+    await until_quiet(system.parts)
+    idle = Meter(system.parts).memory_bytes()
+    pages = await _pages(system, seeded, plan) if with_pages else {}
+    used = Meter(system.parts).memory_bytes()
+    return Stored(executions, events, seed_seconds, rebuild_seconds, pages, idle, used)
+
+
+def memory_rows(sizes: Sequence[Stored]) -> list[Row]:
+    """B8, of each process at the largest size beside the others."""
+    largest, *others = sorted(sizes, key=lambda each: -each.executions)
+    rows = []
+    for part, idle in largest.idle.items():
+        detail = "; ".join(
+            f"{mebibytes(other.idle[part])} / {mebibytes(other.used[part])} at {other.executions:,}"
+            for other in others
+            if part in other.idle and part in other.used
+        )
+        value = f"{mebibytes(idle)} / {mebibytes(largest.used.get(part, idle))}"
+        rows.append(Row("B8", f"memory of {part}, idle / after B6", value, f"at {largest.executions:,}; {detail}"))
+    return rows
 
 
 def page_rows(sizes: Sequence[Stored]) -> list[Row]:
@@ -106,33 +126,47 @@ async def _rebuild(system: System) -> tuple[int, float]:
 
 async def _pages(system: System, seeded: Seeded, plan: Plan) -> dict[str, tuple[float, float]]:
     third = timedelta(seconds=(seeded.last_at - seeded.first_at).total_seconds() / 3)
+    busy, usual = seeded.workflow_ids[0], seeded.workflow_ids[len(seeded.workflow_ids) // 10]
+    middle: Query = {"from": rfc3339(seeded.first_at + third), "to": rfc3339(seeded.last_at - third)}
+    client = Client(system.address, system.token)
+    first = _decode_page((await client.send(client.prepare("GET", "/executions", query=middle))).body)
     filters: dict[str, Query] = {
         "no filter": {},
-        "workflowId": {"workflowId": seeded.workflow_ids[len(seeded.workflow_ids) // 2]},
+        "workflowId": {"workflowId": usual},
         "status": {"status": "failed"},
         "trigger": {"trigger": "incident"},
-        "from/to": {"from": rfc3339(seeded.first_at + third), "to": rfc3339(seeded.last_at - third)},
-        "q": {"q": f"Workflow {len(seeded.workflow_ids) // 2:03d}"},
+        "from/to": middle,
+        "q, a name": {"q": f"Workflow {len(seeded.workflow_ids) // 10:03d}"},
+        "q, many names": {"q": "workflow"},
+        "q, an id": {"q": msgspec.json.decode(first.items[0])["executionId"]},
+        "workflowId of a busy one + rare status": {"workflowId": busy, "status": "paused"},
+        "workflowId + status + trigger": {"workflowId": busy, "status": "cancelled", "trigger": "incident"},
+        "status + trigger + from/to": {"status": "cancelled", "trigger": "incident", **middle},
+        "q, many names + rare status": {"q": "workflow", "status": "paused"},
+        "from/to of years ago": {"from": "2001-01-01T00:00:00Z", "to": "2002-01-01T00:00:00Z"},
+        "a deep page": {"cursor": first.next_cursor or ""},
     }
-    client = Client(system.address, system.token)
+    empty_ones = {"from/to of years ago", *(name for name in filters if "+" in name)}
     measured: dict[str, list[tuple[float, float]]] = {name: [] for name in filters}
     try:
         for _ in range(plan.repetitions):
             for name, query in filters.items():
                 request = client.prepare("GET", "/executions", query=query)
-                times = [await _page(client, request, name) for _ in range(WARM_UP + plan.pages)][WARM_UP:]
+                times = [
+                    await _page(client, request, name, may_be_empty=name in empty_ones) for _ in range(WARM_UP + plan.pages)
+                ][WARM_UP:]
                 measured[name].append((percentile(times, 50), percentile(times, 99)))
     finally:
         client.close()
     return {name: (median([p50 for p50, _ in runs]), median([p99 for _, p99 in runs])) for name, runs in measured.items()}
 
 
-async def _page(client: Client, request: bytes, name: str) -> float:
+async def _page(client: Client, request: bytes, name: str, *, may_be_empty: bool) -> float:
     began = time.perf_counter()
     answer = await client.send(request)
     seconds = time.perf_counter() - began
     if answer.status != 200:
         raise Wrong(f"the list ({name}) was answered with {answer.status}: {answer.body.decode(errors='replace')}")
-    if not _decode_page(answer.body).items:
+    if not _decode_page(answer.body).items and not may_be_empty:
         raise Wrong(f"the list ({name}) is empty")
     return seconds
