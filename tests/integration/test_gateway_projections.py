@@ -84,6 +84,14 @@ async def test_a_read_model_that_stands_still_is_told_and_one_that_is_stale_ends
         await when(home, lambda each: {one["status"] for one in each.values()} == {"ok"})
         assert (await home.http.get("/readyz")).status_code == 200
 
+        await pool.execute("insert into orchestrator.archived_month values ('default', '2026-03-01', 1, 2, 1, 3)")
+        gone = await home.call("GET", "/events.json", status=410, params={"after": 2})
+        assert (gone["code"], gone["completeAfter"]) == ("archived", 3)
+        assert (await home.call("GET", "/events.json", params={"after": 3}))["items"][0]["sequence"] == "4"
+        assert (await home.http.get("/api/v1/events", headers={"Last-Event-ID": "2"})).status_code == 410
+        (month,) = (await home.call("GET", "/retention"))["archived"]
+        assert (month["month"], month["events"], month["lastPosition"]) == ("2026-03", 2, 3)
+
         async with httpx.AsyncClient(base_url=home.gateway.address, trust_env=False) as stranger:
             assert (await stranger.get("/metrics")).status_code == 401
             answer = await stranger.get("/metrics", headers={"Authorization": "Bearer let me see"})

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 _PARTITIONS_AHEAD: Final = 3
+_PARTITIONS_EVERY_SECONDS: Final = 6 * 3600.0
+_PARTITIONS_PATIENCE_SECONDS: Final = 5
 _ACQUIRE_TIMEOUT_SECONDS: Final = 5
 _COMMIT_TIMEOUT_SECONDS: Final = 30
 _RECONNECT_DELAY_SECONDS: Final = 0.25
@@ -65,6 +67,7 @@ class PostgresEventStore:
         self._waiting: deque[Append] = deque()
         self._wake = asyncio.Event()
         self._committer: asyncio.Task[None] | None = None
+        self._months: asyncio.Task[None] | None = None
         self._closing = False
         self._trouble: str | None = None
         self._append = f"select base, refused::text from {schema}.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
@@ -85,9 +88,10 @@ class PostgresEventStore:
     async def open(self) -> None:
         """Raises `Unavailable` if the database is away; from then on the store reconnects by itself."""
         with outages_as_unavailable():
-            await self._pool.execute(f"select {self._schema}.create_event_partitions({_PARTITIONS_AHEAD})")
+            await self._make_partitions()
             await self._connect()
         self._closing = False
+        self._months = asyncio.create_task(self._make_partitions_forever(), name=f"{self._schema}-partitions")
         self._committer = asyncio.create_task(self._commit_forever(), name=f"{self._schema}-committer")
 
     async def close(self) -> None:
@@ -95,6 +99,9 @@ class PostgresEventStore:
         committer, self._committer = self._committer, None
         if committer is None:
             return
+        if self._months is not None:
+            self._months.cancel()
+            await asyncio.gather(self._months, return_exceptions=True)
         self._closing = True
         self._wake.set()
         await committer
@@ -201,6 +208,21 @@ class PostgresEventStore:
         with outages_as_unavailable():
             rows = await self._pool.fetch(self._claims, tenant_id, scope)
         return {key: msgspec.json.decode(value, type=dict[str, Any]) for key, value in rows}
+
+    async def _make_partitions(self) -> None:
+        """For the running month and some to come. Waits a moment only for whoever reads the default partition."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"set local lock_timeout = '{_PARTITIONS_PATIENCE_SECONDS} s'")
+            await connection.execute(f"select {self._schema}.create_event_partitions({_PARTITIONS_AHEAD})")
+
+    async def _make_partitions_forever(self) -> None:
+        """A process may run for longer than there are months made ahead."""
+        while True:
+            await asyncio.sleep(_PARTITIONS_EVERY_SECONDS)
+            try:
+                await self._make_partitions()
+            except Exception as error:  # noqa: BLE001 - there are months left, and streams of others go to the default one
+                _log.warning("partitions of the log are made later", schema=self._schema, error=repr(error))
 
     async def _commit_forever(self) -> None:
         while self._waiting or not self._closing:

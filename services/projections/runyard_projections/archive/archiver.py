@@ -80,6 +80,7 @@ class Archiver:
             raise Conflict("no_archive_directory", "there is no place for archives: set RUNYARD_ARCHIVE_DIR")
         done: list[Manifest] = []
         async with self._alone() as connection:
+            began_at = await connection.fetchval("select now()")
             wishes = await self._wishes(connection)
             waiting: set[str] = set()
             for month in await self._months(connection, wishes):
@@ -97,6 +98,7 @@ class Archiver:
                     else:
                         await connection.execute(_NOTHING, wish.tenant_id, month.date)
                 done += await self._forget(connection, month, manifests, waiting, tell)
+            await connection.execute(_WAIT_NO_MORE, began_at)
         return done
 
     async def _forget(
@@ -117,7 +119,6 @@ class Archiver:
                 await self._waits(connection, manifest.tenant_id, month, str(not_yet), tell)
             return []
         for manifest in manifests:
-            await connection.execute(_WAITS_NO_MORE, manifest.tenant_id, month.date)
             _log.info("archived", tenant=manifest.tenant_id, month=str(month), events=manifest.events.rows)
             tell(f"{manifest.tenant_id} {month}: {manifest.executions:,} executions, {manifest.events.rows:,} events archived")
         return manifests
@@ -205,4 +206,4 @@ _WAITS: Final = f"""
     insert into {LIVE}.expired_month (tenant_id, month, reason) values ($1, $2, $3)
     on conflict (tenant_id, month) do update set reason = excluded.reason, looked_at = now()
 """
-_WAITS_NO_MORE: Final = f"delete from {LIVE}.expired_month where tenant_id = $1 and month = $2"
+_WAIT_NO_MORE: Final = f"delete from {LIVE}.expired_month where looked_at < $1"

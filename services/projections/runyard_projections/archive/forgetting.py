@@ -21,8 +21,8 @@ from runyard_projections.archive.month import Month
 from runyard_projections.projection import LIVE, LOG, Connection
 from runyard_projections.rebuild import REBUILD_LOCK
 
-RECORDS: Final = {"trigger_record": "record_id"}
-"""Tables with history that are not in partitions by months, and the column whose id tells the month."""
+RECORDS: Final = ("trigger_record", "incident")
+"""Tables with history that are not in partitions by months; their record_id tells the month."""
 _ATTEMPTS: Final = 200
 _PATIENCE_MS: Final = 50
 _PAUSE_SECONDS: Final = 0.05
@@ -52,6 +52,11 @@ async def forget(
         await _must_have_passed(connection, max(manifest.last_position for manifest in manifests))
         await connection.execute(_FORGOTTEN_EXECUTIONS, tenants, month.first_id, month.next_first_id)
         await connection.execute("analyze forgotten_execution")
+        for table in RECORDS:
+            await connection.execute(_FORGET_RECORDS.format(table=table), tenants, month.first_id, month.next_first_id)
+        await connection.execute(_FORGET_RUNS, tenants)
+        await connection.execute(_FORGET_EXECUTIONS_OF_RUNS, tenants, month.next_first_id)
+        await connection.execute(_ARCHIVED, tenants, month.next_first_id)
         await connection.execute(_FORGET_CHUNKS, tenants, month.first_id)
         await connection.execute(_FORGET_SEALS, tenants, month.first_id)
         tables = [table for (table,) in await connection.fetch(_TABLES)]
@@ -115,8 +120,7 @@ async def _swap(
     aside: int,
 ) -> None:
     await connection.execute(f"set local lock_timeout = {_PATIENCE_MS}")
-    records = [table for table in RECORDS if await connection.fetchval("select to_regclass($1)", f"{LIVE}.{table}")]
-    everything = ", ".join([f"{LIVE}.{table}" for table in (*tables, *records)] + [f"{LOG}.event"])
+    everything = ", ".join([*(f"{LIVE}.{table}" for table in tables), f"{LOG}.event"])
     await connection.execute(f"lock table {everything} in access exclusive mode")
     complete = await connection.fetchval(
         f"select {LOG}.forget($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -136,14 +140,6 @@ async def _swap(
                 month.first_id,
                 month.next_first_id,
             )
-    for table in records:
-        await connection.execute(
-            f"delete from {LIVE}.{table} where tenant_id = any($1) and {RECORDS[table]} >= $2 and {RECORDS[table]} < $3",
-            [manifest.tenant_id for manifest in manifests],
-            month.first_id,
-            month.next_first_id,
-        )
-    await connection.execute(_ARCHIVED, [manifest.tenant_id for manifest in manifests], month.next_first_id)
 
 
 async def _replace(connection: Connection, table: str, month: Month) -> None:
@@ -182,6 +178,20 @@ _FORGOTTEN_EXECUTIONS: Final = f"""
     create temporary table forgotten_execution on commit drop as
     select execution_id from {LIVE}.execution
     where tenant_id = any($1) and execution_id >= $2::uuid and execution_id < $3::uuid
+"""
+
+_FORGET_RECORDS: Final = f"""
+    delete from {LIVE}.{{table}} where tenant_id = any($1) and record_id >= $2 and record_id < $3
+"""
+_FORGET_RUNS: Final = f"""
+    delete from {LIVE}.schedule_run s using {LIVE}.scheduled_workflow w
+    where w.workflow_id = s.workflow_id and w.tenant_id = any($1) and not exists (
+        select from {LIVE}.trigger_record r where r.workflow_id = s.workflow_id and r.trigger = s.trigger and r.type = 'cron'
+    )
+"""
+_FORGET_EXECUTIONS_OF_RUNS: Final = f"""
+    update {LIVE}.schedule_run s set last_execution_id = null from {LIVE}.scheduled_workflow w
+    where w.workflow_id = s.workflow_id and w.tenant_id = any($1) and s.last_execution_id < $2
 """
 
 _FORGET_CHUNKS: Final = f"""
