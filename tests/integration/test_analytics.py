@@ -178,7 +178,9 @@ async def test_read_models_that_do_not_stand_for_one_position_are_not_mixed(coun
     answer = await counted.http.get("/api/v1/analytics/summary")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     await pool.execute("update projections.position set position = position + 1 where name = 'analytics'")
+    await pool.execute("update gateway.tenant set time_zone = 'Asia/Kathmandu' where tenant_id = 'default'")
     summary = await counted.call("GET", "/analytics/summary")
+    assert summary["timezone"] == "Asia/Kathmandu", "the tenant's own, if no other is given"
     assert summary["asOf"] == await pool.fetchval("select max(position) from read.projection")
 
 

@@ -475,8 +475,11 @@ class AnalyticsRange(ReadQuery):
         description="Executions that started at this time or later; if not given, 30 days before `to`",
     )
     to: Instant | None = Field(default=None, description="Executions that started before this time; if not given, until now")
-    timezone: str = Field(
-        default="UTC", min_length=1, max_length=100, description="Whose days are meant: an IANA name such as Europe/Berlin"
+    timezone: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="Whose days are meant: an IANA name such as Europe/Berlin; the tenant's own if not given",
     )
 
 

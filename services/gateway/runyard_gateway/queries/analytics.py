@@ -64,6 +64,11 @@ class AnalyticsQueries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def time_zone(self, tenant_id: str) -> str:
+        """Whose days are meant if nothing else is said."""
+        row = await self._database.fetch_row("select time_zone from read.tenant where tenant_id = $1", tenant_id)
+        return "UTC" if row is None else str(row["time_zone"])
+
     @asynccontextmanager
     async def snapshot(self) -> "AsyncIterator[AnalyticsSnapshot]":
         """Raises `Apart`."""

@@ -55,7 +55,7 @@ class Analytics:
 
     async def summary(self, call: Call) -> ASGIApp:
         query: requests.AnalyticsQuery = call.query
-        asked, covered = self._asked(query)
+        asked, covered = await self._asked(call)
         async with self._snapshot(query.min_position) as snapshot:
             (counts,) = await snapshot.counts(call.tenant_id, query.workflow_id, [covered])
             p50, p95 = await snapshot.durations(call.tenant_id, query.workflow_id, covered)
@@ -73,7 +73,7 @@ class Analytics:
 
     async def trends(self, call: Call) -> ASGIApp:
         query: requests.TrendsQuery = call.query
-        asked, _ = self._asked(query, query.interval)
+        asked, _ = await self._asked(call, query.interval)
         now = self._clock.now()
         parts = stretches(asked.whole, asked.interval, asked.zone)
         async with self._snapshot(query.min_position) as snapshot:
@@ -95,7 +95,7 @@ class Analytics:
 
     async def workflows(self, call: Call) -> ASGIApp:
         query: requests.RankingQuery = call.query
-        asked, covered = self._asked(query)
+        asked, covered = await self._asked(call)
         async with self._snapshot(query.min_position) as snapshot:
             rows = await snapshot.workflows(call.tenant_id, covered, query.limit)
         items = [
@@ -105,20 +105,22 @@ class Analytics:
 
     async def agents(self, call: Call) -> ASGIApp:
         query: requests.RankingQuery = call.query
-        asked, covered = self._asked(query)
+        asked, covered = await self._asked(call)
         async with self._snapshot(query.min_position) as snapshot:
             rows = await snapshot.agents(call.tenant_id, covered, query.limit)
         return json_answer(answers.AnalyticsAgents(**_range(asked, snapshot), items=[_agent(row) for row in rows]))
 
-    def _asked(self, query: requests.AnalyticsRange, interval: Interval | None = None) -> tuple[_Asked, Cover]:
+    async def _asked(self, call: Call, interval: Interval | None = None) -> tuple[_Asked, Cover]:
         """Raises `Refusal` with everything that is wrong with the range and its zone. Without `to` it is the end of the
         running quarter of an hour, so that what has just started counts."""
+        query: requests.AnalyticsRange = call.query
+        timezone = query.timezone or await self._queries.time_zone(call.tenant_id)
         now = self._clock.now()
         ends = end_of_quarter(now) if query.to is None else query.to.astimezone(UTC)
         starts = ends - DEFAULT_RANGE if query.from_ is None else query.from_.astimezone(UTC)
         whole = Stretch(starts, ends)
         problems = []
-        if (problem := timezone_problem(query.timezone)) is not None:
+        if (problem := timezone_problem(timezone)) is not None:
             problems.append(FieldProblem("timezone", problem))
         chosen = interval or suitable_interval(whole)
         if starts >= ends:
@@ -130,7 +132,7 @@ class Analytics:
             problems.append(FieldProblem("interval", most))
         if problems:
             raise Refusal("invalid_query", "There are no figures of such a range.", 400, tuple(problems))
-        return _Asked(whole, ZoneInfo(query.timezone), chosen), cover(whole, now)
+        return _Asked(whole, ZoneInfo(timezone), chosen), cover(whole, now)
 
     @asynccontextmanager
     async def _snapshot(self, min_position: int) -> AsyncIterator[AnalyticsSnapshot]:
