@@ -257,8 +257,8 @@ def test_an_event_is_a_cloud_event_in_one_frame() -> None:
         "time": "2026-11-22T17:05:00.123Z", "sequence": "7", "tenant": "default", "datacontenttype": "application/json",
         "data": {"jobId": "j1", "output": {"revision": "x"}},
     }  # fmt: skip
-    revised = event_frame(event(8, topic="job.completed", data=b'{"jobId":"j1","revision":2}'))
-    assert b'"type":"runyard.job.completed.v2"' in revised
+    revised = event_frame(event(8, topic="node.failed", data=b'{"nodeId":"n1","revision":2}'))
+    assert b'"type":"runyard.node.failed.v2"' in revised
 
 
 def test_an_execution_is_not_over_before_its_iterations_are() -> None:
