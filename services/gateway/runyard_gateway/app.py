@@ -57,6 +57,7 @@ from runyard_gateway.queries.projections import ProjectionQueries, RetentionQuer
 from runyard_gateway.queries.roles import RoleQueries
 from runyard_gateway.queries.sessions import SessionQueries
 from runyard_gateway.queries.tenants import TenantQueries
+from runyard_gateway.queries.triggers import TriggerQueries
 from runyard_gateway.queries.users import UserQueries
 from runyard_gateway.queries.waiting import WaitingQueries
 from runyard_gateway.queries.webhooks import WebhookQueries
@@ -77,6 +78,7 @@ from runyard_gateway.resources.execution_jobs import ExecutionJobs
 from runyard_gateway.resources.execution_logs import ExecutionLogs
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.executions import Executions
+from runyard_gateway.resources.incidents import Incidents
 from runyard_gateway.resources.kinds import Kinds
 from runyard_gateway.resources.list_streams import ListStreams
 from runyard_gateway.resources.output import Output
@@ -85,9 +87,11 @@ from runyard_gateway.resources.projections import Projections
 from runyard_gateway.resources.retention import Retention
 from runyard_gateway.resources.roles import Roles
 from runyard_gateway.resources.runs import Runs
+from runyard_gateway.resources.schedules import Schedules
 from runyard_gateway.resources.session import SessionResource
 from runyard_gateway.resources.system import System
 from runyard_gateway.resources.tenants import Tenants
+from runyard_gateway.resources.trigger_records import TriggerRecords
 from runyard_gateway.resources.users import Users
 from runyard_gateway.resources.waiting_reader import WaitingReader
 from runyard_gateway.resources.webhook_deliveries import WebhookDeliveries
@@ -169,6 +173,9 @@ class Service:
         approvals = Approvals(commands, approval_queries, read_position)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
+            *Incidents(commands).operations(),
+            *Schedules(TriggerQueries(database), read_position, clock).operations(),
+            *TriggerRecords(TriggerQueries(database), read_position).operations(),
             *WebhookDeliveries(commands, WebhookQueries(database), proofs, clock).operations(),
             *Webhooks(
                 WebhookQueries(database), workflows, events, read_position, proofs, settings.public_url, clock

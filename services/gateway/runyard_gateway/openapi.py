@@ -128,8 +128,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
     elif operation.answer is not None:
         success["content"] = {"application/json": {"schema": {"$ref": REF + operation.answer.__name__}}}
     elif operation.answer_types:
-        text = {"type": "string"}
-        success["content"] = {each: {"schema": {} if each == "application/json" else text} for each in operation.answer_types}
+        success["content"] = {
+            each: {"schema": {} if each == "application/json" else {"type": "string"}} for each in operation.answer_types
+        }
     if operation.answer_headers:
         success["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in operation.answer_headers.items()

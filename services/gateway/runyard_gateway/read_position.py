@@ -13,6 +13,7 @@ from runyard_gateway.queries.events import EventQueries
 LOOK_EVERY_SECONDS = 0.01
 EXECUTIONS = "executions"
 WORKFLOWS = "workflows"
+TRIGGERS = "triggers"
 ANALYTICS = "analytics"
 
 _POSITIONS = "select name, position from read.projection"

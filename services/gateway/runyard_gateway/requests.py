@@ -131,6 +131,54 @@ class ApprovalsQuery(ReadPageQuery):
     mine: bool = Field(default=False, description="Only what waits for me: pending, mine to answer, and not answered by me yet")
 
 
+# --- triggers
+
+IncidentText = Annotated[str, Field(max_length=200)]
+"""A field of an incident that conditions compare."""
+
+
+class Incident(RequestBody):
+    """What is not given is an empty text for the conditions, and an empty list of tags."""
+
+    id: str = Field(min_length=1, max_length=200)
+    title: str = Field(default="", max_length=2000)
+    severity: IncidentText = ""
+    status: IncidentText = ""
+    service: IncidentText = ""
+    source: IncidentText = ""
+    host: IncidentText = ""
+    team: IncidentText = ""
+    tags: list[IncidentText] = Field(default_factory=list, max_length=100)
+
+
+class ReceiveIncident(RequestBody):
+    """Without an Idempotency-Key, the same event of the same incident within 5 minutes gives the first answer again."""
+
+    event: Literal[
+        "incident.created", "incident.acknowledged", "incident.resolved", "incident.escalated", "incident.reassigned"
+    ]
+    incident: Incident
+
+
+class PreviewSchedule(RequestBody):
+    cron: str = Field(min_length=1, max_length=200, description="Five fields: minute, hour, day of month, month, day of week")
+    timezone: str = Field(default="UTC", min_length=1, max_length=100, description="An IANA name such as Europe/Berlin")
+    count: int = Field(default=10, ge=1, le=50)
+    after: Instant | None = Field(default=None, description="Now if not given")
+
+
+class SchedulesQuery(ReadPageQuery):
+    workflow_id: str | None = Field(default=None, pattern=UUID)
+
+
+class TriggerRecordsQuery(ReadPageQuery):
+    workflow_id: str | None = Field(default=None, pattern=UUID)
+    type: Literal["cron", "incident"] | None = None
+    outcome: Literal["started", "skipped", "refused"] | None = None
+    from_: Instant | None = Field(default=None, alias="from", description="Received at this time or later")
+    to: Instant | None = Field(default=None, description="Received before this time")
+
+
 # --- webhooks
 
 
