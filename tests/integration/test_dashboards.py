@@ -1,5 +1,8 @@
 """What roles of dashboards may read, tried as those roles: what is promised, of their tenant, and nothing else."""
 
+import asyncio
+import json
+import re
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,9 +11,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from ruamel.yaml import YAML
 from runyard_shared.eventstore import migrate as migrations
 from runyard_shared.ids import new_id
 
+from tests.gateway import House, house
 from tests.read_model_reference import FILE, make_read_models, text, without_comment
 
 ROOT = Path(__file__).parents[2]
@@ -210,3 +215,102 @@ async def test_views_that_change_or_come_with_an_upgrade_can_be_read_after_it(
                 await connection.fetch("select * from read.sealing_key")
         finally:
             await connection.close()
+
+
+RANGE = {"from": "now() - interval '1 day'", "to": "now() + interval '1 day'"}
+MAY_BE_EMPTY = {"Messages set aside", "Rebuilds and checks"}
+"""Panels that a system where all is well has nothing to show in."""
+
+
+def substituted(sql: str, tenant: str, workflow: str) -> str:
+    """As Grafana does it: its macros, then the variables."""
+    sql = re.sub(r"\$__timeFilter\(([\w.]+)\)", rf"\1 between {RANGE['from']} and {RANGE['to']}", sql)
+    sql = sql.replace("$__timeFrom()", f"({RANGE['from']})").replace("$__timeTo()", f"({RANGE['to']})")
+    sql = sql.replace("$tenant", tenant).replace("$workflow", workflow)
+    assert "$" not in sql, sql
+    return sql
+
+
+def boards() -> dict[str, Any]:
+    return {path.stem: json.loads(path.read_text()) for path in (GRAFANA / "dashboards").glob("*.json")}
+
+
+async def a_busy_system(home: House) -> None:
+    """One execution that completed, one that failed, one that waits for an agent, one that waits for a person."""
+    workflow_id = await home.publish()
+    await home.complete(await home.run(workflow_id))
+    failing = await home.run(workflow_id)
+    await home.finish_job(failing, await home.start_job(failing), exit_code=1)
+    await home.until(failing, "failed")
+    await home.waiting_job(await home.run(workflow_id))
+    gate = {"name": "Ask", "triggers": [{"type": "manual"}], "nodes": [{"id": "ask", "type": "approval", "message": "?"}]}
+    asking = {**gate, "edges": [{"from": "trigger", "to": "ask"}]}
+    await home.until(await home.run(await home.publish(asking)), "paused")
+    await home.agent("web-1")
+
+
+async def test_every_query_of_the_dashboards_runs_as_the_role_and_shows_what_there_is(
+    pool: asyncpg.Pool, postgres_url: str
+) -> None:
+    everyone, one = (f"dash_{secrets.token_hex(4)}" for _ in range(2))
+    async with house(pool) as home:
+        await a_busy_system(home)
+        owner = await asyncpg.connect(postgres_url)
+        await owner.execute((GRAFANA / "role.sql").read_text())
+        await owner.execute(f"select dashboards.add_role('{everyone}'), dashboards.add_role('{one}', 'default')")
+        try:
+            for role in (everyone, one):
+                await owner.execute(f"alter role {role} password '{PASSWORD}'")
+            await figures_are_there(owner)
+            site = Site(owner, postgres_url, everyone, one)
+            assert set(await shown_by(site, everyone, boards()["runyard"])) == set(
+                await shown_by(site, one, boards()["runyard"])
+            )
+            await shown_by(site, everyone, boards()["installation"])
+        finally:
+            for role in (one, everyone):
+                await owner.execute(f"select dashboards.drop_role('{role}')")
+            await owner.close()
+
+
+async def figures_are_there(owner: asyncpg.Connection) -> None:
+    async with asyncio.timeout(20):
+        while not await owner.fetchval(  # noqa: ASYNC110 - it waits for the projection
+            "select sum(completed) = 1 and sum(failed) = 1 and sum(started) = 4 from read.analytics_execution"
+            " where workflow_id = '00000000-0000-0000-0000-000000000000' and width = 900"
+        ):
+            await asyncio.sleep(0.05)
+
+
+async def shown_by(site: Site, role: str, board: dict[str, Any]) -> dict[str, int]:
+    """How many rows each panel has."""
+    everything = "00000000-0000-0000-0000-000000000000"
+    shown: dict[str, int] = {}
+    connection = await site.as_role(role)
+    try:
+        for variable in board["templating"]["list"]:
+            rows = await connection.fetch(substituted(variable["query"], "default", everything))
+            assert rows, variable["name"]
+            if variable["name"] == "workflow":
+                assert {tuple(row.keys()) for row in rows} == {("__text", "__value")}
+                workflow = next(row["__value"] for row in rows if row["__text"] == "Two steps")
+        for panel in board["panels"]:
+            assert panel["datasource"]["uid"] == "runyard"
+            for target in panel["targets"]:
+                rows = await connection.fetch(substituted(target["rawSql"], "default", everything))
+                shown[panel["title"]] = len(rows)
+                assert rows or panel["title"] in MAY_BE_EMPTY, f"{panel['title']} shows nothing"
+                assert not any(value is None for row in rows for value in list(row.values())[:2]), panel["title"]
+                if target["format"] == "time_series":
+                    assert "time" in rows[0]
+                if "$workflow" in target["rawSql"]:
+                    assert await connection.fetch(substituted(target["rawSql"], "default", workflow)), panel["title"]
+    finally:
+        await connection.close()
+    return shown
+
+
+def test_the_data_source_is_the_one_that_the_dashboards_name() -> None:
+    source = YAML(typ="safe").load((GRAFANA / "provisioning" / "datasources" / "runyard.yaml").read_text())
+    assert [each["uid"] for each in source["datasources"]] == ["runyard"]
+    assert {board["uid"] for board in boards().values()} == {"runyard", "runyard-installation"}
