@@ -6,8 +6,11 @@ import sys
 from typing import TypeAlias
 
 import asyncpg
+import pytest
+from runyard_projections import projector as projector_module
 from runyard_projections.app import projections
-from runyard_projections.rebuild import rebuild
+from runyard_projections.checksum import check
+from runyard_projections.rebuild import nothing_else, rebuild
 from runyard_shared.errors import Conflict
 from runyard_shared.eventstore.postgres import PostgresEventStore
 
@@ -158,3 +161,31 @@ async def test_a_rebuild_of_an_empty_log_leaves_empty_read_models(pool: Pool) ->
     async with orchestrator_log(pool) as store:
         assert await rebuild(pool, store, projections()) == 0
     assert await pool.fetchval("select count(*) from read.execution") == 0
+
+
+async def test_a_read_model_that_comes_with_an_upgrade_is_brought_up_while_the_others_go_on(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector_module, "NEWCOMER_EVENTS", 10)
+    monkeypatch.setattr(projector_module, "RETRY_NEWCOMERS_SECONDS", 0.1)
+    history = mixed(seed=17)
+    (analytics,) = [each for each in projections() if each.name == "analytics"]
+    async with orchestrator_log(pool) as store:
+        await write(store, history[:-1])
+        await apply(pool, [history[:-1]])
+        tables = ", ".join(f"projections.{table}" for table in analytics.tables)
+        await pool.execute(f"truncate {tables}; update projections.position set position = 0 where name = 'analytics'")
+        async with projecting(pool) as projector:
+            async with pool.acquire() as busy, nothing_else(busy):  # so it cannot begin
+                await write(store, history[-1:])
+                async with asyncio.timeout(20):
+                    while await _position_of(pool, "executions") < len(history):  # noqa: ASYNC110 - it waits for the database
+                        await asyncio.sleep(0.01)
+                assert await _position_of(pool, "analytics") == 0
+            await reached(pool, len(history))
+            assert projector.trouble is None
+        assert (await check(pool, store, [analytics])).differences == []
+
+
+async def _position_of(pool: Pool, name: str) -> int:
+    return int(await pool.fetchval("select position from read.projection where name = $1", name))

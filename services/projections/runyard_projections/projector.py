@@ -21,6 +21,7 @@ from runyard_shared.eventstore.store import EventStore
 from runyard_projections.applier import Applier, PositionMoved
 from runyard_projections.pace import Pace
 from runyard_projections.projection import LIVE, LOG, Connection, Projection, ProjectionBroken
+from runyard_projections.rebuild import rebuild
 from runyard_projections.text import storable
 
 _log = structlog.get_logger(__name__)
@@ -30,7 +31,10 @@ BATCH_EVENTS: Final = 5000
 BEAT_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 0.5
 RETRY_BROKEN_SECONDS: Final = 5.0
+RETRY_NEWCOMERS_SECONDS: Final = 30.0
 LAG_WORTH_MENTIONING: Final = 20_000
+NEWCOMER_EVENTS: Final = 50_000
+"""A projection that is so far behind the first one is brought up by itself."""
 
 
 class Projector:
@@ -39,7 +43,10 @@ class Projector:
     def __init__(self, store: EventStore, pool: "asyncpg.Pool[asyncpg.Record]", projections: Sequence[Projection]) -> None:
         self._store = store
         self._pool = pool
+        self._projections = projections
         self._applier = Applier(projections, LIVE)
+        self._newcomers: asyncio.Task[int] | None = None
+        self._newcomers_again_at: float | None = None
         self._names = [projection.name for projection in projections]
         self._follower: Follower | None = None
         self._task: asyncio.Task[None] | None = None
@@ -75,6 +82,9 @@ class Projector:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        if self._newcomers is not None:
+            self._newcomers.cancel()
+            await asyncio.gather(self._newcomers, return_exceptions=True)
         self._trouble = "stopped"
 
     async def _run(self) -> None:
@@ -90,6 +100,32 @@ class Projector:
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing is skipped and the health says it
                 await self._wait_after(error)
+
+    async def _those_that_keep_up(self, connection: Connection) -> Sequence[Projection]:
+        """A projection that came with an upgrade begins at position 0: it is brought up by itself, as in a rebuild, and the
+        others do not wait for it."""
+        sql = f"select name, position from {LIVE}.position where name = any($1)"  # noqa: S608 - a schema of our own
+        positions = {row["name"]: row["position"] for row in await connection.fetch(sql, self._names)}
+        ahead = max(positions.values(), default=0)
+        newcomers = [each for each in self._projections if ahead - positions.get(each.name, 0) > NEWCOMER_EVENTS]
+        if newcomers and (self._newcomers is None or self._newcomers.done()):
+            _log.info("read models are brought up by themselves", names=[each.name for each in newcomers])
+            bringing_up = rebuild(self._pool, self._store, newcomers)
+            self._newcomers = asyncio.create_task(bringing_up, name="bringing up read models")
+        return [each for each in self._projections if each not in newcomers]
+
+    def _look_after_newcomers(self) -> None:
+        """Raises `PositionMoved` when they have come up, and when it is time to try that again."""
+        if self._newcomers is not None and self._newcomers.done():
+            done, self._newcomers = self._newcomers, None
+            error = done.exception()
+            if error is None:
+                raise PositionMoved(f"read models have come up to {done.result()}")
+            _log.warning("read models are brought up later", error=repr(error))
+            self._newcomers_again_at = monotonic() + RETRY_NEWCOMERS_SECONDS
+        elif self._newcomers is None and self._newcomers_again_at is not None and monotonic() >= self._newcomers_again_at:
+            self._newcomers_again_at = None
+            raise PositionMoved("read models are still to be brought up")
 
     async def _wait_after(self, error: Exception) -> None:
         """What may pass is tried again soon. Anything else stands still until a rebuild or a newer program helps."""
@@ -112,6 +148,7 @@ class Projector:
             _log.warning("readers are not told what ails the read models", error=repr(error))
 
     async def _follow(self, connection: Connection) -> None:
+        self._applier = Applier(await self._those_that_keep_up(connection), LIVE)
         position = await self._applier.open(connection)
         head = await self._store.head()
         if head < position:
@@ -124,6 +161,7 @@ class Projector:
         pace = Pace()
         self._trouble = None
         while True:
+            self._look_after_newcomers()
             events = await follower.next()
             if events:
                 began_at = monotonic()
