@@ -88,7 +88,7 @@ class Tenant:
             "agentId": agent["agentId"],
             "connectionId": connection["connectionId"],
             "keyId": key["keyId"],
-            "webhookKeyId": hook["webhookKeyId"] if "webhookKeyId" in hook else hook["key"],
+            "hookId": hook["hookId"],
             "roleName": "night-shift",
             "poolName": "dmz",
             "userName": "alice",

@@ -129,7 +129,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
         success["content"] = {"application/json": {"schema": {"$ref": REF + operation.answer.__name__}}}
     elif operation.answer_types:
         success["content"] = {
-            each: {"schema": {} if each == "application/json" else {"type": "string"}} for each in operation.answer_types
+            each: {"schema": {} if each.endswith(("json", "yaml")) else {"type": "string"}} for each in operation.answer_types
         }
     if operation.answer_headers:
         success["headers"] = {
