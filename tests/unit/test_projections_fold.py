@@ -9,6 +9,7 @@ from runyard_projections.app import projections
 from runyard_projections.executions.changes import Changes, JobChange, NodeChange
 from runyard_projections.executions.fold import fold
 from runyard_shared.contracts import events
+from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.events import EVENT_TYPES
 from runyard_shared.contracts.feed import Recorded
 from runyard_shared.contracts.values import Trigger
@@ -269,10 +270,25 @@ def test_every_event_of_the_log_is_known_to_its_projection() -> None:
     """A new event type must be given a meaning here before it can be written."""
     seen = {event.topic for history in (histories.workflow, *histories.ALL) for _, event in history()}
     stream = histories.WORKFLOW
-    rest = [
+    record_id = execution_id("record of a trigger")
+    rest: list[tuple[str, Event]] = [
         (stream, events.WorkflowDeactivated(by="ann")),
         (stream, events.WorkflowRolledBack(by="ann", version=1)),
         (stream, events.WorkflowArchived(by="ann")),
+        (record_id, events.IncidentReceived(event="incident.created", incident={"id": "INC-1"}, by="ann")),
+        (
+            record_id,
+            events.ScheduleFired(
+                workflow_id=stream,
+                workflow_name="Disk cleanup",
+                version=1,
+                trigger=0,
+                cron="0 6 * * *",
+                timezone="UTC",
+                scheduled_at="2026-03-01T06:00:00.000Z",
+            ),
+        ),
+        (record_id, events.TriggerRefused(workflow_id=stream, execution_id=execution_id("x"), code="x", reason="x")),
     ]
     everything = [pair for history in (histories.workflow, *histories.ALL) for pair in history()] + rest
     of_this_log = {topic for topic in EVENT_TYPES if not topic.startswith(("agent.", "pool.", "connection."))}
