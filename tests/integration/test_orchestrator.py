@@ -14,7 +14,7 @@ from runyard_orchestrator.orders import orders_of
 from runyard_orchestrator.repository import Executions, Workflows
 from runyard_orchestrator.schedule_handler import ScheduleHandler
 from runyard_orchestrator.workflow_handler import WorkflowHandler
-from runyard_shared.clock import FrozenClock
+from runyard_shared.clock import Clock, FrozenClock
 from runyard_shared.contracts import commands, events, jobs, reports
 from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.commands import Reply, Request, TimerDue
@@ -31,7 +31,7 @@ from tests.engine import CATALOG, EPOCH, Json, action, chain
 class Orchestrator:
     """The handlers as one process has them; several share one log."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: FrozenClock) -> None:
+    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
         self.mapper = EventMapper(EVENT_TYPES)
         self.store = PostgresEventStore(pool, "orchestrator", self.mapper)
         self.workflows = Workflows(self.store, self.mapper)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -64,15 +64,16 @@ async def running(pool: asyncpg.Pool, clock: Clock) -> AsyncIterator[None]:
         await bus.close()
 
 
-async def until(true: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not await true():  # noqa: ASYNC110 - it waits for other processes
-            await asyncio.sleep(0.02)
-
-
 async def count(pool: asyncpg.Pool, topic: str) -> int:
     found: int = await pool.fetchval("select count(*) from orchestrator.event where topic = $1", topic)
     return found
+
+
+async def come(pool: asyncpg.Pool, topic: str, wanted: int) -> None:
+    """Waits until so many events of the topic are in the log."""
+    async with asyncio.timeout(90):
+        while await count(pool, topic) < wanted:
+            await asyncio.sleep(0.02)
 
 
 async def fires(pool: asyncpg.Pool) -> list[tuple[str, str, str]]:
@@ -101,7 +102,7 @@ async def test_restarts_over_instants_and_over_the_change_of_the_clocks_lose_and
         clock.advance(minutes * 60)
         expected += news
         async with running(pool, clock):
-            await until(lambda wanted=expected: _at_least(pool, "execution.completed", wanted))
+            await come(pool, "execution.completed", expected)
     assert await fires(pool) == [
         ("Rhythm", "25 00:00", "started"),
         ("Once", "25 00:30", "started"),
@@ -113,10 +114,6 @@ async def test_restarts_over_instants_and_over_the_change_of_the_clocks_lose_and
     ]
     assert await count(pool, "execution.started") == 7
     assert await timers(pool) == [("cron:0", "25 03:00"), ("cron:0", "26 01:30")]
-
-
-async def _at_least(pool: asyncpg.Pool, topic: str, wanted: int) -> bool:
-    return await count(pool, topic) >= wanted
 
 
 @contextmanager
@@ -153,9 +150,9 @@ async def test_three_schedulers_start_every_schedule_of_one_minute_once_though_o
         "RUNYARD_AMQP_NAMESPACE": namespace,
     }
     with processes(3, environment) as (victim, *_):
-        await until(lambda: _at_least(pool, "schedule.fired", 1))
+        await come(pool, "schedule.fired", 1)
         victim.send_signal(signal.SIGKILL)
-        await until(lambda: _at_least(pool, "execution.completed", number), 90)
+        await come(pool, "execution.completed", number)
     rows = await pool.fetch(
         "select data ->> 'workflowId' as workflow, data ->> 'executionId' as execution from orchestrator.event"
         " where topic = 'schedule.fired' and data ->> 'scheduledAt' = $1",
@@ -302,12 +299,10 @@ async def test_workflows_published_before_there_were_timers_get_them_and_hear_of
     await pool.execute("update orchestrator.timer set due_at = $1", EPOCH)  # it is 2026 here
     async with running(pool, clock):
         expected = [] if stopped else [("cron:0", "01 01:00")]
-        await until(lambda: _timers_are(pool, expected))
+        async with asyncio.timeout(30):
+            while await timers(pool) != expected:
+                await asyncio.sleep(0.02)
     async with orchestrators(pool, clock, 1) as (orchestrator,):
         result = (await orchestrator.ask(incident())).result
         assert result is not None
         assert len(result["executions"]) == (0 if stopped else 1)
-
-
-async def _timers_are(pool: asyncpg.Pool, expected: list[tuple[str, str]]) -> bool:
-    return await timers(pool) == expected

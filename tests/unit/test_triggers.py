@@ -29,7 +29,9 @@ class Triggers(World):
             for (stream_id, timer_id), timer in sorted(due, key=lambda item: item[1].due_at):
                 item = TimerDue(stream_id=stream_id, timer_id=timer_id, payload=timer.payload)
                 await self.deliver(item, item)
+                self.clock.advance(5)
                 await self.deliver(item)
+                self.clock.advance(-5)
             await self.settle()
 
     def timer(self, place: int = 0) -> str | None:
@@ -114,6 +116,7 @@ async def test_a_timer_that_comes_after_its_schedule_was_stopped_or_changed_star
     assert world.fires() == []
     await world.ask(commands.ActivateWorkflow(workflow_id=workflow_id))
     await world.change(workflow_id, workflow(HOURLY | {"cron": "30 * * * *"}))
+    world.clock.advance(5)
     await world.deliver(late, late)
     assert world.fires() == [("01 01:00", "superseded")]
     assert world.timer() == "01 01:30"

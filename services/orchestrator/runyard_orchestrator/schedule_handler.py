@@ -6,7 +6,7 @@ next one in the same commit, and the version of the workflow, on which all of it
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -17,7 +17,7 @@ from runyard_shared.errors import NotFound
 from runyard_shared.eventstore.store import Claim, ClaimTaken, ClearTimer, EventStore, TimerChange
 from runyard_shared.ids import derived_id
 
-from runyard_orchestrator.repository import Executions, Workflows
+from runyard_orchestrator.repository import Executions, Recent, Workflows
 from runyard_orchestrator.triggers import schedules
 from runyard_orchestrator.triggers.declared import hears_of_incidents
 from runyard_orchestrator.triggers.schedules import Due, Outcome, Running
@@ -25,6 +25,9 @@ from runyard_orchestrator.workflow.definition import WorkflowState
 
 INCIDENT_TRIGGER = "incident-trigger"
 """The scope of the claims by which the workflows that hear of incidents are found; the key is the workflow's id."""
+_HANDLED_KEPT = 10_000
+_AGAIN_AFTER = timedelta(seconds=3)
+"""Each orchestrator hands on every timer. Repetitions within this time need no look at the log: what is due comes again."""
 _log = structlog.get_logger(__name__)
 
 
@@ -34,9 +37,19 @@ class ScheduleHandler:
         self._workflows = workflows
         self._executions = executions
         self._clock = clock
+        self._handled: Recent[tuple[str, str, str], datetime] = Recent(_HANDLED_KEPT)
 
     async def handle(self, timer: TimerDue) -> None:
         """Raises `VersionConflict` if the workflow was changed meanwhile: then it is to be handled again."""
+        key = (timer.stream_id, timer.timer_id, str(timer.payload.get("scheduledAt")))
+        handled_at = self._handled.get(key)
+        if handled_at is not None and abs(self._clock.now() - handled_at) < _AGAIN_AFTER:
+            _log.debug("ignored: the timer has just been handled", workflow_id=timer.stream_id, timer_id=timer.timer_id)
+            return
+        await self._handle(timer)
+        self._handled.put(key, self._clock.now())
+
+    async def _handle(self, timer: TimerDue) -> None:
         state = await self._workflows.fresh(timer.stream_id)
         if state is None:
             raise NotFound("workflow_not_found", f"there is no workflow {timer.stream_id}")

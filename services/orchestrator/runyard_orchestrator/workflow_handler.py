@@ -1,5 +1,6 @@
 """Commands that change a workflow: load, ask, append."""
 
+from datetime import datetime
 from typing import Any
 
 from runyard_shared.clock import Clock, rfc3339
@@ -63,12 +64,8 @@ class WorkflowHandler:
         if not new:
             return _result(command, state, new), await self._store.head()
         before = state
-        for event in new:
-            state = definition.evolve(state, event, command.workflow_id, request.tenant_id, at)
-        if state is None:
-            raise TypeError("events left no workflow")
-        if _begins_to_hear_of_incidents(before, state):
-            claims.append(Claim(INCIDENT_TRIGGER, command.workflow_id, {}))
+        state = _evolved(before, new, command.workflow_id, request.tenant_id, at)
+        claims += _of_incidents(before, state)
         try:
             commit = await self._store.append(
                 command.workflow_id,
@@ -102,12 +99,23 @@ def _name_of_its_own(command: commands.CreateWorkflow | commands.ImportWorkflow)
     return Claim("workflow-name", definition.name_of(command.document), {"workflowId": command.workflow_id})
 
 
-def _begins_to_hear_of_incidents(before: definition.WorkflowState | None, after: definition.WorkflowState) -> bool:
-    """Whether the first version that has an incident trigger was just published."""
+def _evolved(
+    state: definition.WorkflowState | None, new: list[Event], workflow_id: str, tenant_id: str, at: datetime
+) -> definition.WorkflowState:
+    for event in new:
+        state = definition.evolve(state, event, workflow_id, tenant_id, at)
+    if state is None:
+        raise TypeError("events left no workflow")
+    return state
+
+
+def _of_incidents(before: definition.WorkflowState | None, after: definition.WorkflowState) -> list[Claim]:
+    """The claim by which incidents find the workflow, with the first version that has a trigger for them."""
     old = before.versions if before is not None else {}
     news = [after.versions[version] for version in after.versions.keys() - old.keys()]
-    hearing = any(hears_of_incidents(version.document) for version in news)
-    return hearing and not any(hears_of_incidents(version.document) for version in old.values())
+    hears = any(hears_of_incidents(version.document) for version in news)
+    heard = any(hears_of_incidents(version.document) for version in old.values())
+    return [Claim(INCIDENT_TRIGGER, after.workflow_id, {})] if hears and not heard else []
 
 
 def _summary(state: definition.WorkflowState) -> dict[str, Any]:
