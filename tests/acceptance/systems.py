@@ -18,7 +18,7 @@ import httpx
 from runyard_standalone.distributed import Deployment
 
 Json = dict[str, Any]
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 75.0
 QUICK = {"RUNYARD_HEARTBEAT_SECONDS": "0.5", "RUNYARD_OFFLINE_AFTER_SECONDS": "2", "RUNYARD_RESEND_AFTER_SECONDS": "1"}
 """A lost agent is noticed in two seconds instead of thirty."""
 RECEIVERS_ARE_HERE = {"RUNYARD_ALLOW_PRIVATE_NOTIFICATIONS": "1", "RUNYARD_NOTIFICATION_RETRY_SECONDS": "0.2"}
