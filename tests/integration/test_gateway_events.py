@@ -244,3 +244,16 @@ async def test_stopping_the_gateway_ends_its_streams_in_good_order(pool: asyncpg
             assert await rest_of(stream) == []
         await home.http.aclose()
         await stopping
+
+
+async def test_history_that_was_archived_is_said_to_be_gone_before_a_stream_begins(home: House) -> None:
+    await home.publish()
+    await home.pool.execute(
+        "insert into orchestrator.archived_month (tenant_id, month, part, events, first_position, last_position)"
+        " values ('default', '2020-01-01', 1, 2, 1, 2), ('acme', '2020-01-01', 1, 2, 1, 9)"
+    )
+    for path in ("/events?after=1", "/events.json?after=1"):
+        gone = await home.call("GET", path, status=410)
+        assert (gone["code"], gone["completeAfter"]) == ("archived", 2)
+    async with asyncio.timeout(10), watching(home, "/events", last_event_id=2) as stream:
+        assert (await following(stream)).position == 3

@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 from runyard_gateway.public_event import event_frame
 from runyard_gateway.streams.execution_stream import Outstanding
 from runyard_gateway.streams.live_events import LiveEvents
 from runyard_gateway.streams.log_tail import MAX_GAP, Joined, LogTail
 from runyard_gateway.streams.recent_events import MAX_EVENTS
+from runyard_gateway.streams.shared_reads import SharedReads
 from runyard_gateway.streams.subscription import TAKE_BYTES, Backlog, LiveFrame, Subscription
 from runyard_shared.contracts.feed import FeedBatch, Recorded
 from runyard_shared.contracts.values import ExecutionStatus
-from runyard_shared.errors import Unavailable
+from runyard_shared.errors import NotFound, Unavailable
 
 AT = datetime(2026, 11, 22, 17, 5, 0, 123000, tzinfo=UTC)
 
@@ -207,6 +209,32 @@ async def test_a_reader_that_lets_too_much_wait_is_cut_off_and_keeps_nothing() -
         subscription.offer(LiveFrame(b"x" * 30))
     assert subscription.closed and aborted == [True]
     assert await subscription.take(0.01) == []
+
+
+async def test_those_who_ask_for_the_same_at_once_are_given_one_answer_unless_it_is_too_old_or_a_refusal() -> None:
+    reads = SharedReads[int](turns=4)
+    begun: list[int] = []
+    go_on = asyncio.Event()
+
+    async def read() -> int:
+        begun.append(len(begun) + 1)
+        number = begun[-1]
+        await go_on.wait()
+        if number == 2:
+            raise NotFound("execution_not_found", "It is not there yet.")
+        return number
+
+    same = [asyncio.create_task(reads.read("e1", read, lambda found: found >= 1)) for _ in range(1000)]
+    newer = asyncio.create_task(reads.read("e1", read, lambda found: found >= 3))
+    await asyncio.sleep(0)
+    assert begun == []
+    await asyncio.sleep(0)
+    assert begun == [1]
+    go_on.set()
+    assert set(await asyncio.gather(*same)) == {1}
+    with pytest.raises(NotFound):
+        await newer
+    assert await reads.read("e1", read, lambda found: True) == 3 and begun == [1, 2, 3]
 
 
 async def test_when_all_together_let_too_much_wait_whoever_lets_most_wait_is_cut_off() -> None:

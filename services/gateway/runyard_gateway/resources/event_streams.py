@@ -11,13 +11,15 @@ from runyard_gateway.http.query import MAX_POSITION
 from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.archived import ArchivedQueries
 from runyard_gateway.queries.events import ORCHESTRATOR, EventFilter, EventQueries
+from runyard_gateway.queries.executions import ExecutionState
 from runyard_gateway.read_position import EXECUTIONS, ReadPosition
 from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.path_ids import execution_id_of
 from runyard_gateway.streams.event_stream import Source
-from runyard_gateway.streams.execution_stream import ExecutionStreams, Outstanding
+from runyard_gateway.streams.execution_stream import ExecutionStreams, Outstanding, Snapshot
 from runyard_gateway.streams.log_tail import LogTail
 from runyard_gateway.streams.open_streams import OpenStreams
+from runyard_gateway.streams.shared_reads import SharedReads
 from runyard_gateway.streams.tenant_stream import TenantStreams
 
 READ_TURNS = 4
@@ -46,6 +48,8 @@ class EventStreams:
         self._reader = reader
         self._read_position = read_position
         self._tail = tail
+        self._snapshots = SharedReads[Snapshot](READ_TURNS)
+        self._states = SharedReads[ExecutionState](READ_TURNS)
         self._turns = asyncio.Semaphore(READ_TURNS)
 
     def operations(self) -> Sequence[Operation]:
@@ -74,15 +78,30 @@ class EventStreams:
         position = last_event_id(call)
         if position is None:
             position = query.last_event_id
-        async with self._turns:
-            if position is None:
-                # not older than what anybody was told here: what has finished is not shown running again
-                await self._read_position.reach(EXECUTIONS, self._tail.last_of_execution(execution_id))
-                seen = await self._reader.detail(call.tenant_id, execution_id)
-                return self._of_executions.from_now(call.tenant_id, seen.detail, len(seen.outstanding))
-            state = await self._reader.state(call.tenant_id, execution_id)
+        tenant_id, key = call.tenant_id, (call.tenant_id, execution_id)
+        if position is None:
+            # not older than what anybody was told here: what has finished is not shown running again
+            told = self._tail.last_of_execution(execution_id)
+            snapshot = await self._snapshots.read(
+                key, lambda: self._snapshot(tenant_id, execution_id, told), lambda found: found.as_of >= told
+            )
+            return self._of_executions.from_now(tenant_id, snapshot)
+        # not older than what the reader has, or the end that it has seen would never be known here
+        seen = min(position, await self._tail.position())
+        state = await self._states.read(
+            key, lambda: self._state(tenant_id, execution_id, seen), lambda found: found.as_of >= seen
+        )
         outstanding = Outstanding(state.status, len(state.outstanding), state.as_of)
-        return self._of_executions.from_position(call.tenant_id, execution_id, position, outstanding)
+        return self._of_executions.from_position(tenant_id, execution_id, position, outstanding)
+
+    async def _snapshot(self, tenant_id: str, execution_id: str, at_least: int) -> Snapshot:
+        await self._read_position.reach(EXECUTIONS, at_least)
+        seen = await self._reader.detail(tenant_id, execution_id)
+        return Snapshot.of(seen.detail, len(seen.outstanding))
+
+    async def _state(self, tenant_id: str, execution_id: str, at_least: int) -> ExecutionState:
+        await self._read_position.reach(EXECUTIONS, at_least)
+        return await self._reader.state(tenant_id, execution_id)
 
     async def of_tenant(self, call: Call) -> Source:
         query: requests.EventsQuery = call.query

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
+from typing import Final, NamedTuple
 
 from runyard_shared.contracts import events
 from runyard_shared.contracts.events import EXECUTION_ENDS, ITERATION_ENDS
@@ -58,17 +58,33 @@ class Outstanding:
             self._finished = True
 
 
+class Snapshot(NamedTuple):
+    """What a stream begins with. `outstanding`: how many of what is in it have not ended. `content`: the frame."""
+
+    execution_id: str
+    status: ExecutionStatus
+    outstanding: int
+    as_of: int
+    content: bytes
+
+    @classmethod
+    def of(cls, detail: ExecutionDetail, outstanding: int) -> "Snapshot":
+        content = frame("snapshot", detail, detail.as_of)
+        return cls(detail.execution_id, detail.status, outstanding, detail.as_of, content)
+
+
 class ExecutionStreams:
     def __init__(self, tail: LogTail, queries: EventQueries, follower: LogFollower) -> None:
         self._tail = tail
         self._queries = queries
         self._follower = follower
 
-    def from_now(self, tenant_id: str, detail: ExecutionDetail, outstanding: int) -> Source:
-        """The snapshot, and everything after it. `outstanding`: how many of what is in it have not ended."""
-        state = Outstanding(detail.status, outstanding, detail.as_of)
-        snapshot = frame("snapshot", detail, detail.as_of)
-        return lambda connection: self._frames(tenant_id, detail.execution_id, detail.as_of, state, snapshot, connection)
+    def from_now(self, tenant_id: str, snapshot: Snapshot) -> Source:
+        """The snapshot, and everything after it."""
+        outstanding = Outstanding(snapshot.status, snapshot.outstanding, snapshot.as_of)
+        return lambda connection: self._frames(
+            tenant_id, snapshot.execution_id, snapshot.as_of, outstanding, snapshot.content, connection
+        )
 
     def from_position(self, tenant_id: str, execution_id: str, position: int, outstanding: Outstanding) -> Source:
         """Everything after `position`."""
