@@ -132,8 +132,6 @@ class World:
         self.clock = FrozenClock(EPOCH)
         self.log = MemoryLog()
         self.mapper = EventMapper(EVENT_TYPES)
-        self.workflows = Workflows(self.log, self.mapper)
-        self.executions = Executions(self.log, self.mapper, self.workflows)
         self.inbox: dict[str, list[Any]] = {}
         self.delivered: list[Any] = []
         self.jobs: dict[str, jobs.PlaceJob] = {}
@@ -142,6 +140,12 @@ class World:
         self.cancelled: set[str] = set()
         self._routed = 0
         self._ids = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """A process that knows nothing but the log."""
+        self.workflows = Workflows(self.log, self.mapper)
+        self.executions = Executions(self.log, self.mapper, self.workflows)
         self.handlers = Handlers(
             ExecutionHandler(self.log, self.workflows, self.executions, self.clock, random.Random(1)),
             WorkflowHandler(self.log, self.workflows, self.clock),

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from runyard_shared.contracts import commands, events, reports
-from runyard_shared.contracts.commands import Problem, TimerDue
+from runyard_shared.contracts.commands import Problem, Request, TimerDue
 from runyard_shared.contracts.values import Trigger
+from runyard_shared.errors import Unavailable
 
 from tests.engine import CATALOG, EPOCH, Json, action, chain
-from tests.world import World
+from tests.world import TENANT, World
 
 HOURLY: Json = {"type": "schedule", "cron": "0 * * * *"}
 CREATED: Json = {"type": "incident", "events": ["incident.created"]}
@@ -62,6 +63,45 @@ class Triggers(World):
         assert reply.result is not None, reply.problem
         assert (await self.ask(command, actor="monitoring")).result == reply.result, "redelivered"
         return reply.result
+
+    async def with_one_death_at(self, moment: int, *, written: bool) -> bool:
+        """Three hours and an incident; at the append number `moment` the process dies, and begins anew. Whether it survived."""
+        submit, appends, died = self.log.submit, 0, False
+
+        def mortal(*arguments: Any, **options: Any) -> Any:
+            nonlocal appends, died
+            appends += 1
+            if appends == moment + 1:
+                died = True
+                if written:
+                    submit(*arguments, **options)
+                raise Death("now")
+            return submit(*arguments, **options)
+
+        self.log.submit = mortal  # type: ignore[method-assign]
+        command = commands.ReceiveIncident(receipt_id=self.new_id(), event="incident.created", incident={"id": "INC-1"})
+        request = Request(request_id="r", tenant_id=TENANT, actor="monitoring", command=command)
+        self.clock.advance(3 * 3600)
+        unheard: list[Any] = [request]
+        while True:
+            due = [(key, timer) for key, timer in self.log.timers.items() if timer.due_at <= self.clock.now()]
+            items = [TimerDue(stream_id=key[0], timer_id=key[1], payload=timer.payload) for key, timer in due]
+            items += unheard
+            items += [item for waiting in self.inbox.values() for item in waiting]
+            if not items:
+                return not died
+            for item in items:
+                try:
+                    await self.deliver(item)
+                except Death:
+                    self.restart()
+                    self.route()
+                    break
+                if item in unheard:
+                    unheard.remove(item)
+                for waiting in self.inbox.values():
+                    if item in waiting:
+                        waiting.remove(item)
 
     async def end(self, execution_id: str) -> None:
         await self.finish(next(job_id for job_id, job in self.jobs.items() if job.execution_id == execution_id))
@@ -249,6 +289,31 @@ async def test_an_execution_that_cannot_begin_any_more_is_told_to_its_record_onc
     assert (refused.execution_id, refused.code) == (execution_id, "not_active")
     assert "activate it first" in refused.reason
     assert world.started() == [], "what was refused stays refused"
+
+
+class Death(Unavailable):
+    """The process dies in the middle of an append."""
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["before it is written", "after it is written"])
+async def test_a_process_that_dies_at_any_append_leaves_nothing_out_and_does_nothing_twice(*, written: bool) -> None:
+    deaths = 0
+    for moment in range(100):
+        world = Triggers()
+        await world.publish(workflow(HOURLY | {"catchUp": "all", "overlap": "cancelPrevious"}, CREATED, name="A"))
+        await world.publish(workflow(HOURLY, CREATED, name="B"))
+        survived = await world.with_one_death_at(moment, written=written)
+        deaths += not survived
+        fires = [(fire.workflow_name, fire.scheduled_at) for fire in world.of(events.ScheduleFired)]
+        assert len(fires) == len(set(fires)) == 6, moment
+        (received,) = world.of(events.IncidentReceived)
+        announced = [match.execution_id for match in received.matches]
+        announced += [fire.execution_id for fire in world.of(events.ScheduleFired) if fire.execution_id]
+        assert sorted(announced) == sorted(world.executions_and_iterations()), moment
+        assert len(announced) == len(set(announced)) == 2 + 3 + 1
+        if survived:
+            break
+    assert deaths > 10
 
 
 # --- incidents
