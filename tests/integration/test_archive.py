@@ -4,7 +4,9 @@ import asyncio
 import gzip
 import hashlib
 import inspect
+import os
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -312,10 +314,39 @@ def dying(step: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
     return awaited if inspect.iscoroutinefunction(step) else called
 
 
-async def test_a_damaged_archive_is_told(pool: Pool, tmp_path: Path) -> None:
+async def test_archives_are_listed_searched_and_restored_by_command_and_a_damaged_one_is_told(
+    pool: Pool, postgres_url: str, tmp_path: Path
+) -> None:
+    async def command(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "runyard_projections",
+            *arguments,
+            env={**os.environ, "RUNYARD_DATABASE_URL": postgres_url, "RUNYARD_ARCHIVE_DIR": str(tmp_path)},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        return process.returncode, out.decode()
+
     async with an_archive(pool, tmp_path, partitioned=False) as archive:
         await archive.end_all()
         (manifest,) = await archive.archiver.turn()
+        (nothing, _), (listed, said), (found, where), (checked, verdict) = await asyncio.gather(
+            command("archive", "search", "never said anywhere"),
+            command("archive", "list"),
+            command("archive", "search", "web-01", "--month", "2026-03"),
+            command("checksum"),
+        )
+        assert (nothing, listed, found, checked) == (1, 0, 0, 0)
+        assert f"default 2026-03: {histories.COUNT} executions, {manifest.events.rows} events" in said
+        assert f"default 2026-03 {histories.execution_id('completed')}: in " in where
+        assert "are what the log gives" in verdict
+        restored, said = await command("archive", "restore", "default", "2026-03")
+        assert (restored, "restored_default_2026_03.execution" in said) == (0, True)
+        assert await pool.fetchval("select count(*) from restored_default_2026_03.execution") == histories.COUNT
+        await discard(pool, "default", MARCH)
+
         path = tmp_path / "default" / manifest.events.name
         lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
         path.write_bytes(gzip.compress(b"".join(lines[:-1])))
