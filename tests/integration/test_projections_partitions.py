@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import TypeAlias
 
@@ -94,17 +94,19 @@ async def test_an_installation_of_before_keeps_its_rows_and_goes_on(pool: Pool) 
     assert await _rows(pool) == seen
 
 
-async def test_an_empty_installation_has_this_month_the_next_and_a_place_for_all_else(pool: Pool) -> None:
+async def test_an_installation_has_this_month_those_that_begin_soon_and_a_place_for_all_else(pool: Pool) -> None:
     await migrate(pool, LIVE, "runyard_projections")
-    found = await pool.fetch(
-        "select inhparent::regclass::text as parent, count(*) from pg_inherits where inhparent = any($1::text[]::regclass[])"
-        " group by 1",
-        [f"{LIVE}.{table}" for table in PARTED],
-    )
-    assert {row["parent"]: row["count"] for row in found} == {f"{LIVE}.{table}": 3 for table in PARTED}
+    now = datetime.now(UTC)
+    for days in (7, 70):
+        await pool.execute("select projections.create_partitions(make_interval(days => $1))", days)
+        months = {f"{now + timedelta(days=day):%Y_%m}" for day in range(days + 1)}
+        for table in PARTED:
+            found = await pool.fetch(
+                "select inhrelid::regclass::text as part from pg_inherits where inhparent = $1::text::regclass",
+                f"{LIVE}.{table}",
+            )
+            assert {row["part"].removeprefix(f"{LIVE}.{table}_") for row in found} == {*months, "default"}
     await create_partitions(pool)
-    await pool.execute("select projections.create_partitions(3)")
-    assert await pool.fetchval("select count(*) from pg_inherits where inhparent = 'projections.job'::regclass") == 5
 
 
 async def test_a_month_made_late_takes_its_rows_from_the_default_partition(pool: Pool) -> None:

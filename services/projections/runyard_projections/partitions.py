@@ -7,12 +7,13 @@ import asyncpg
 
 from runyard_projections.projection import LIVE
 
-MONTHS_AHEAD: Final = 1
+AHEAD: Final = "7 days"
 _PATIENCE_MS: Final = 1000
 
 
 async def create_partitions(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-    """Make what is missing for this month and the next. Raises `LockNotAvailableError` if a table was in use for long."""
+    """Make what is missing for this month and, in its last days, for the next. Raises `LockNotAvailableError` if a table was in
+    use for long."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(f"set local lock_timeout = {_PATIENCE_MS}")
-        await connection.execute(f"select {LIVE}.create_partitions({MONTHS_AHEAD})")
+        await connection.execute(f"select {LIVE}.create_partitions('{AHEAD}')")

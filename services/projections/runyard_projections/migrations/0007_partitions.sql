@@ -327,17 +327,19 @@ $$;
 comment on function projections.create_month is
 'Makes what is missing of the partitions of a month (UTC). Rows of it that are in the default partition move.';
 
-create function projections.create_partitions(ahead integer) returns void language plpgsql as $$
+create function projections.create_partitions(ahead interval) returns void language plpgsql as $$
+declare
+    today constant timestamp := now() at time zone 'UTC';
 begin
     perform pg_advisory_xact_lock(hashtext('projections.create_partitions'));
-    for n in 0 .. ahead loop
-        perform projections.create_month('projections', (now() at time zone 'UTC') + make_interval(months => n));
-    end loop;
+    perform projections.create_month('projections', month)
+    from generate_series(date_trunc('month', today), today + ahead, interval '1 month') month;
 end
 $$;
-comment on function projections.create_partitions is 'Makes what is missing of the partitions of the running month and `ahead` more.';
+comment on function projections.create_partitions is
+'Makes what is missing of the partitions of the running month and of those that begin within `ahead`.';
 
-select projections.create_partitions(1);
+select projections.create_partitions('7 days');
 
 -- Part of a workflow's name is found by an index where the server has trigrams; else the names of the tenant are gone through.
 do $$
