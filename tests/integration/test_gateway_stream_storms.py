@@ -51,7 +51,7 @@ class Watcher:
 
 
 class Homes:
-    """The gateway that readers find, which is another one after `move`."""
+    """The gateway that readers find, which is another one after `fall`."""
 
     def __init__(self, home: House) -> None:
         self._home = home
@@ -61,11 +61,14 @@ class Homes:
     def address(self) -> str:
         return self._gateway.address
 
-    async def move(self) -> None:
+    async def fall(self, everybody: "Sequence[Watcher]") -> None:
+        """The gateway goes with all its connections, wherever each of them is, and all who had one find a new gateway."""
         settings = runyard_gateway.settings.Settings(port=0, admin_token=SecretStr(TOKEN))
         new = await runyard_gateway.app.create(settings, bus=self._home.bus, pool=self._home.pool, clock=SystemClock())
         await new.start()
         old, self._gateway = self._gateway, new
+        for each in everybody:
+            each.reader.cut()
         await old.stop()
 
     async def close(self) -> None:
@@ -88,7 +91,7 @@ async def test_readers_that_are_cut_off_again_and_again_see_every_event_once_and
         try:
             async with asyncio.timeout(60):
                 await cut_some(everybody, times=6)
-                await homes.move()
+                await homes.fall(everybody)
                 await cut_some(everybody, times=6)
                 await asyncio.gather(*reading[PROGRAMS:])
                 end = await home.pool.fetchval("select max(position) from read.event")
