@@ -97,8 +97,17 @@ async def accounts(management_url: str, amqp_url: str, namespace: str) -> AsyncI
 
 
 @pytest.fixture
-async def home(pool: asyncpg.Pool, amqp_url: str, namespace: str) -> AsyncIterator[House]:
-    async with house(pool, bus=RabbitBus(amqp_url, namespace=namespace)) as made:
+async def wire(amqp_url: str) -> AsyncIterator[Cable]:
+    """What the services reach the broker by."""
+    cable = Cable(amqp_url)
+    await cable.mend()
+    yield cable
+    await cable.cut()
+
+
+@pytest.fixture
+async def home(pool: asyncpg.Pool, wire: Cable, amqp_url: str, namespace: str) -> AsyncIterator[House]:
+    async with house(pool, bus=RabbitBus(wire.url, namespace=namespace)) as made:
         yield made
     await delete_topology(amqp_url, namespace, TOPOLOGY)
 
@@ -158,7 +167,7 @@ async def has_all(consumer: Consumer, home: House) -> None:
 
 
 async def test_a_consumer_that_is_killed_and_cut_off_has_every_event_once(
-    home: House, accounts: Accounts, amqp_url: str, namespace: str, tmp_path: Path
+    home: House, wire: Cable, accounts: Accounts, amqp_url: str, namespace: str, tmp_path: Path
 ) -> None:
     cable = Cable(amqp_url)
     await cable.mend()
@@ -183,6 +192,8 @@ async def test_a_consumer_that_is_killed_and_cut_off_has_every_event_once(
                 file.write(b'{"half a li')  # as if it had died while it wrote
             consumer.start()
         await cable.cut()
+        await wire.cut()
+        await wire.mend()
         await working
         await cable.mend()
         await has_all(consumer, home)
