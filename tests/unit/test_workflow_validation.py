@@ -290,7 +290,12 @@ def test_everything_wrong_with_the_triggers_is_said_at_once() -> None:
         {"type": "incident", "events": ["incident.created"], "condition": "incident.severity =="},
         {"type": "incident", "events": ["incident.created"], "condition": "inputs.host == incident.host"},
         {"type": "incident", "events": ["incident.created"], "condition": "incident.severity + 1 == incident.host"},
-        {"type": "incident", "events": ["incident.created"], "condition": '"prod" in incident.tags && incident.custom > 3'},
+        {
+            "type": "incident",
+            "events": ["incident.created"],
+            "condition": '"incident.no" in incident.tags && incident.team > "a"',
+        },
+        {"type": "incident", "events": ["incident.created"], "condition": 'incident.severty == "high"'},
         {"type": "schedule", "cron": "0 6 * * *", "catchUp": "some"},
     ]
     messages = found(chain(action("a")) | {"inputs": schema, "triggers": triggers})
@@ -302,10 +307,13 @@ def test_everything_wrong_with_the_triggers_is_said_at_once() -> None:
     assert "not a valid expression" in messages["triggers[6].condition"]
     assert messages["triggers[7].condition"] == "reads inputs; when an incident is judged there is nothing but incident"
     assert "types do not fit" in messages["triggers[8].condition"]
-    assert "triggers[10].catchUp" in messages
+    assert messages["triggers[10].condition"] == (
+        "reads incident.severty, but an incident has id, title, severity, status, service, source, host, team, tags"
+    )
+    assert "triggers[11].catchUp" in messages
     assert '"host" is a required property, but triggers[1], triggers[2]' in messages["inputs"]
     assert "give it a default that fits, or do not require it" in messages["inputs.properties.limit"]
-    assert len(messages) == 11
+    assert len(messages) == 12
 
 
 def test_a_required_input_may_lack_a_default_when_only_people_start_the_workflow() -> None:

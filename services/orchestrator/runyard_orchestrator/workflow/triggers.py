@@ -17,8 +17,14 @@ from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
 from runyard_orchestrator.workflow.typecheck import Samples, type_problem
 
 MOST: Final = 100
-_INCIDENT: Final = dict.fromkeys(("id", "title", "severity", "status", "service", "source", "host", "team"), "1")
+INCIDENT: Final[dict[str, Any]] = {
+    **dict.fromkeys(("id", "title", "severity", "status", "service", "source", "host", "team"), "1"),
+    "tags": ["1"],
+}
+"""What an incident has, with a sample of each."""
 _NAME = re.compile(NAME)
+_TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+_FIELD = re.compile(r"\bincident\.([A-Za-z_]\w*)")
 
 
 def trigger_problems(triggers: Mapping[int, AnyTrigger], inputs: Any, catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -26,7 +32,7 @@ def trigger_problems(triggers: Mapping[int, AnyTrigger], inputs: Any, catalog: C
     if len(triggers) > MOST:
         yield "triggers", f"has {len(triggers)} triggers; a workflow may have {MOST}"
     webhooks: dict[str, int] = {}
-    samples = Samples(None, catalog, {"incident": _INCIDENT, "nodes": {}})
+    samples = Samples(None, catalog, {"incident": INCIDENT, "nodes": {}})
     for place, trigger in triggers.items():
         path = f"triggers[{place}]"
         match trigger:
@@ -57,6 +63,9 @@ def _condition_problem(condition: str, samples: Samples) -> str | None:
     others = sorted(set(expression.roots) - {"incident"})
     if others:
         return f"reads {', '.join(others)}; when an incident is judged there is nothing but incident"
+    unknown = [name for name in _FIELD.findall(_TEXT.sub("", expression.source)) if name not in INCIDENT]
+    if unknown:
+        return f"reads incident.{unknown[0]}, but an incident has {', '.join(INCIDENT)}"
     return type_problem(expression, samples, "condition")
 
 
