@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -116,8 +116,8 @@ class Analytics:
         query: requests.AnalyticsRange = call.query
         timezone = query.timezone or await self._queries.time_zone(call.tenant_id)
         now = self._clock.now()
-        ends = end_of_quarter(now) if query.to is None else query.to.astimezone(UTC)
-        starts = ends - DEFAULT_RANGE if query.from_ is None else query.from_.astimezone(UTC)
+        ends = end_of_quarter(now) if query.to is None else _upwards(query.to)
+        starts = ends - DEFAULT_RANGE if query.from_ is None else _upwards(query.from_)
         whole = Stretch(starts, ends)
         problems = []
         if (problem := timezone_problem(timezone)) is not None:
@@ -156,6 +156,11 @@ def _operation(
         method="GET", path=f"{PATH}/{what}", handle=handle, name=name, summary=summary, tag="analytics", answer=answer,
         query=query, permission=Permission.VIEW,
     )  # fmt: skip
+
+
+def _upwards(at: datetime) -> datetime:
+    """To the next millisecond: executions start at whole ones, so it is the same range, and one that the answer can say."""
+    return at.astimezone(UTC) + timedelta(microseconds=-at.microsecond % 1000)
 
 
 def _range(asked: _Asked, snapshot: AnalyticsSnapshot) -> dict[str, Any]:
