@@ -10,17 +10,21 @@ from tests.gateway import House, Json, house
 
 ACCESS = {
     "public": """
-        signIn getSignInMethods beginSignIn finishSignIn
-        showApprovalLink answerApprovalLink getHealth getReadiness getMetrics getOpenapi getDocs""",
-    "any key": """getMe getSession signOut listApprovals getApproval approve reject""",
+        receiveWebhook signIn getSignInMethods beginSignIn finishSignIn
+        showApprovalLink answerApprovalLink getHealth getReadiness getMetrics getOpenapi getAsyncapi getDocs""",
+    "any key": """getMe getSession signOut listApprovals streamApprovals getApproval approve reject""",
     "automation:view": """
+        exportWorkflows exportWorkflow listSchedules previewSchedule listTriggerRecords
         listWorkflows getWorkflow listVersions getVersion diffVersions listActionTypes
+        getAnalyticsSummary getAnalyticsTrends getAnalyticsOfWorkflows getAnalyticsOfAgents
+        streamExecutions countExecutions listJobs
         listExecutions getExecution getExecutionGraph getJob getExecutionLog getJobOutput
         streamExecutionEvents streamEvents listEvents
         listAgents getAgent listPools listConnections getConnection listConnectionTypes
         listProjections getRetention""",
-    "automation:execute": """runWorkflow cancelExecution rerunExecution bulkCancel bulkRerun""",
+    "automation:execute": """receiveIncident runWorkflow cancelExecution rerunExecution bulkCancel bulkRerun""",
     "automation:manage": """
+        importWorkflows listWebhooks createWebhook rotateWebhook disableWebhook enableWebhook deleteWebhook
         createWorkflow archiveWorkflow saveDraft validateDraft publishDraft activateWorkflow deactivateWorkflow rollBackWorkflow
         listChannels createChannel replaceChannel deleteChannel testChannel
         drainAgent resumeAgent createPool deletePool pausePool resumePool
@@ -45,6 +49,7 @@ WORKFLOW: Json = {
 }
 BODIES: dict[str, Any] = {
     "saveDraft": WORKFLOW,
+    "createWebhook": {"webhookId": "monitoring"},
     "rollBackWorkflow": {"version": 1},
     "replaceChannel": {"name": "ops", "url": "json://127.0.0.1:1/"},
     "changeAgent": {"tags": []},
@@ -101,11 +106,13 @@ async def things(home: House) -> dict[str, str]:
     agent = await home.agent()
     channel = await home.call("POST", "/notification-channels", status=201, json=BODIES["replaceChannel"])
     connection = await home.call("POST", "/connections", status=201, json={"name": "bag", "kind": "secrets"})
+    hook = await home.call("POST", f"/workflows/{workflow_id}/webhooks", status=201, json=BODIES["createWebhook"])
     await home.call("POST", "/pools", status=201, json={"name": "dmz"})
     await home.call("POST", "/users", status=201, json={"name": "alice"})
     await home.call("PUT", "/roles/deployer", json=BODIES["putRole"])
     return {
         "workflowId": workflow_id,
+        "hookId": hook["hookId"],
         "executionId": execution_id,
         "jobId": detail["jobs"][0]["jobId"],
         "approvalId": detail["approvals"][0]["approvalId"],

@@ -29,9 +29,10 @@ async def home(pool: asyncpg.Pool) -> AsyncIterator[House]:
         yield made
 
 
-PATH_IDS = ("workflowId", "executionId", "jobId", "approvalId", "channelId", "keyId", "agentId", "connectionId")
+PATH_IDS = ("workflowId", "executionId", "jobId", "approvalId", "channelId", "keyId", "agentId", "connectionId", "hookId")
 PATH_NAMES = {
-    "version": "1", "userName": "alice", "token": "a-token", "poolName": "default", "roleName": "oncall", "tenantId": "other",
+    "version": "1", "userName": "alice", "token": "a-token",
+    "key": "whk_a", "poolName": "default", "roleName": "oncall", "tenantId": "other",
 }  # fmt: skip
 
 
