@@ -59,9 +59,13 @@ async def forget(
         await connection.execute(_ARCHIVED, tenants, month.next_first_id)
         await connection.execute(_FORGET_CHUNKS, tenants, month.first_id)
         await connection.execute(_FORGET_SEALS, tenants, month.first_id)
-        tables = [table for (table,) in await connection.fetch(_TABLES)]
-        parted = [table for table in tables if await _set_aside(connection, table, month)]
-        await _swap_in_a_quiet_moment(connection, month, manifests, tables, parted, aside)
+        parted = []
+        for (table,) in await connection.fetch(_TABLES):
+            if await _set_aside(connection, table, month):
+                parted.append(table)
+            else:  # as after an upgrade, when all that was there before is one partition
+                await connection.execute(_FORGET_ROWS.format(table=table), month.first_id, month.next_first_id)
+        await _swap_in_a_quiet_moment(connection, month, manifests, parted, aside)
 
 
 async def _must_have_passed(connection: Connection, last: int) -> None:
@@ -95,14 +99,13 @@ async def _swap_in_a_quiet_moment(
     connection: Connection,
     month: Month,
     manifests: Sequence[Manifest],
-    tables: Sequence[str],
     parted: Sequence[str],
     aside: int,
 ) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with connection.transaction():
-                await _swap(connection, month, manifests, tables, parted, aside)
+                await _swap(connection, month, manifests, parted, aside)
         except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
             if attempt == _ATTEMPTS:
                 raise NotYet("the tables were in use all the time") from None
@@ -115,12 +118,11 @@ async def _swap(
     connection: Connection,
     month: Month,
     manifests: Sequence[Manifest],
-    tables: Sequence[str],
     parted: Sequence[str],
     aside: int,
 ) -> None:
     await connection.execute(f"set local lock_timeout = {_PATIENCE_MS}")
-    everything = ", ".join([*(f"{LIVE}.{table}" for table in tables), f"{LOG}.event"])
+    everything = ", ".join([*(f"{LIVE}.{table}" for table in parted), f"{LOG}.event"])
     await connection.execute(f"lock table {everything} in access exclusive mode")
     complete = await connection.fetchval(
         f"select {LOG}.forget($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -130,16 +132,8 @@ async def _swap(
     )
     if not complete:
         raise NotYet("something was added to it a moment ago")
-    for table in tables:
-        if table in parted:
-            await _replace(connection, table, month)
-        else:
-            await connection.execute(
-                f"delete from {LIVE}.{table} t using forgotten_execution f"
-                f" where t.execution_id = f.execution_id and t.execution_id >= $1 and t.execution_id < $2",
-                month.first_id,
-                month.next_first_id,
-            )
+    for table in parted:
+        await _replace(connection, table, month)
 
 
 async def _replace(connection: Connection, table: str, month: Month) -> None:
@@ -180,6 +174,10 @@ _FORGOTTEN_EXECUTIONS: Final = f"""
     where tenant_id = any($1) and execution_id >= $2::uuid and execution_id < $3::uuid
 """
 
+_FORGET_ROWS: Final = f"""
+    delete from {LIVE}.{{table}} t using forgotten_execution f
+    where t.execution_id = f.execution_id and t.execution_id >= $1 and t.execution_id < $2
+"""
 _FORGET_RECORDS: Final = f"""
     delete from {LIVE}.{{table}} where tenant_id = any($1) and record_id >= $2 and record_id < $3
 """
