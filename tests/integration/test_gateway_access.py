@@ -18,7 +18,7 @@ ACCESS = {
         listWorkflows getWorkflow listVersions getVersion diffVersions listActionTypes
         getAnalyticsSummary getAnalyticsTrends getAnalyticsOfWorkflows getAnalyticsOfAgents
         streamExecutions countExecutions listJobs
-        listExecutions getExecution getExecutionGraph getJob getExecutionLog getJobOutput
+        listExecutions countExecutions getExecution getExecutionGraph listJobs getJob getExecutionLog getJobOutput
         streamExecutionEvents streamEvents listEvents
         listAgents getAgent listPools listConnections getConnection listConnectionTypes
         listProjections getRetention""",
