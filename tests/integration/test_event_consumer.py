@@ -158,7 +158,7 @@ async def in_the_logs(home: House) -> set[tuple[str, int]]:
 
 async def has_all(consumer: Consumer, home: House) -> None:
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while set(consumer.keys()) != await in_the_logs(home):  # noqa: ASYNC110 - it waits for another process
                 await asyncio.sleep(0.05)
     except TimeoutError:
@@ -166,7 +166,7 @@ async def has_all(consumer: Consumer, home: House) -> None:
         raise AssertionError(f"missing {missing}\n{consumer.told()}") from None
 
 
-async def test_a_consumer_that_is_killed_and_cut_off_has_every_event_once(
+async def test_a_consumer_that_is_killed_and_cut_off_has_every_event_once_and_its_account_opens_nothing_else(
     home: House, wire: Cable, accounts: Accounts, amqp_url: str, namespace: str, tmp_path: Path
 ) -> None:
     cable = Cable(amqp_url)
@@ -220,6 +220,7 @@ async def test_a_consumer_that_is_killed_and_cut_off_has_every_event_once(
     page = await home.call("GET", "/events.json", params={"limit": 200})
     written = {int(event["id"]): event for event in consumer.events() if event["source"] == "/runyard/orchestrator"}
     assert [written[int(event["id"])] for event in page["items"]] == page["items"], "both ways give the same"
+    await the_account_sees_its_tenant_and_nothing_else(home, accounts, amqp_url, namespace)
 
 
 REFUSED = (
@@ -228,9 +229,7 @@ REFUSED = (
 )  # fmt: skip
 
 
-async def test_the_account_of_a_consumer_sees_its_tenant_and_nothing_else(
-    home: House, accounts: Accounts, amqp_url: str, namespace: str
-) -> None:
+async def the_account_sees_its_tenant_and_nothing_else(home: House, accounts: Accounts, amqp_url: str, namespace: str) -> None:
     own = f"{namespace}.consumer.default.mine"
     async with await aio_pika.connect(accounts.url(amqp_url)) as connection:
         queue = await (await connection.channel()).declare_queue(own, exclusive=True)
