@@ -8,12 +8,16 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import msgspec
 import pytest
 from runyard_projections.analytics import archived
 from runyard_projections.analytics.durations import bucket_of
 from runyard_projections.app import projections
-from runyard_projections.projection import LOG
+from runyard_projections.applier import Applier
+from runyard_projections.projection import LIVE, LOG, Projection, ProjectionBroken
 from runyard_projections.rebuild import rebuild
+from runyard_shared.contracts.feed import Recorded
+from runyard_shared.ids import new_id
 from runyard_shared.messaging.memory import MemoryBus
 
 from tests.figures import Past, made_up, percentile
@@ -245,23 +249,43 @@ async def test_buckets_of_durations_are_the_same_in_sql_and_their_middle_is_near
 
 
 async def test_figures_outlive_the_events_they_were_counted_from(pool: Pool) -> None:
-    """Executions leave the log for the archive; a rebuild knows what they have added."""
+    """Executions leave the log for the archive, then those of their iterations that began in the next month; a rebuild after
+    each knows what they have added."""
     happened = past(5, each=20)
     gone = {each.execution_id for each in happened.executions if each.started_at.month == 3}
-    leaving = [row for row in happened.log if (row.correlation_id or row.stream_id) in gone]
+    own = [row for row in happened.log if row.stream_id in gone]
+    of_iterations = [row for row in happened.log if row.correlation_id in gone]
+    analytics = [each for each in projections() if each.name == "analytics"]
     async with orchestrator_log(pool) as store:
         await write(store, happened.log)
         async with projecting(pool):
             await reached(pool, len(happened.log))
         before = await _analytics(pool)
-        async with pool.acquire() as connection, connection.transaction():
-            await archived.keep(connection, leaving[:100], MAPPER)
-            await archived.keep(connection, leaving[100:], MAPPER)
-            streams = list({row.stream_id for row in leaving})
-            await connection.execute(f"delete from {LOG}.event where stream_id = any($1::uuid[])", streams)
-        analytics = [each for each in projections() if each.name == "analytics"]
-        await rebuild(pool, store, analytics)
-        assert await _analytics(pool) == before
+        for leaving in (own, of_iterations):
+            async with pool.acquire() as connection, connection.transaction():
+                await archived.keep(connection, leaving[:100], MAPPER)
+                await archived.keep(connection, leaving[100:], MAPPER)
+                streams = list({row.stream_id for row in leaving})
+                await connection.execute(f"delete from {LOG}.event where stream_id = any($1::uuid[])", streams)
+            await rebuild(pool, store, analytics)
+            assert await _analytics(pool) == before
+
+        head = len(happened.log)
+        late = msgspec.structs.replace(happened.log[-1], position=head + 1, stream_id=new_id(), correlation_id=None)
+        with pytest.raises(ProjectionBroken, match="did not begin"):
+            await _applied(pool, analytics, late)
+        everything = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+        for tenant_id in ("default", "acme"):
+            await pool.execute("insert into projections.archived (tenant_id, before) values ($1, $2)", tenant_id, everything)
+        await _applied(pool, analytics, late)
+        assert await _analytics(pool) == before, "what comes late for archived executions changes nothing"
+
+
+async def _applied(pool: Pool, projections: list[Projection], event: Recorded) -> None:
+    async with pool.acquire() as connection:
+        applier = Applier(projections, LIVE)
+        await applier.open(connection)
+        await applier.apply(connection, [event], event.position)
 
 
 async def _analytics(pool: Pool) -> dict[str, Any]:
