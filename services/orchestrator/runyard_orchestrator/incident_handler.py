@@ -41,6 +41,7 @@ class IncidentHandler:
         return answers_to([(request, outcome)], position)
 
     async def _receive(self, request: Request, command: commands.ReceiveIncident) -> tuple[dict[str, Any], int]:
+        look = self._workflows.load  # memory will do: if it is behind, the append conflicts
         for _ in range(_CONFLICTS_BEFORE_GIVING_UP):
             now = self._clock.now()
             first = await self._first_answer(request.tenant_id, command.receipt_id)
@@ -50,7 +51,7 @@ class IncidentHandler:
             if before is not None and (first := await self._first_answer(request.tenant_id, before)) is not None:
                 return first
             ids = await self._store.claims_of(request.tenant_id, INCIDENT_TRIGGER)
-            found = await asyncio.gather(*map(self._workflows.fresh, ids))
+            found = await asyncio.gather(*map(look, ids))
             workflows = [state for state in found if state is not None]
             received = IncidentReceived(
                 event=command.event,
@@ -70,6 +71,7 @@ class IncidentHandler:
                     decided_on={workflow.workflow_id: workflow.version for workflow in workflows},
                 )
             except (VersionConflict, ClaimTaken):
+                look = self._workflows.fresh
                 continue  # a workflow was changed, or the event was received: the next look tells
             return incidents.answer_of(command.receipt_id, received), commit.position
         raise VersionConflict(command.receipt_id, 0)
