@@ -127,8 +127,8 @@ async def test_what_a_gateway_left_when_it_died_is_there_with_the_outcome_unknow
         record.sent_by(Identity("default", "bob"))
         record.begin()
         records.append(record)
-    assert records[0].flushed is not None
-    await records[0].flushed
+    assert records[0].safe is not None
+    await records[0].safe.wait()
     assert await listed(home) == []
     await records[2].end(202, None)
     (done,) = await until(home, 1)

@@ -25,6 +25,11 @@ MAX_WAITING = 20_000
 """Commands that could not be written down yet; further ones are refused."""
 PATIENCE_SECONDS = 2.0
 """For which an answer waits until its command is written down; while the database is away it then goes out nevertheless."""
+REST = 4.0
+"""How much longer than a write the pause after it is: under load more is gathered, and a command alone meets no pause."""
+MAX_REST_SECONDS = 0.1
+LINGER_SECONDS = 0.25
+"""What is over is written with what begins next, or after so long: nobody waits for it."""
 RETRY_SECONDS = 0.5
 SWEEP_SECONDS = 60.0
 SECRET_PARAMETERS = frozenset({"key", "token"})
@@ -53,9 +58,9 @@ class Record:
         "audit_id",
         "batch",
         "credential",
-        "flushed",
         "operation",
         "over",
+        "safe",
         "source",
         "started_at",
         "target",
@@ -74,7 +79,7 @@ class Record:
         self.target: str | None = target.replace("\0", "")[:MAX_TARGET] or None
         self.started_at = audit.clock.now()
         self._started = time.monotonic()
-        self.flushed: asyncio.Future[None] | None = None
+        self.safe: asyncio.Event | None = None
         self.batch: _Batch | None = None
         self.over: Entry | None = None
 
@@ -142,8 +147,9 @@ class AuditLog:
         self._queries = queries
         self._began: list[Record] = []
         self._over: list[Record] = []
+        self._safe: asyncio.Event | None = None
+        self._awaited = False
         self._something = asyncio.Event()
-        self._next_flush: asyncio.Future[None] | None = None
         self._writing: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._stopping = False
@@ -170,53 +176,69 @@ class AuditLog:
         if len(self._began) + len(self._over) >= MAX_WAITING:
             raise Unavailable("The audit log cannot be written, and commands are not carried out without it")
         self._began.append(record)
-        record.flushed = self._future()
-        self._something.set()
+        record.safe = self._next_write()
 
     async def end(self, record: Record) -> None:
-        began = record.flushed
-        if began is None:  # refused before it began
+        safe = record.safe
+        if safe is None:  # refused before it began
             if len(self._over) >= MAX_WAITING:
                 return
-            began = self._future()
+            safe = self._next_write()
         self._over.append(record)
-        self._something.set()
-        if not began.done():
-            await asyncio.wait([began], timeout=PATIENCE_SECONDS)
+        if len(self._over) == 1:
+            self._something.set()
+        await safe.wait()
 
-    def _future(self) -> "asyncio.Future[None]":
-        """Done when all that waits now is written."""
-        if self._next_flush is None:
-            self._next_flush = asyncio.get_running_loop().create_future()
-        return self._next_flush
+    def _next_write(self) -> asyncio.Event:
+        """Set when all that waits now is written, or cannot be for too long."""
+        if self._safe is None:
+            self._safe = asyncio.Event()
+        self._awaited = True
+        self._something.set()
+        return self._safe
 
     async def _write(self) -> None:
         while not self._stopping or self._began or self._over:
-            await self._something.wait()
+            await self._until_there_is_work()
+            began_at = time.monotonic()
+            safe, self._safe = self._safe, None
+            self._awaited = False
+            await self._until_written(self._next(), safe)
             if not self._stopping:
-                self._something.clear()
-            while self._began or self._over:
-                flushed, self._next_flush = self._next_flush, None
-                await self._until_written(self._next())
-                if flushed is not None:
-                    flushed.set_result(None)
+                await asyncio.sleep(min(REST * (time.monotonic() - began_at), MAX_REST_SECONDS))
 
-    async def _until_written(self, flush: Flush) -> None:
-        """Again and again: that the connection broke does not say whether it was written."""
-        while True:
+    async def _until_there_is_work(self) -> None:
+        while not self._awaited and not self._stopping:
             try:
-                await self._queries.write(flush)
-            except Unavailable as outage:
-                if self._stopping:
-                    _log.error("commands are missing in the audit log", trouble=str(outage), commands=len(flush.entries))
-                    return
-                if self.trouble is None:
-                    _log.warning("the audit log is written later", trouble=str(outage))
-                self.trouble = str(outage)
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                self.trouble = None
+                async with asyncio.timeout(LINGER_SECONDS if self._over else None):
+                    await self._something.wait()
+            except TimeoutError:
                 return
+            self._something.clear()
+
+    async def _until_written(self, flush: Flush, safe: asyncio.Event | None) -> None:
+        """Again and again: that the connection broke does not say whether it was written."""
+        patience = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, safe.set) if safe is not None else None
+        try:
+            while not await self._try_to_write(flush) and not self._stopping:  # noqa: ASYNC110 - it asks a database
+                await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            if safe is not None and patience is not None:
+                patience.cancel()
+                safe.set()
+
+    async def _try_to_write(self, flush: Flush) -> bool:
+        try:
+            await self._queries.write(flush)
+        except Unavailable as outage:
+            if self._stopping:
+                _log.error("commands are missing in the audit log", trouble=str(outage), commands=len(flush.entries))
+            elif self.trouble is None:
+                _log.warning("the audit log is written later", trouble=str(outage))
+            self.trouble = str(outage)
+            return False
+        self.trouble = None
+        return True
 
     def _next(self) -> Flush:
         """All that waits. What began and is over already becomes its one row at once."""

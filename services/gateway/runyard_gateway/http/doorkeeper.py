@@ -32,7 +32,7 @@ class Doorkeeper:
         (`csrf`) for a command with a cookie alone; `Unavailable`."""
         authorization = headers.get(b"authorization")
         if authorization is None:
-            return await self._identify_by_cookie(headers, method, source)
+            return await self._identify_by_cookie(headers, method)
         scheme, _, given = authorization.partition(b" ")
         key = given.strip()
         identity = await self.identify_key(key, source) if scheme.lower() == b"bearer" else None
@@ -70,13 +70,12 @@ class Doorkeeper:
         if self._tokens is not None:
             self._tokens.forget()
 
-    async def _identify_by_cookie(self, headers: Mapping[bytes, bytes], method: str, source: str) -> Identity:
+    async def _identify_by_cookie(self, headers: Mapping[bytes, bytes], method: str) -> Identity:
         token = self._jar.read(headers, self._jar.session)
         if token is None:
             raise Unauthorized("Send an API key as the header Authorization: Bearer <key>.")
         identity = await self._sessions.identify(token)
         if identity is None:
-            self._guesses.failed(source)
             raise Unauthorized("This session is over. Sign in again.")
         if method not in CHANGES_NOTHING:
             self._jar.require_csrf(headers, token)

@@ -1,8 +1,8 @@
 """Attempts that failed, by the address they came from: a few are anybody's typing errors, more are somebody's guessing.
 
-Keys, sessions and a long admin token cannot be found by trying, so what opens the gateway opens it always, whoever else tries
-from the same address; only the answer to what does not open it changes (429). A short admin token, which is accepted on
-loopback alone, is compared only while its address has attempts left.
+Keys, tokens, sessions and a long admin token cannot be found by trying, so what opens the gateway opens it always, whoever
+else tries from the same address; only the answer to what does not open it changes (429). A short admin token, which is
+accepted on loopback alone, is compared only while its address has attempts left.
 """
 
 import time

@@ -36,6 +36,9 @@ class NotAnIssuer(RunyardError):
     """What was found at RUNYARD_OIDC_ISSUER is not the discovery document of that issuer."""
 
 
+_AWAY = (httpx.HTTPError, httpx.InvalidURL, ValueError, NotAnIssuer)
+
+
 @dataclass(frozen=True)
 class Endpoints:
     """Of the discovery document. `secret_in_body`: how the token endpoint wants the client's secret, else as Basic."""
@@ -69,7 +72,7 @@ class Issuer:
         if self._endpoints is None:
             try:
                 self._endpoints = await self._discover()
-            except (httpx.HTTPError, ValueError, NotAnIssuer) as error:
+            except _AWAY as error:
                 raise self.away(error) from error
         return self._endpoints
 
@@ -93,7 +96,7 @@ class Issuer:
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-        except (jwt.InvalidTokenError, jwt.InvalidKeyError, ValueError, TypeError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise Unauthorized(f"This token is not valid here: {error}.") from error
         return claims
 
@@ -119,7 +122,7 @@ class Issuer:
             endpoints = await self._discover()
             document = await self._get(endpoints.jwks)
             keys.by_id = _parse(document)
-        except (httpx.HTTPError, ValueError, NotAnIssuer) as error:
+        except _AWAY as error:
             keys.trouble = str(self.away(error))
             _log.warning("the keys of the identity provider could not be fetched", trouble=keys.trouble)
         else:
@@ -166,7 +169,7 @@ def _parse(document: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
         if isinstance(each, dict) and each.get("kty") in KEY_TYPES and each.get("use", "sig") == "sig":
             try:
                 keys[str(each.get("kid", f"#{place}"))] = jwt.PyJWK(each)
-            except (jwt.PyJWTError, ValueError, KeyError) as error:
+            except (jwt.PyJWTError, ValueError, KeyError, TypeError) as error:
                 _log.warning("a key of the identity provider cannot be used", kid=each.get("kid"), reason=str(error))
     return keys
 

@@ -126,7 +126,7 @@ class SignIn:
         try:
             answer = await self._issuer.client.post(endpoints.token, data=form, **options)
             document = answer.json() if answer.content else {}
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise self._issuer.away(error) from error
         if answer.status_code >= 500:
             raise self._issuer.away(httpx.HTTPError(f"its token endpoint answers {answer.status_code}"))
