@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ STOP_SECONDS = 5
 IDLE_SECONDS = 75
 """How long an idle connection stays open: longer than clients and balancers keep theirs (5 to 60 s). So they are the ones to
 close it, and no request meets a connection that is just being closed."""
+MAX_FILES = 65_536
 
 
 class CannotListen(RunyardError):
@@ -71,6 +73,7 @@ class HttpServer:
 
     async def start(self) -> None:
         """Returns when requests are answered; `address` is then `http://host:port`. Raises `CannotListen`."""
+        _allow_many_connections()
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         # Named, because asyncio sets TCP_NODELAY only on sockets that say they are TCP; without it every answer takes 40 ms.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -94,3 +97,11 @@ class HttpServer:
             self._server.should_exit = True
             await self._serving
             self._serving = None
+
+
+def _allow_many_connections() -> None:
+    """Each is an open file, of which a process may often have no more than 1,024 unless it asks for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
