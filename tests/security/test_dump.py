@@ -4,6 +4,7 @@ import base64
 from urllib.parse import quote
 
 import asyncpg
+import httpx
 from runyard_shared.messaging.memory import MemoryBus
 
 from tests.gateway import TOKEN, House, house
@@ -15,13 +16,16 @@ async def test_no_key_or_secret_can_be_read_from_a_dump_of_the_database(pool: as
         secrets = {f"{what} of {tenant.name}": value for tenant in tenants for what, value in tenant.secrets.items()}
         secrets |= {"the admin token": TOKEN} | await signed_in(home)
         for tenant in tenants:
-            same = {"Idempotency-Key": "kept"}
             path = f"/workflows/{tenant.ids['workflowId']}/webhooks"
             body = {"webhookId": "hook", "auth": "hmac"}
-            hook = await tenant.call("POST", path, status=201, json=body, headers=same)
-            agent = await tenant.call("POST", "/agents", status=201, json={"name": "kept"}, headers=same)
-            rotated = await tenant.call("POST", f"/agents/{agent['agentId']}/rotate-key", headers=same)
-            key = await tenant.call("POST", "/api-keys", status=201, json={"user": "alice"}, headers=same)
+            hook = await tenant.call("POST", path, status=201, json=body, headers={"Idempotency-Key": "hook"})
+            agent = await tenant.call(
+                "POST", "/agents", status=201, json={"name": "kept"}, headers={"Idempotency-Key": "agent"}
+            )
+            rotated = await tenant.call(
+                "POST", f"/agents/{agent['agentId']}/rotate-key", headers={"Idempotency-Key": "rotated"}
+            )
+            key = await tenant.call("POST", "/api-keys", status=201, json={"user": "alice"}, headers={"Idempotency-Key": "key"})
             secrets |= {
                 f"HMAC secret of {tenant.name}": hook["secret"],
                 f"webhook key of {tenant.name}": hook["key"],
@@ -38,13 +42,15 @@ async def test_no_key_or_secret_can_be_read_from_a_dump_of_the_database(pool: as
 
 async def signed_in(home: House) -> dict[str, str]:
     """The web app's way in, of the installation's administrator."""
-    answer = await home.http.post("/api/v1/session", json={"key": TOKEN}, headers={"Authorization": ""})
-    assert answer.status_code < 300, answer.text
-    (session,) = [cookie.value for cookie in answer.cookies.jar]
-    csrf = (await home.http.get("/api/v1/session", headers={"Authorization": ""})).json()["csrfToken"]
-    home.http.cookies.clear()
-    assert session
-    return {"session": session, "CSRF token": csrf}
+    async with httpx.AsyncClient(base_url=home.gateway.address, trust_env=False) as browser:
+        answer = await browser.post("/api/v1/session", json={"key": TOKEN})
+        assert answer.status_code == 201, answer.text
+        (session,) = [cookie.value for cookie in browser.cookies.jar]
+        assert session
+        csrf = (await browser.get("/api/v1/session")).json()["csrfToken"]
+        pool = await browser.post("/api/v1/pools", json={"name": "by-session"}, headers={"X-CSRF-Token": csrf})
+        assert pool.status_code == 201, pool.text
+        return {"session": session, "CSRF token": csrf}
 
 
 async def dump_of(pool: asyncpg.Pool) -> bytes:

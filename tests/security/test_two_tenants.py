@@ -135,7 +135,7 @@ async def test_filters_cursors_and_idempotency_keys_of_another_tenant_open_nothi
         ]
         assert runs[0]["executionId"] != runs[1]["executionId"]
         made = [
-            await tenant.call("POST", "/pools", status=201, json={"name": "made-once"}, headers=same)
+            await tenant.call("POST", "/pools", status=201, json={"name": "made-once"}, headers={"Idempotency-Key": "another"})
             for tenant in (acme, globex)
         ]
         assert [each["name"] for each in made] == ["made-once", "made-once"]
