@@ -143,6 +143,9 @@ async def test_who_is_refused_learns_what_to_do_and_nothing_more(pool: asyncpg.P
             answer = await sender.send(home, body)
             assert (answer.status_code, answer.content) == (404, nothing)
             await home.call("POST", opened)
+        await pool.execute("update gateway.tenant set disabled = true")
+        assert (await sender.send(home, body)).content == nothing
+        await pool.execute("update gateway.tenant set disabled = false")
         assert (await sender.send(home, body)).status_code == 202, "a delivery that started nothing may come again"
 
         rotated = await home.call("POST", f"{one}/rotate", json={"oldSecretSeconds": 60})

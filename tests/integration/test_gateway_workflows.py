@@ -196,7 +196,8 @@ async def test_what_is_exported_is_imported_unchanged_and_nothing_is_half_done(h
         archive.writestr("d.yaml", "nodes: [")
         for twin in "ef":
             archive.writestr(f"{twin}.json", json.dumps(CHAIN | {"name": "Twin"}))
-    sent: dict[str, Any] = {"content": made.getvalue(), "headers": {"Content-Type": "application/zip", "Idempotency-Key": "zip"}}
+    headers = {"Content-Type": "application/zip", "Idempotency-Key": "zip"}
+    sent: dict[str, Any] = {"content": made.getvalue(), "headers": headers}
     imported = await home.call("POST", "/workflows/import", params={"publish": True}, **sent)
     assert [(each["file"], each["outcome"], each["code"]) for each in imported["items"]] == [
         ("a.yaml", "updated", None), ("b.json", "created", None), ("c.json", "refused", "invalid_workflow"),

@@ -57,8 +57,8 @@ class ImportWorkflow(Message, frozen=True, kw_only=True):
     """Make a workflow, or (if there is one of the id) replace its draft, and then `publish` and `activate` it: in one append,
     so that a refusal leaves nothing behind.
 
-    Reply result: as `SaveDraft`, with `changed`. Refused as those four are; with `workflow_name_taken` and the `workflowId` of its owner, which
-    the document can be sent to then.
+    Reply result: as `SaveDraft`, with `changed`. Refused as those four are; with `workflow_name_taken` and the `workflowId` of
+    its owner, which the document can be sent to then.
     """
 
     workflow_id: str

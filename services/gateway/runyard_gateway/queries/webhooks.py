@@ -41,7 +41,8 @@ _DELETE = f"delete from gateway.webhook {_OF_ONE} returning true"  # noqa: S608
 _OPEN = (
     "select hook_id::text as hook_id, tenant_id, workflow_id::text as workflow_id, webhook_id, auth, preset, max_age_seconds,"
     " secret, case when old_secret_until > now() then old_secret end as old_secret"
-    " from gateway.webhook where key_sha256 = $1 and enabled"
+    " from gateway.webhook w where key_sha256 = $1 and enabled"
+    " and not exists (select from gateway.tenant t where t.tenant_id = w.tenant_id and t.disabled)"
 )
 _RECEIVE = (
     "select allowed, retry_seconds, execution_id::text as execution_id, claim"
@@ -142,7 +143,7 @@ class WebhookQueries:
     # --- for those who send
 
     async def open(self, key_sha256: bytes) -> Hook | None:
-        """None if there is none of this key, or it is disabled."""
+        """None if there is none of this key, or it or its tenant is disabled."""
         row = await self._database.fetch_row(_OPEN, key_sha256)
         if row is None:
             return None
