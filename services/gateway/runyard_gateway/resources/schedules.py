@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from runyard_shared.clock import Clock, rfc3339
-from runyard_shared.schedule import parse_schedule
+from runyard_shared.schedule import ScheduleError, parse_schedule
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -71,7 +71,7 @@ def _with_next(rows: Sequence[Row], now: datetime) -> list[answers.ScheduleRow]:
 
 
 def _schedule(row: Row, now: datetime) -> answers.ScheduleRow:
-    fires = preview(parse_schedule(row["cron"], row["timezone"]), now, 1) if row["active"] else []
+    fires = _upcoming(row, now) if row["active"] else []
     return answers.ScheduleRow(
         workflow_id=row["workflow_id"],
         workflow_name=row["workflow_name"],
@@ -86,6 +86,14 @@ def _schedule(row: Row, now: datetime) -> answers.ScheduleRow:
         last_scheduled_at=instant(row["last_scheduled_at"]),
         last_execution_id=row["last_execution_id"],
     )
+
+
+def _upcoming(row: Row, now: datetime) -> list[Fire]:
+    """Nothing for one that was published before schedules were checked: it never comes."""
+    try:
+        return preview(parse_schedule(row["cron"], row["timezone"]), now, 1)
+    except ScheduleError:
+        return []
 
 
 def _fire(fire: Fire) -> answers.ScheduledTime:
