@@ -57,7 +57,7 @@ async def test_every_operation_is_open_to_whom_its_permission_says_and_to_nobody
 async def test_only_reading_is_open_to_viewers_and_only_administrators_make_users(home: House) -> None:
     for operation in home.gateway.operations:
         if operation.permission == Permission.VIEW:
-            assert operation.method == "GET", operation.name
+            assert operation.method == "GET" or operation.name == "previewSchedule", operation.name  # which only computes
         if operation.tag == "users":
             assert operation.permission == Permission.ADMIN, operation.name
 
