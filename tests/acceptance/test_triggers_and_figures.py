@@ -138,5 +138,5 @@ def test_a_schedule_comes_at_its_minute_once(distributed: Distributed) -> None:
         client.call("POST", f"/workflows/{workflow_id}/deactivate")
         rows = client.call("GET", f"/executions?workflowId={workflow_id}&trigger=cron")["items"]
         came_at = [row["trigger"]["scheduledAt"] for row in rows]
-        assert schedule["nextAt"] in came_at and len(set(came_at)) == len(came_at)
+        assert schedule["next"]["at"] in came_at and len(set(came_at)) == len(came_at)
         assert journal.lines == came_at[::-1]

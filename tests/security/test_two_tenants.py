@@ -204,7 +204,9 @@ async def test_an_agent_of_one_tenant_speaks_for_no_agent_of_another(home: House
         key = {"Authorization": f"Bearer {globex.secrets['agent key']}"}
         assert (await home.http.get("/api/v1/agent", headers=key)).json()["tenantId"] == "globex"
         for tenant in ("acme", "default"):
-            forged = [{"type": "AgentHeartbeat", "tenantId": tenant, "name": "remote", "sessionId": "x", "leases": []}]
+            forged: list[Json] = [
+                {"type": "AgentHeartbeat", "tenantId": tenant, "name": "remote", "sessionId": "x", "leases": []}
+            ]
             answer = await home.http.post("/api/v1/agent/messages", json=forged, headers=key)
             assert answer.status_code == 403, answer.text
         assert (await home.http.get("/api/v1/executions", headers=key)).status_code == 401
