@@ -57,7 +57,7 @@ async def test_without_the_right_key_nothing_is_answered(home: House, header: st
                 assert answer.status_code != 401 and answer.status_code < 500
             elif answer.status_code == 429:
                 assert_problem(answer, 429, "too_many_attempts")
-                assert header and answer.headers["retry-after"]
+                assert header is not None and answer.headers["retry-after"]
             else:
                 assert_problem(answer, 401, "unauthorized")
                 assert answer.headers["www-authenticate"].startswith("Bearer")
