@@ -70,7 +70,8 @@ async def test_keys_of_agents_and_of_users_open_nothing_of_each_other(home: Hous
             assert refused.status_code == 401, operation.name
             assert "agent's key" in refused.json()["detail"]
         elif not operation.public:
-            assert (await agent.http.request(operation.method, path)).status_code == 401, operation.name
+            # or that too many unknown keys came from here
+            assert (await agent.http.request(operation.method, path)).status_code in (401, 429), operation.name
 
 
 def _names(path: str) -> list[str]:

@@ -34,7 +34,7 @@ async def test_a_yaml_document_is_kept_to_the_letter_and_becomes_a_version(home:
     path = f"/workflows/{created['workflowId']}"
     assert created["draft"]["source"] == YAML and created["draft"]["format"] == "yaml"
     assert created["draft"]["document"]["nodes"][0]["params"] == {"script": "true"}
-    assert (await home.call("POST", f"{path}/validate")) == {"valid": True, "errors": []}
+    assert (await home.call("POST", f"{path}/validate")) == {"valid": True, "errors": [], "warnings": []}
     published = await home.call("POST", f"{path}/publish")
     assert published["version"] == 1
     activated = await home.call("POST", f"{path}/activate")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
-from runyard_orchestrator.workflow.validate import problems
+from runyard_orchestrator.workflow.validate import problems, warnings
 from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.commands import Catalog
 
@@ -275,11 +275,6 @@ def test_an_approval_that_can_never_be_given_is_refused() -> None:
 
 
 def test_everything_wrong_with_the_triggers_is_said_at_once() -> None:
-    schema: Json = {
-        "type": "object",
-        "properties": {"host": {"type": "string"}, "limit": {"type": "integer", "default": "many"}, "ok": {"default": 1}},
-        "required": ["host", "ok"],
-    }
     triggers: list[Json] = [
         {"type": "manual"},
         {"type": "schedule", "cron": "61 25 * *", "timezone": "Berlin"},
@@ -298,7 +293,7 @@ def test_everything_wrong_with_the_triggers_is_said_at_once() -> None:
         {"type": "incident", "events": ["incident.created"], "condition": 'incident.severty == "high"'},
         {"type": "schedule", "cron": "0 6 * * *", "catchUp": "some"},
     ]
-    messages = found(chain(action("a")) | {"inputs": schema, "triggers": triggers})
+    messages = found(chain(action("a")) | {"triggers": triggers})
     assert messages["triggers[1].cron"].startswith("has 4 fields; a cron expression has five")
     assert "there is no time zone 'Berlin'" in messages["triggers[1].timezone"]
     assert "minute '61' must be 0-59" in messages["triggers[2].cron"]
@@ -311,13 +306,19 @@ def test_everything_wrong_with_the_triggers_is_said_at_once() -> None:
         "reads incident.severty, but an incident has id, title, severity, status, service, source, host, team, tags"
     )
     assert "triggers[11].catchUp" in messages
-    assert '"host" is a required property, but triggers[1], triggers[2]' in messages["inputs"]
-    assert "give it a default that fits, or do not require it" in messages["inputs.properties.limit"]
-    assert len(messages) == 12
+    assert len(messages) == 10
 
 
-def test_a_required_input_may_lack_a_default_when_only_people_start_the_workflow() -> None:
-    document = chain(action("a")) | {"inputs": {"type": "object", "required": ["host"]}}
-    assert found(document | {"triggers": [{"type": "manual"}]}) == {}
-    assert found(document) == {}
-    assert set(found(document | {"triggers": [{"type": "webhook", "id": "ci"}]})) == {"inputs"}
+def test_inputs_that_no_trigger_can_give_are_warned_of_and_stop_no_publish() -> None:
+    properties = {"host": {"type": "string"}, "limit": {"type": "integer", "default": "many"}}
+    document = chain(action("a")) | {"inputs": {"type": "object", "required": ["host"], "properties": properties}}
+    alone = [{"type": "schedule", "cron": "0 6 * * *"}, {"type": "manual"}, {"type": "webhook", "id": "ci"}]
+    assert warned(document) == warned(document | {"triggers": [{"type": "manual"}]}) == {}
+    told = warned(document | {"triggers": alone})
+    assert '"host" is a required property, but triggers[0], triggers[2]' in told["inputs"]
+    assert "give it a default that fits, or do not require it" in told["inputs.properties.limit"]
+    assert found(document | {"triggers": alone}) == {}
+
+
+def warned(document: Json) -> dict[str, str]:
+    return {warning.path: warning.message for warning in warnings(document)}

@@ -435,13 +435,19 @@ class WorkflowsImported(Body):
 
 
 class Validation(Body):
+    """`warnings` stop no publish: what will not do what its author seems to expect."""
+
     valid: bool
     errors: list[Problem]
+    warnings: list[Problem]
 
 
 class Published(Body):
+    """`warnings` as for a validation."""
+
     workflow_id: Id
     version: int
+    warnings: list[Problem]
     position: Position
 
 

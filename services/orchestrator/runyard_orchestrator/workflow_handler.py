@@ -1,5 +1,6 @@
 """Commands that change a workflow: load, ask, append."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from runyard_shared.clock import Clock, rfc3339
 from runyard_shared.contracts import commands
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.commands import Problem, Request
-from runyard_shared.errors import Conflict, Refusal
+from runyard_shared.errors import Conflict, FieldProblem, Refusal
 from runyard_shared.eventstore.store import Claim, ClaimTaken, EventStore
 from runyard_shared.messaging.answers import Answer, answers_to, problem_of
 
@@ -16,7 +17,7 @@ from runyard_orchestrator.schedule_handler import INCIDENT_TRIGGER
 from runyard_orchestrator.triggers.declared import hears_of_incidents
 from runyard_orchestrator.triggers.schedules import timer_changes
 from runyard_orchestrator.workflow import definition
-from runyard_orchestrator.workflow.validate import problems
+from runyard_orchestrator.workflow.validate import problems, warnings
 
 
 class WorkflowHandler:
@@ -57,9 +58,9 @@ class WorkflowHandler:
         else:
             state = await self._workflows.get(command.workflow_id, request.tenant_id)
             if isinstance(command, commands.ValidateWorkflow):
-                found = problems(state.draft.document, command.catalog)
-                errors = [{"path": problem.path, "message": problem.message} for problem in found]
-                return {"valid": not errors, "errors": errors}, await self._store.head()
+                errors = _told(problems(state.draft.document, command.catalog))
+                answer = {"valid": not errors, "errors": errors, "warnings": _told(warnings(state.draft.document))}
+                return answer, await self._store.head()
             new = definition.decide(state, command, request.actor)
         if not new:
             return _result(command, state, new), await self._store.head()
@@ -118,6 +119,10 @@ def _of_incidents(before: definition.WorkflowState | None, after: definition.Wor
     return [Claim(INCIDENT_TRIGGER, after.workflow_id, {})] if hears and not heard else []
 
 
+def _told(found: Iterable[FieldProblem]) -> list[dict[str, str]]:
+    return [{"path": each.path, "message": each.message} for each in found]
+
+
 def _summary(state: definition.WorkflowState) -> dict[str, Any]:
     return {
         "workflowId": state.workflow_id,
@@ -136,7 +141,8 @@ def _result(command: Any, state: definition.WorkflowState | None, new: list[Even
     if state is None:
         raise TypeError("a workflow command left no workflow")
     if isinstance(command, commands.PublishWorkflow | commands.RollBackWorkflow):
-        return {"workflowId": state.workflow_id, "version": state.running_version}
+        told = _told(warnings(state.versions[state.running_version].document)) if state.running_version is not None else []
+        return {"workflowId": state.workflow_id, "version": state.running_version, "warnings": told}
     if isinstance(command, commands.ImportWorkflow):
         return {**_summary(state), "changed": bool(new)}
     return _summary(state)

@@ -40,14 +40,14 @@ class Catalog(Contract, frozen=True, kw_only=True):
 
 
 class ValidateWorkflow(Message, frozen=True, kw_only=True):
-    """Checks the draft as a publish would. Reply result: `{valid, errors: [{path, message}]}`."""
+    """Checks the draft as a publish would. Reply result: `{valid, errors: [{path, message}], warnings: [{path, message}]}`."""
 
     workflow_id: str
     catalog: Catalog
 
 
 class PublishWorkflow(Message, frozen=True, kw_only=True):
-    """Reply result: `{version}`. Refused with all problems at once."""
+    """Reply result: `{version, warnings}`. Refused with all problems at once."""
 
     workflow_id: str
     catalog: Catalog

@@ -1,6 +1,6 @@
 """Workflows: drafts, validation, publishing, versions. What a document means is the orchestrator's to say."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -122,8 +122,11 @@ class Workflows:
         workflow_id = workflow_id_of(call)
         command = commands.ValidateWorkflow(workflow_id=workflow_id, catalog=await self._catalogs.catalog(call.tenant_id))
         outcome = await self._commands.send(call.identity, workflow_id, command)
-        problems = [answers.Problem(path=error["path"], message=error["message"]) for error in outcome.result["errors"]]
-        return json_answer(answers.Validation(valid=outcome.result["valid"], errors=problems))
+        result = outcome.result
+        answer = answers.Validation(
+            valid=result["valid"], errors=_problems(result["errors"]), warnings=_problems(result["warnings"])
+        )
+        return json_answer(answer)
 
     # --- what runs
 
@@ -153,9 +156,14 @@ class Workflows:
 
     async def _published(self, call: Call, workflow_id: str, command: commands.Command) -> ASGIApp:
         outcome = await self._commands.send(call.identity, workflow_id, command)
-        return json_answer(
-            answers.Published(workflow_id=workflow_id, version=outcome.result["version"], position=outcome.position)
+        result = outcome.result
+        answer = answers.Published(
+            workflow_id=workflow_id,
+            version=result["version"],
+            warnings=_problems(result["warnings"]),
+            position=outcome.position,
         )
+        return json_answer(answer)
 
     async def _changed(self, call: Call, workflow_id: str, command: commands.Command) -> ASGIApp:
         outcome = await self._commands.send(call.identity, workflow_id, command)
@@ -226,6 +234,10 @@ def _operation(method: str, path: str, handle: Any, name: str, summary: str, ans
         method=method, path=path, handle=handle, name=name, summary=summary, tag="workflows", answer=answer,
         permission=Permission.VIEW if method == "GET" else Permission.MANAGE, **options,
     )  # fmt: skip
+
+
+def _problems(told: Iterable[Mapping[str, str]]) -> list[answers.Problem]:
+    return [answers.Problem(path=each["path"], message=each["message"]) for each in told]
 
 
 def _document(call: Call) -> Document:

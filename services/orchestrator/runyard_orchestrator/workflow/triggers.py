@@ -1,5 +1,5 @@
 """What is wrong with the triggers of a document (R47): schedules that never come, webhooks that share an id, conditions that no
-incident can meet, and inputs that nobody would be there to give."""
+incident can meet. And what is not wrong but will not do: inputs that nobody is there to give."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -27,8 +27,8 @@ _TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _FIELD = re.compile(r"\bincident\.([A-Za-z_]\w*)")
 
 
-def trigger_problems(triggers: Mapping[int, AnyTrigger], inputs: Any, catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """`triggers`: by place in the document. `inputs`: the schema, whatever it is."""
+def trigger_problems(triggers: Mapping[int, AnyTrigger], catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """`triggers`: by place in the document."""
     if len(triggers) > MOST:
         yield "triggers", f"has {len(triggers)} triggers; a workflow may have {MOST}"
     webhooks: dict[str, int] = {}
@@ -50,9 +50,14 @@ def trigger_problems(triggers: Mapping[int, AnyTrigger], inputs: Any, catalog: C
             case IncidentTrigger(condition=str() as condition):
                 if problem := _condition_problem(condition, samples):
                     yield f"{path}.condition", problem
+
+
+def trigger_warnings(triggers: Mapping[int, AnyTrigger], inputs: Any) -> Iterator[tuple[str, str]]:
+    """Whoever starts it by a trigger gives no variables: each such start would be refused. `inputs`: the schema, whatever it
+    is."""
     alone = [f"triggers[{place}]" for place, trigger in triggers.items() if not isinstance(trigger, ManualTrigger)]
     if alone and isinstance(inputs, dict):
-        yield from _input_problems(alone, inputs)
+        yield from _unmet(alone, inputs)
 
 
 def _condition_problem(condition: str, samples: Samples) -> str | None:
@@ -69,14 +74,13 @@ def _condition_problem(condition: str, samples: Samples) -> str | None:
     return type_problem(expression, samples, "condition")
 
 
-def _input_problems(alone: list[str], inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Whoever starts it by a trigger gives no variables."""
+def _unmet(alone: list[str], inputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
     try:
         accepted_inputs(inputs, compile_schema(inputs), {})
     except SchemaError:
         return  # told of the inputs themselves
     except Invalid as refusal:
-        who = f"{', '.join(alone)} start{'s' if len(alone) == 1 else ''} it with nothing but the defaults"
+        who = f"{', '.join(alone)} start{'s' if len(alone) == 1 else ''} it with nothing but the defaults, and would be refused"
         for error in refusal.errors:
             path = error.path.replace("variables.", "inputs.properties.", 1) if "." in error.path else "inputs"
             yield path, f"{error.message}, but {who}; give it a default that fits, or do not require it"

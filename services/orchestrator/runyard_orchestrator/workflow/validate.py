@@ -21,7 +21,7 @@ from runyard_shared.errors import FieldProblem
 from runyard_orchestrator.nodes import type_of
 from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression, template_expressions
 from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
-from runyard_orchestrator.workflow.triggers import trigger_problems
+from runyard_orchestrator.workflow.triggers import trigger_problems, trigger_warnings
 from runyard_orchestrator.workflow.typecheck import Samples, type_problem
 
 PartT = TypeVar("PartT")
@@ -64,10 +64,16 @@ def problems(document: dict[str, Any], catalog: Catalog) -> tuple[FieldProblem, 
         FieldProblem(path, message)
         for path, message in (
             *_input_problems(document.get("inputs")),
-            *trigger_problems(_fitting(_TRIGGER, document.get("triggers")), document.get("inputs"), catalog),
+            *trigger_problems(_fitting(_TRIGGER, document.get("triggers")), catalog),
             *_level_problems(level, catalog),
         )
     )
+
+
+def warnings(document: dict[str, Any]) -> tuple[FieldProblem, ...]:
+    """What does not keep the document from being published, and will not do what its author seems to expect."""
+    found = trigger_warnings(_fitting(_TRIGGER, document.get("triggers")), document.get("inputs"))
+    return tuple(FieldProblem(path, message) for path, message in found)
 
 
 def _level(nodes: Any, edges: Any, prefix: str, source: str, outside: Mapping[str, str], samples: Samples) -> _Level:
