@@ -19,7 +19,7 @@ import structlog
 from runyard_shared.contracts.feed import FeedBatch, Recorded
 from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.checkpoint import Checkpoint
-from runyard_shared.eventstore.follower import MAX_BYTES_IN_MEMORY, Follower
+from runyard_shared.eventstore.follower import MAX_BYTES_IN_MEMORY, MAX_EVENTS, Follower
 from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.topology import FEED, PUBLIC_EVENTS
@@ -29,7 +29,9 @@ _log = structlog.get_logger(__name__)
 
 SAVE_EVERY_SECONDS: Final = 1.0
 PUBLISH_EVERY_SECONDS: Final = 0.1
-"""At least so long between two rounds of publications; the first after a silence goes at once."""
+"""At least so long between two rounds of publications; the first after a silence goes at once, and so does a full one."""
+PUBLISH_EVENTS: Final = 5000
+"""At most so many in a round: more than a busy log gathers between two."""
 _FIRST_RETRY_SECONDS: Final = 0.1
 _LAST_RETRY_SECONDS: Final = 2.0
 
@@ -106,7 +108,8 @@ class Relay:
         """Goes on at the checkpoints. Raises `Unavailable` if the database is away."""
         begin = await self._worked.begin(0)
         if self._published is not None:
-            self._public = self._follower(await self._published.begin(await self._store.head()))
+            published = await self._published.begin(await self._store.head())
+            self._public = self._follower(published, max_events=PUBLISH_EVENTS)
         self._feed = self._follower(begin)
         self._work = self._follower(begin)
         loops = {"feed": self._broadcast_forever(self._feed), "work": self._send_forever(self._work)}
@@ -130,8 +133,8 @@ class Relay:
         except Unavailable as error:
             _log.warning("a checkpoint of the relay was not saved; some messages will be sent again", error=str(error))
 
-    def _follower(self, position: int) -> Follower:
-        return Follower(self._store, position, max_bytes_in_memory=self._max_bytes)
+    def _follower(self, position: int, *, max_events: int = MAX_EVENTS) -> Follower:
+        return Follower(self._store, position, max_events=max_events, max_bytes_in_memory=self._max_bytes)
 
     async def _broadcast_forever(self, follower: Follower) -> None:
         await self._insist("the feed", follower.look)
@@ -163,7 +166,7 @@ class Relay:
                 follower.advance(rows[-1].position)
             if published.is_due:
                 await self._insist("the checkpoint", partial(published.save, follower.position))
-            if rows:
+            if rows and follower.lag < PUBLISH_EVENTS:
                 await asyncio.sleep(PUBLISH_EVERY_SECONDS)
 
     async def _insist(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
