@@ -15,7 +15,7 @@ import httpx
 
 from tests.gateway import CHAIN, TOKEN, House, house
 
-EXAMPLES = int(os.environ.get("RUNYARD_FUZZ_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("RUNYARD_FUZZ_EXAMPLES", "4"))
 PHASES = "coverage,fuzzing" if "RUNYARD_FUZZ_EXAMPLES" in os.environ else "fuzzing"
 CHECKS = (
     "not_a_server_error",
