@@ -1,35 +1,16 @@
-"""The projection `workflows`: drafts, published versions, which one runs, and the nodes of each version.
+"""The projection `workflows`: drafts, published versions, which one runs, and the nodes of each version."""
 
-People make these events, so there are few: each is one or two statements of its own, in order.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from runyard_shared.contracts import events
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.eventstore.mapper import EventMapper, UnknownTopic
+from runyard_shared.eventstore.mapper import EventMapper
 
 from runyard_projections.projection import Connection, expect_rows
+from runyard_projections.statements import Apply, Statement, statements_of
 from runyard_projections.text import json_text, storable
-
-Statement = tuple[str, tuple[Any, ...]]
-"""SQL with `{schema}` for the schema, and its arguments."""
-
-FOREIGN: Final = (
-    "execution.",
-    "node.",
-    "job.",
-    "foreach.",
-    "iteration.",
-    "subworkflow.",
-    "children.",
-    "approval.",
-    "incident.",
-    "schedule.",
-    "trigger.",
-)
-"""What the topics of this log that are not ours begin with."""
+from runyard_projections.topics import OF_EXECUTIONS, OF_TRIGGERS
 
 
 class Workflows:
@@ -40,15 +21,7 @@ class Workflows:
         self._mapper = mapper
 
     def fold(self, events: Sequence[Recorded]) -> list[Statement]:
-        statements: list[Statement] = []
-        for row in events:
-            if row.topic.startswith(FOREIGN):
-                continue
-            apply = _APPLY.get(row.topic)
-            if apply is None:
-                raise UnknownTopic(f"the projection workflows does not know {row.topic!r} (position {row.position})")
-            statements.extend(apply(row, self._mapper.decode(row)))
-        return statements
+        return statements_of(self.name, events, self._mapper, _APPLY, OF_EXECUTIONS + OF_TRIGGERS)
 
     async def write(self, connection: Connection, changes: list[Statement], schema: str) -> None:
         for sql, arguments in changes:
@@ -164,7 +137,7 @@ def _set(assignment: str, row: Recorded, *more: Any) -> Statement:
     return sql, (row.stream_id, row.recorded_at, row.position, *more)
 
 
-_APPLY: dict[str, Callable[[Recorded, Any], Iterable[Statement]]] = {
+_APPLY: dict[str, Apply] = {
     events.WorkflowCreated.topic: _created,
     events.WorkflowDrafted.topic: _drafted,
     events.WorkflowPublished.topic: _published,

@@ -39,10 +39,9 @@ from runyard_projections.executions.changes import Changes, ExecutionChange, Fol
 from runyard_projections.executions.nodes import end_node, enter, waiting
 from runyard_projections.executions.pauses import Move
 from runyard_projections.text import json_text, storable
+from runyard_projections.topics import OF_TRIGGERS, OF_WORKFLOWS
 
-FOREIGN: Final = ("workflow.", "schedule.", "incident.", "trigger.")
-"""What the topics of this log that are not ours begin with."""
-
+_FOREIGN: Final = OF_WORKFLOWS + OF_TRIGGERS
 _JOB_BEGAN: Final = Move.JOB_BEGAN
 _JOB_ENDED: Final = Move.JOB_ENDED
 
@@ -57,7 +56,7 @@ def fold(recorded: Iterable[Recorded], mapper: EventMapper) -> Changes:
             execution = changes.execution(row)
             apply(changes, execution, row, mapper.decode(row))
             execution.position = row.position
-        elif not topic.startswith(FOREIGN):
+        elif not topic.startswith(_FOREIGN):
             raise UnknownTopic(f"the projection executions does not know {topic!r} (position {row.position})")
     return changes
 

@@ -1,34 +1,28 @@
 """The projection `triggers`.
 
-    event                     trigger_record                    schedules
-    ------------------------  --------------------------------  -------------------------------------------
-    workflow.created                                            the workflow, inactive
-    workflow.published                                          the version's schedules; it runs
-    workflow.rolled_back                                        the version runs
-    workflow.activated …                                        active or not, archived
-    incident.received         one for each match; the incident
-    schedule.fired            one                               last instant, last execution
-    trigger.refused           refused, with the reason
-
-Compared with the steps of executions these are few: each is a statement of its own, in order. An unknown event raises.
+event                     trigger_record                    schedules
+------------------------  --------------------------------  -------------------------------------------
+workflow.created                                            the workflow, inactive
+workflow.published                                          the version's schedules; it runs
+workflow.rolled_back                                        the version runs
+workflow.activated …                                        active or not, archived
+incident.received         one for each match; the incident
+schedule.fired            one                               last instant, last execution
+trigger.refused           refused, with the reason
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from runyard_shared.contracts import events
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.eventstore.mapper import EventMapper, UnknownTopic
+from runyard_shared.eventstore.mapper import EventMapper
 
 from runyard_projections.projection import Connection
+from runyard_projections.statements import Apply, Statement, statements_of
 from runyard_projections.text import json_text, storable
-
-Statement = tuple[str, tuple[Any, ...]]
-"""SQL with `{schema}` for the schema, and its arguments."""
-
-FOREIGN: Final = ("execution.", "node.", "job.", "foreach.", "iteration.", "subworkflow.", "children.", "approval.")
-"""What the topics of this log that are not ours begin with."""
+from runyard_projections.topics import OF_EXECUTIONS
 
 
 class Triggers:
@@ -39,15 +33,7 @@ class Triggers:
         self._mapper = mapper
 
     def fold(self, events: Sequence[Recorded]) -> list[Statement]:
-        statements: list[Statement] = []
-        for row in events:
-            if row.topic.startswith(FOREIGN):
-                continue
-            apply = _APPLY.get(row.topic)
-            if apply is None:
-                raise UnknownTopic(f"the projection triggers does not know {row.topic!r} (position {row.position})")
-            statements.extend(apply(row, self._mapper.decode(row)))
-        return statements
+        return statements_of(self.name, events, self._mapper, _APPLY, OF_EXECUTIONS)
 
     async def write(self, connection: Connection, changes: list[Statement], schema: str) -> None:
         for sql, arguments in changes:
@@ -196,7 +182,7 @@ def _set(assignment: str, row: Recorded, *more: Any) -> Statement:
     return f"update {{schema}}.scheduled_workflow set {assignment} where workflow_id = $1", (row.stream_id, *more)  # noqa: S608
 
 
-_APPLY: Final[dict[str, Callable[[Recorded, Any], Iterable[Statement]]]] = {
+_APPLY: Final[dict[str, Apply]] = {
     events.IncidentReceived.topic: _incident_received,
     events.ScheduleFired.topic: _schedule_fired,
     events.TriggerRefused.topic: _trigger_refused,
