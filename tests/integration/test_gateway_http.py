@@ -216,6 +216,17 @@ async def test_a_read_does_not_wait_for_a_position_that_the_log_does_not_have(ho
     assert problem["code"] == "position_not_there" and f"position {created['position']}." in problem["detail"]
 
 
+async def test_a_number_is_no_time_and_no_truth_value(home: House) -> None:
+    for path, body, where in (
+        ("/users", {"name": "zero", "disabled": 0}, "disabled"),
+        ("/executions/bulk-cancel", {"filter": {"to": 0}}, "filter.to"),
+    ):
+        problem = await home.call("POST", path, status=422, json=body)
+        assert [each["path"] for each in problem["errors"]] == [where]
+    problem = await home.call("GET", "/executions", status=400, params={"to": "0.5"})
+    assert [each["path"] for each in problem["errors"]] == ["to"]
+
+
 async def test_head_is_get_without_a_body(home: House) -> None:
     answer = await home.http.head("/api/v1/executions")
     assert answer.status_code == 200 and not answer.content and int(answer.headers["content-length"]) > 0

@@ -75,7 +75,7 @@ def parse_model(model: type[BaseModel], body: bytes, *, required: bool) -> BaseM
     if not body and not required:
         body = b"{}"
     refuse_unstorable(parse_json(body))
-    try:
+    try:  # from its text: only then strict does not refuse the times and enums that JSON writes as text
         return model.model_validate_json(body, strict=True)
     except ValidationError as error:
         raise Invalid("invalid_body", "The body is not as described in /openapi.json.", field_problems(error)) from error
