@@ -158,6 +158,38 @@ async def test_the_list_is_oldest_first_in_pages_and_shows_strangers_nothing(hom
     assert (await home.call("GET", f"/approvals/{new_id()}", status=404))["code"] == "approval_not_found"
 
 
+async def test_the_approvals_of_a_large_execution_come_in_pages_and_by_status(home: House) -> None:
+    """The detail holds the first of them, and says where the others are."""
+    execution_id, _ = await asked(home, gate())
+    await asked(home, gate("Another"))
+    whole = await home.call("GET", f"/executions/{execution_id}")
+    assert (len(whole["approvals"]), whole["approvalsCursor"]) == (1, None)
+    await home.pool.execute(
+        "insert into projections.approval (approval_id, tenant_id, execution_id, stream_id, node_id, workflow_name, started_by,"
+        " message, status, approvers, min_approvals, prevent_self_approval, requested_at, votes, notifications, escalated_to,"
+        " position)"
+        " select gen_random_uuid(), tenant_id, execution_id, stream_id, node_id, workflow_name, started_by, message,"
+        " case when n % 100 = 0 then 'rejected' else status end, approvers, 1, false,"
+        " date_trunc('milliseconds', requested_at) + n / 3 * interval '1 ms', '{}', '{}', '{}', position"
+        " from projections.approval, generate_series(1, 449) n where execution_id = $1",
+        execution_id,
+    )
+    detail = await home.call("GET", f"/executions/{execution_id}")
+    shown, cursor = detail["approvals"], detail["approvalsCursor"]
+    assert len(shown) == 200
+    while cursor is not None:
+        page = await home.call("GET", "/approvals", params={"executionId": execution_id, "cursor": cursor, "limit": 60})
+        shown += page["items"]
+        cursor = page["nextCursor"]
+    ids = [(each["requestedAt"], each["approvalId"]) for each in shown]
+    assert (len(ids), ids) == (450, sorted(set(ids)))
+    rejected = await home.call("GET", "/approvals", params={"executionId": execution_id, "status": "rejected"})
+    assert len(rejected["items"]) == 4
+    assert (await home.call("GET", "/approvals", params={"executionId": new_id()}))["items"] == []
+    stranger = await person(home, "stranger", "oncall")
+    assert (await stranger.asks("GET", f"/approvals?executionId={execution_id}")).json()["items"] == []
+
+
 async def test_of_a_hundred_simultaneous_answers_one_wins_and_all_hear_the_same(home: House) -> None:
     people = [await person(home, f"p{number}", "operator") for number in range(4)]
     execution_id, approval_id = await asked(home, gate())
@@ -180,11 +212,12 @@ async def test_of_a_hundred_simultaneous_answers_one_wins_and_all_hear_the_same(
 
 
 async def test_approvals_of_another_tenant_are_not_seen(home: House) -> None:
-    _, approval_id = await asked(home, gate())
+    execution_id, approval_id = await asked(home, gate())
     for table in ("projections.approval", "projections.execution", "approvals.event"):
         await home.pool.execute(f"update {table} set tenant_id = 'other'")
     assert (await home.call("GET", "/approvals"))["items"] == []
     assert (await home.call("GET", "/approvals?mine=true"))["items"] == []
+    assert (await home.call("GET", f"/approvals?executionId={execution_id}"))["items"] == []
     await home.call("GET", f"/approvals/{approval_id}", status=404)
 
 

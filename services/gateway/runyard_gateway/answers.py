@@ -231,7 +231,10 @@ class ExecutionDetail(Execution):
     jobs: Annotated[list[JobRow], Meta(description="The first 200, in the order in which they were queued")]
     jobs_cursor: Annotated[str | None, Meta(description="Give it as `cursor` to …/jobs for the others; null: there are none")]
     job_counts: JobCounts
-    approvals: Annotated[list[ApprovalRow], Meta(description="In the order in which they were asked")]
+    approvals: Annotated[list[ApprovalRow], Meta(description="The first 200, in the order in which they were asked")]
+    approvals_cursor: Annotated[
+        str | None, Meta(description="Give it as `cursor` to /approvals?executionId=… for the others; null: there are none")
+    ]
     error: ErrorInfo | None
     started_by: str
     from_node: Annotated[str | None, Meta(description="Of a re-run from a node: what is not downstream of it was reused")]

@@ -128,6 +128,7 @@ class ApprovalsQuery(ReadPageQuery):
     """`status` may be repeated."""
 
     status: list[ApprovalStatus] = Field(default_factory=list, max_length=10)
+    execution_id: str | None = Field(default=None, pattern=UUID, description="Only this execution's")
     mine: bool = Field(default=False, description="Only what waits for me: pending, mine to answer, and not answered by me yet")
 
 

@@ -21,7 +21,8 @@ _COLUMNS = (
 )
 _ONE = f"select {_COLUMNS} from read.approval where approval_id = $1::uuid and tenant_id = $2"  # noqa: S608
 _OF_EXECUTION = (
-    f"select {_COLUMNS} from read.approval where execution_id = $1::uuid and tenant_id = $2 order by requested_at, approval_id"  # noqa: S608
+    f"select {_COLUMNS} from read.approval where execution_id = $1::uuid and tenant_id = $2"  # noqa: S608
+    " order by requested_at, approval_id limit $3"
 )
 _STATUS = "select status, json_array_length(votes) as votes from read.approval where approval_id = $1::uuid and tenant_id = $2"
 _ADDRESSED = "(approvers && {names} or escalated_to && {names}{anyone})"
@@ -70,6 +71,7 @@ class ApprovalQueries:
         after: PageKey | None,
         limit: int,
         *,
+        execution_id: str | None = None,
         addressed_to: Approver | None = None,
         waiting_for: Approver | None = None,
     ) -> list[ApprovalRow]:
@@ -91,11 +93,16 @@ class ApprovalQueries:
             conditions.append(_ADDRESSED.format(names=names, anyone=anyone))
             if waiting_for is not None:
                 conditions.append(_UNANSWERED.format(me=bind(person.name, "::text")))
-        wanted = sorted(set(statuses) or set(ApprovalStatus))
+        wanted = [status.value for status in sorted(set(statuses) or set(ApprovalStatus))]
+        if execution_id is not None:
+            conditions.append(f"execution_id = {bind(execution_id, '::uuid')}")
+            of_status = [f"status = any({bind(wanted, '::text[]')})"]
+        else:
+            of_status = [f"status = {bind(status)}" for status in wanted]
         branches = " union all ".join(
-            f"(select * from read.approval where {' and '.join(conditions)} and status = {bind(status.value)}"  # noqa: S608
+            f"(select * from read.approval where {' and '.join(conditions)} and {status}"  # noqa: S608
             " order by requested_at, approval_id limit $2)"
-            for status in wanted
+            for status in of_status
         )
         sql = f"select {_COLUMNS} from ({branches}) found order by requested_at, found.approval_id limit $2"  # noqa: S608
         return [_approval(row) for row in await self._database.fetch(sql, *arguments)]
@@ -113,9 +120,9 @@ class ApprovalQueries:
         row = await self._database.fetch_row(_ONE, approval_id, tenant_id)
         return None if row is None else _approval(row)
 
-    async def of_execution(self, tenant_id: str, execution_id: str, reader: Reader) -> list[ApprovalRow]:
-        """In the order in which they were asked."""
-        return [_approval(row) for row in await reader.fetch(_OF_EXECUTION, execution_id, tenant_id)]
+    async def of_execution(self, tenant_id: str, execution_id: str, limit: int, reader: Reader) -> list[ApprovalRow]:
+        """The first, in the order in which they were asked."""
+        return [_approval(row) for row in await reader.fetch(_OF_EXECUTION, execution_id, tenant_id, limit)]
 
     async def progress(self, tenant_id: str, approval_id: str) -> ApprovalProgress | None:
         row = await self._database.fetch_row(_STATUS, approval_id, tenant_id)

@@ -17,6 +17,7 @@ from runyard_gateway.queries.jobs import ANY_JOB, JOB_COLUMNS, LiveJobs, job_row
 
 MAX_RELATIVES = 100
 SHOWN_JOBS = 200
+SHOWN_APPROVALS = 200
 """More than so many are in pages of their own."""
 
 _ONE = (
@@ -74,8 +75,8 @@ class Cancellation(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Execution:
-    """What is known of one execution, at `as_of`: of its jobs the first, and those that are with an agent. `outstanding`: as in
-    `ExecutionState`."""
+    """What is known of one execution, at `as_of`: of its jobs and approvals the first, and the jobs that are with an agent.
+    `outstanding`: as in `ExecutionState`."""
 
     found: FoundExecution
     nodes: list[NodeRow]
@@ -83,6 +84,7 @@ class Execution:
     more_jobs: bool
     live_jobs: LiveJobs
     approvals: list[ApprovalRow]
+    more_approvals: bool
     inputs: dict[str, Any]
     vars: dict[str, Any]
     error: ErrorInfo | None
@@ -140,7 +142,7 @@ class ExecutionQueries:
             nodes = await reader.fetch(_NODES, execution_id, tenant_id)
             jobs = await jobs_of(reader, tenant_id, execution_id, ANY_JOB, None, SHOWN_JOBS + 1, now)
             live = None if len(jobs) <= SHOWN_JOBS else await live_jobs(reader, tenant_id, execution_id, now)
-            approvals = await self._approvals.of_execution(tenant_id, execution_id, reader)
+            approvals = await self._approvals.of_execution(tenant_id, execution_id, SHOWN_APPROVALS + 1, reader)
             reruns = await reader.fetch(_RERUNS, execution_id, tenant_id)
             children = await reader.fetch(_CHILDREN, execution_id, tenant_id)
             outstanding = await reader.fetch(_OUTSTANDING, execution_id, tenant_id)
@@ -151,7 +153,8 @@ class ExecutionQueries:
             jobs=jobs[:SHOWN_JOBS],
             more_jobs=len(jobs) > SHOWN_JOBS,
             live_jobs=live or LiveJobs.among(jobs),
-            approvals=approvals,
+            approvals=approvals[:SHOWN_APPROVALS],
+            more_approvals=len(approvals) > SHOWN_APPROVALS,
             inputs=_decode_variables(row["inputs"]),
             vars=_decode_variables(row["vars"] or "{}"),
             error=error_info(row["error"]),

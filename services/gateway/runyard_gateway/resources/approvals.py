@@ -70,6 +70,7 @@ class Approvals:
             statuses,
             decode_cursor(query.cursor, PageKey),
             query.limit + 1,
+            execution_id=query.execution_id,
             addressed_to=None if call.identity.may(Permission.VIEW) else me,
             waiting_for=me if query.mine else None,
         )

@@ -10,6 +10,7 @@ from runyard_shared.clock import Clock
 from runyard_gateway.answers import ExecutionDetail
 from runyard_gateway.banner import banner
 from runyard_gateway.cursor import encode_cursor
+from runyard_gateway.queries.approvals import PageKey as ApprovalPageKey
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.queries.executions import Execution, ExecutionQueries, ExecutionState
 from runyard_gateway.queries.jobs import PageKey as JobPageKey
@@ -78,6 +79,7 @@ def _detail(execution: Execution) -> ExecutionDetail:
         jobs_cursor=encode_cursor(JobPageKey(UUID(execution.jobs[-1].job_id))) if execution.more_jobs else None,
         job_counts=counts,
         approvals=execution.approvals,
+        approvals_cursor=encode_cursor(ApprovalPageKey.of(execution.approvals[-1])) if execution.more_approvals else None,
         error=execution.error,
         started_by=execution.started_by,
         from_node=execution.from_node,
