@@ -158,7 +158,10 @@ async def an_archive(pool: Pool, directory: Path, *, partitioned: bool) -> Async
 
 
 @pytest.mark.parametrize("partitioned", [True, False])
-async def test_a_month_is_archived_dropped_restored_and_searched(pool: Pool, tmp_path: Path, partitioned: bool) -> None:
+async def test_a_month_is_archived_dropped_restored_and_searched(
+    pool: Pool, tmp_path: Path, partitioned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runyard_projections.archive.files._BATCH", 7)  # files are read in many pieces
     async with an_archive(pool, tmp_path, partitioned=partitioned) as archive:
         assert await archive.archiver.turn() == []
         assert "has not ended" in (await archive.waits() or "")

@@ -14,6 +14,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import quote
@@ -121,7 +122,7 @@ class ArchiveFiles:
         lines = self.lines(manifest, kind)
 
         def take() -> list[Any]:
-            return [decode(line) for line, _ in zip(lines, range(_BATCH), strict=False)]
+            return [decode(line) for line in islice(lines, _BATCH)]
 
         while batch := await asyncio.to_thread(take):
             yield batch
