@@ -40,4 +40,4 @@ def to_milliseconds(at: datetime) -> datetime:
 
 def rfc3339(at: datetime) -> str:
     """`2026-11-22T17:05:00.123Z`: the one text form of an instant in answers and logs."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -2,7 +2,7 @@
 
 import msgspec
 from runyard_shared.contracts.feed import Recorded
-from runyard_shared.public_events import public_event
+from runyard_shared.public_events import encoded
 from runyard_shared.public_events import subject_of as execution_of
 
 __all__ = ["ORCHESTRATOR", "event_frame", "execution_of", "frame"]
@@ -13,8 +13,7 @@ _encode = msgspec.json.Encoder().encode
 
 def event_frame(recorded: Recorded, log: str = ORCHESTRATOR) -> bytes:
     """The event as a Server-Sent Event: `id` the position, `event` the topic, `data` the public event."""
-    data = _encode(public_event(recorded, log))
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (recorded.position, recorded.topic.encode(), data)
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (recorded.position, recorded.topic.encode(), encoded(recorded, log))
 
 
 def frame(event: str, data: object, position: int | None = None) -> bytes:
