@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.servers import ServerMissing, Servers
+from tests.servers import MIGRATED, ServerMissing, Servers
 
 RUN_DIRECTORY = "RUNYARD_TEST_SERVERS"
 SERVERS = pytest.StashKey[Servers]()
@@ -52,12 +52,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture
 async def postgres_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """The address of an empty database, there for this test only."""
+    """The address of a database that is there for this test only: the tables of all services are in it, and they are empty.
+    For a test that makes tables itself, `@pytest.mark.empty_database`, there are none."""
     server = request.config.stash[SERVERS].url("postgres")
     name = f"test_{secrets.token_hex(6)}"
+    template = "template0" if request.node.get_closest_marker("empty_database") else MIGRATED
     connection = await asyncpg.connect(server)
     try:
-        await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:

@@ -12,7 +12,6 @@ from runyard_projections.applier import Applier
 from runyard_projections.projection import LIVE, LOG
 from runyard_projections.projector import Projector
 from runyard_shared.contracts.feed import FeedBatch, Recorded
-from runyard_shared.eventstore.migrate import log_sql, migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 
 from tests import histories
@@ -40,9 +39,6 @@ VIEWS = {
 @asynccontextmanager
 async def orchestrator_log(pool: "asyncpg.Pool[asyncpg.Record]") -> AsyncIterator[PostgresEventStore]:
     """The orchestrator's log, empty, beside empty read models."""
-    await pool.execute(f"create schema {LOG}")
-    await pool.execute(log_sql(LOG))
-    await migrate(pool, LIVE, "runyard_projections")
     store = PostgresEventStore(pool, LOG, MAPPER)
     await store.open()
     try:

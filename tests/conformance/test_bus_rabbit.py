@@ -3,18 +3,30 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import aio_pika
 import msgspec
 import pytest
+from runyard_shared.contracts.commands import Reply, Request, ResumePool
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Invalid, Unavailable
 from runyard_shared.messaging.amqp.consumer import PREFETCH
+from runyard_shared.messaging.amqp.declare import delete_topology
 from runyard_shared.messaging.bus import Publication
 from runyard_shared.messaging.rabbit import FIRST_PAUSE_SECONDS, AgentAccount, RabbitBus
-from runyard_shared.messaging.topology import AGENT_STATUS, DEAD_LETTERS, FEED, LIVE_OUTPUT, PARKED, agent_mailbox
+from runyard_shared.messaging.requests import Requests, post_replies
+from runyard_shared.messaging.topology import (
+    AGENT_STATUS,
+    DEAD_LETTERS,
+    DISPATCHER_COMMANDS,
+    FEED,
+    LIVE_OUTPUT,
+    PARKED,
+    TOPOLOGY,
+    agent_mailbox,
+)
 
 from tests.buses import NEWS, PUBLIC, SMALL, WORK, Cable, Item, Notes, ParkedNotes, Ping, RabbitNetwork, pings, until
 from tests.certificates import server_certificate
@@ -65,6 +77,36 @@ async def test_a_list_that_was_not_acknowledged_comes_to_the_next_consumer(netwo
     await cable.cut()
     await until(lambda: second.numbers == [1, 2, 3])
     first.gate.set()
+
+
+async def test_who_asked_and_lost_the_answer_with_the_connection_asks_again(
+    amqp_url: str, namespace: str, cable: Cable
+) -> None:
+    here, there = (RabbitBus(url, namespace=namespace) for url in (amqp_url, cable.url))
+    await here.open()
+    await there.open()
+    asker = Requests(there, "gateway-1")
+    await asker.open()
+    asked: list[str] = []
+
+    async def answer(requests: Sequence[Request]) -> None:
+        asked.extend(request.request_id for request in requests)
+        if len(asked) == 1:
+            await cable.cut()
+        replies = [(request.reply_to or "", Reply(request_id=request.request_id, result={})) for request in requests]
+        await post_replies(here, replies)
+        if len(asked) == 1:
+            await cable.mend()
+
+    await here.consume(DISPATCHER_COMMANDS, Request, answer)
+    try:
+        command = ResumePool(pool="default")
+        reply = await asker.ask(DISPATCHER_COMMANDS, command, tenant_id="default", actor="ada")
+        assert reply.result == {} and len(asked) > 1 and set(asked) == {reply.request_id}
+    finally:
+        await there.close()
+        await here.close()
+        await delete_topology(amqp_url, namespace, TOPOLOGY)
 
 
 async def test_a_consumer_whose_connection_was_lost_consumes_again(network: RabbitNetwork, cable: Cable) -> None:

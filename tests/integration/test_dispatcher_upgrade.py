@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import msgspec
+import pytest
 from runyard_shared.agent_keys import hash_of
 from runyard_shared.contracts.commands import RotateAgentKey
 from runyard_shared.contracts.jobs import SessionRefused
@@ -32,6 +33,7 @@ async def as_it_was(pool: Pool) -> None:
         await pool.execute("insert into dispatcher.migration (name, sha256) values ($1, $2)", name, sha256)
 
 
+@pytest.mark.empty_database
 async def test_an_agent_without_a_key_comes_back_when_it_is_given_one_and_its_jobs_are_told_lost(pool: Pool) -> None:
     await as_it_was(pool)
     agent_id, job = new_id(), new_id()

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -167,16 +167,6 @@ async def has_all(consumer: Consumer, home: House) -> None:
         raise AssertionError(f"missing {missing}\n{consumer.told()}") from None
 
 
-async def insisting(attempt: Callable[[], Awaitable[Any]]) -> Any:
-    """An answer that is lost with the broker's connection is a 503: ask again, as clients do."""
-    while True:
-        try:
-            return await attempt()
-        except AssertionError as refused:
-            if "unavailable" not in str(refused):
-                raise
-
-
 async def test_a_consumer_that_is_killed_and_cut_off_has_every_event_once_and_its_account_opens_nothing_else(
     home: House, wire: Cable, accounts: Accounts, amqp_url: str, namespace: str, tmp_path: Path
 ) -> None:
@@ -191,8 +181,8 @@ async def test_a_consumer_that_is_killed_and_cut_off_has_every_event_once_and_it
 
         async def work() -> None:
             for _ in range(3):
-                await insisting(lambda: home.call("POST", "/pools", status=201, json={"name": f"pool-{new_id()}"}))
-                await home.complete(await insisting(lambda: home.run(workflow_id)))
+                await home.call("POST", "/pools", status=201, json={"name": f"pool-{new_id()}"})
+                await home.complete(await home.run(workflow_id))
 
         working = asyncio.create_task(work())
         for _ in range(2):

@@ -355,6 +355,7 @@ async def test_while_the_broker_is_away_agents_are_told_to_wait_and_after_it_to_
     await cable.cut()
 
 
+@pytest.mark.empty_database
 async def test_without_a_broker_or_a_dispatcher_an_agent_is_told_so(pool: asyncpg.Pool) -> None:
     async with gateway_alone(MemoryBus(), pool) as alone:
         headers = {"Authorization": f"Bearer rya_{'x' * 43}"}

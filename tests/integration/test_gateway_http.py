@@ -160,6 +160,7 @@ async def test_a_database_that_is_away_is_a_503_and_seen_in_readyz() -> None:
         assert (await home.http.get("/healthz")).status_code == 200
 
 
+@pytest.mark.empty_database
 async def test_read_models_that_are_not_made_yet_are_a_503(pool: asyncpg.Pool) -> None:
     async with gateway_alone(MemoryBus(), pool) as home:
         assert_problem(await home.http.get("/api/v1/workflows"), 503, "unavailable")

@@ -19,10 +19,15 @@ from runyard_gateway.idempotency import REPLAYED, Idempotency
 from runyard_gateway.queries.kept_answers import KeptAnswerQueries
 from runyard_gateway.secret import Secret
 from runyard_shared.clock import SystemClock
+from runyard_shared.contracts import commands
 from runyard_shared.errors import Conflict, Refusal, Unavailable
 from runyard_shared.eventstore.migrate import migrate
+from runyard_shared.ids import new_id
+from runyard_shared.messaging.requests import Requests
+from runyard_shared.messaging.topology import DISPATCHER_COMMANDS, approvals_inbox, orchestrator_inbox
 
-from tests.gateway import CHAIN, TOKEN, House, house
+from tests.engine import CATALOG
+from tests.gateway import CHAIN, TOKEN, House, Json, house
 
 KEY = {"Idempotency-Key": "order 66"}
 Handler = Callable[[Call], Awaitable[Any]]
@@ -106,6 +111,107 @@ async def test_who_dies_half_way_leaves_the_command_to_the_next_who_makes_the_sa
     assert isinstance(answer, Answer) and isinstance(again, Answer)
     assert (again.status, again.body, again.headers) == (201, answer.body, [*answer.headers, REPLAYED])
     assert len(made) == 2 and made[0] == made[1]
+
+
+SHOWN_ONCE = ("key", "secret", "url", "command")
+
+
+async def test_what_a_dead_gateway_has_done_is_known_by_its_key_and_answered_as_if_it_lived(
+    pool: asyncpg.Pool,
+) -> None:
+    async with house(pool) as home:
+
+        async def twice(method: str, path: str, status: int, **options: Any) -> Json:
+            """Once by a gateway that dies before it keeps the answer, once by the next one."""
+            key = {"Idempotency-Key": new_id()}
+            first = await home.http.request(method, f"/api/v1{path}", headers=key, **options)
+            assert first.status_code == status, first.text
+            await pool.execute(
+                "update gateway.kept_answer set status = null, headers = null, body = null, held_until = now() where key = $1",
+                key["Idempotency-Key"],
+            )
+            again = await home.http.request(method, f"/api/v1{path}", headers=key, **options)
+            assert "idempotency-replayed" not in again.headers
+            assert (again.status_code, again.headers.get("location")) == (status, first.headers.get("location")), again.text
+            if status == 204:
+                return {}
+            public = [{name: value for name, value in each.json().items() if name not in SHOWN_ONCE} for each in (first, again)]
+            assert public[0] == public[1]
+            return dict(again.json())
+
+        async def opens(key: str, path: str, who: str) -> None:
+            answer = await home.http.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {key}"})
+            assert answer.status_code == 200 and who in answer.text
+
+        workflow = f"/workflows/{(await twice('POST', '/workflows', 201, json=CHAIN))['workflowId']}"
+        assert (await twice("POST", f"{workflow}/publish", 200))["version"] == 1
+        created = await twice("POST", "/workflows/import", 200, json=CHAIN | {"name": "Imported"})
+        updated = await twice("POST", "/workflows/import", 200, json=CHAIN | {"name": "Imported", "description": "new"})
+        assert [each["items"][0]["outcome"] for each in (created, updated)] == ["created", "updated"]
+        pool_made = await twice("POST", "/pools", 201, json={"name": "dmz"})
+        assert pool_made["name"] == "dmz"
+        await twice("DELETE", "/pools/dmz", 204)
+        ssh = {"name": "web", "kind": "ssh", "config": {"host": "h", "username": "u"}, "secrets": {"password": "correct horse"}}
+        connection = await twice("POST", "/connections", 201, json=ssh)
+        await twice("DELETE", f"/connections/{connection['connectionId']}", 204)
+        agent = await twice("POST", "/agents", 201, json={"name": "a"})
+        await opens(agent["key"], "/agent", agent["agentId"])
+        rotated = await twice("POST", f"/agents/{agent['agentId']}/rotate-key", 200)
+        await opens(rotated["key"], "/agent", agent["agentId"])
+        url = "json://127.0.0.1:1/hook"
+        channel = await twice("POST", "/notification-channels", 201, json={"name": "ops", "url": url})
+        await twice("DELETE", f"/notification-channels/{channel['channelId']}", 204)
+        await twice("POST", "/users", 201, json={"name": "eve", "roles": ["viewer"]})
+        assert (await home.call("POST", "/users", status=409, json={"name": "eve", "roles": []}))["code"] == "user_exists"
+        key = await twice("POST", "/api-keys", 201, json={"user": "eve"})
+        await opens(key["key"], "/executions", "items")
+        assert len((await home.call("GET", "/api-keys", params={"user": "eve"}))["items"]) == 1
+        tenant = await twice("POST", "/tenants", 201, json={"tenantId": "acme", "name": "Acme", "user": "root"})
+        await opens(tenant["key"], "/users", "root")
+
+
+async def test_a_request_that_is_delivered_again_gets_the_answer_of_the_first(pool: asyncpg.Pool) -> None:
+    async with house(pool) as home:
+        asker = Requests(home.bus, "tester")
+        await asker.open()
+
+        async def ask(queue: str, command: commands.Command, request_id: str) -> Any:
+            return await asker.ask(queue, command, tenant_id="default", actor="ada", request_id=request_id)
+
+        workflow_id, channel_id = new_id(), new_id()
+        texts: Any = {"source": "", "format": "json"}
+
+        def saved(**fields: Any) -> commands.SaveDraft:
+            return commands.SaveDraft(workflow_id=workflow_id, document=CHAIN | fields, **texts)
+
+        inbox = orchestrator_inbox(workflow_id)
+        asked: list[tuple[str, commands.Command]] = [
+            (inbox, commands.CreateWorkflow(workflow_id=workflow_id, document=CHAIN, **texts)),
+            (inbox, commands.SaveDraft(workflow_id=workflow_id, document=CHAIN | {"description": "1"}, if_revision=1, **texts)),
+            (inbox, saved(description="2")),
+            (inbox, commands.PublishWorkflow(workflow_id=workflow_id, catalog=CATALOG)),
+            (inbox, saved(description="3")),
+            (
+                inbox,
+                commands.ImportWorkflow(
+                    workflow_id=workflow_id, document=CHAIN, publish=True, activate=False, catalog=CATALOG, **texts
+                ),
+            ),
+            (DISPATCHER_COMMANDS, commands.CreatePool(pool="dmz", description="")),
+            (DISPATCHER_COMMANDS, commands.CreatePool(pool="dmz", description="")),
+            (DISPATCHER_COMMANDS, commands.DeletePool(pool="dmz")),
+            (approvals_inbox(channel_id), commands.SaveChannel(channel_id=channel_id, name="o", url="json://127.0.0.1:1/")),
+            (approvals_inbox(channel_id), commands.DeleteChannel(channel_id=channel_id)),
+        ]
+        ids = [new_id() for _ in asked]
+        first = [await ask(queue, command, each) for each, (queue, command) in zip(ids, asked, strict=True)]
+        assert [each.problem.code for each in first if each.problem] == ["pool_exists"]
+        log = await pool.fetchval("select max(position) from read.event")
+        for number in (1, 2, 3, 4, 5, 6, 7, 8, 10):
+            again = await ask(*asked[number], ids[number])
+            assert again == first[number], asked[number]
+        assert await pool.fetchval("select max(position) from read.event") == log, "nothing happened twice"
+        await asker.close()
 
 
 async def test_answers_are_forgotten_after_a_day(pool: asyncpg.Pool, fronts: Callable[..., Idempotency]) -> None:

@@ -153,6 +153,7 @@ async def test_users_of_another_tenant_are_not_seen_and_their_keys_are_theirs(ho
     assert (await asked(home, key, "GET", "/workflows")).json()["items"] == []
 
 
+@pytest.mark.empty_database
 async def test_a_gateway_that_starts_before_its_database_makes_its_tables_as_soon_as_that_is_there(postgres_url: str) -> None:
     address = urlsplit(postgres_url)
     closed = socket.socket()

@@ -189,9 +189,9 @@ class Dying(Commands):
         super().__init__(requests, 10)
         self._sent = sent
 
-    async def send(self, identity: Identity, stream_id: str, command: Any) -> Outcome:
+    async def send(self, call: Call, stream_id: str, command: Any) -> Outcome:
         if self._sent:
-            await super().send(identity, stream_id, command)
+            await super().send(call, stream_id, command)
         raise asyncio.CancelledError
 
 

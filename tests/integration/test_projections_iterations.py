@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import asyncpg
 import msgspec
+import pytest
 from runyard_projections.app import projections
 from runyard_projections.projection import LIVE, LOG
 from runyard_projections.rebuild import rebuild
@@ -218,6 +219,7 @@ async def copy(pool: Pool, log: list[Recorded]) -> None:
     await pool.execute(f"update {LOG}.log_head set position = $1", len(log))
 
 
+@pytest.mark.empty_database
 async def test_executions_under_way_at_the_upgrade_go_on(pool: Pool) -> None:
     """Tables of before, with a job that runs: so the execution is not paused when somebody is asked meanwhile."""
     stream = execution_id("x")

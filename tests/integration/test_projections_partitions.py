@@ -73,6 +73,7 @@ async def _kept(pool: Pool, table: str = "execution") -> dict[str, int]:
     return {row["part"].removeprefix(f"{LIVE}.{table}_"): row["count"] for row in found}
 
 
+@pytest.mark.empty_database
 async def test_an_installation_of_before_keeps_its_rows_and_goes_on(pool: Pool) -> None:
     history = mixed(seed=21)
     early, late = history[: len(history) // 2], history[len(history) // 2 :]

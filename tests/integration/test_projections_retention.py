@@ -170,6 +170,7 @@ async def test_forged_chunks_do_not_replace_what_is_there(pool: Pool, keeper: Ou
     assert await pool.fetchval("select data from read.output_range($1, 'stdout', 0, 100)", job_id) == b"hello\n"
 
 
+@pytest.mark.empty_database
 async def test_what_was_kept_before_there_were_partitions_is_still_there(pool: Pool) -> None:
     migrations = files("runyard_projections") / "migrations"
     await pool.execute("create schema projections; create schema read")

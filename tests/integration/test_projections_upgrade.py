@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import asyncpg
+import pytest
 from runyard_shared.eventstore.migrate import log_sql, migrate
 from runyard_shared.ids import new_id
 
@@ -25,6 +26,7 @@ async def as_it_was(pool: asyncpg.Pool) -> None:
         await pool.execute("insert into projections.migration values ($1, $2)", each.name.removesuffix(".sql"), sha256)
 
 
+@pytest.mark.empty_database
 async def test_drafts_of_old_are_counted_as_far_as_they_were_applied(pool: asyncpg.Pool) -> None:
     await as_it_was(pool)
     edited, fresh = new_id(), new_id()

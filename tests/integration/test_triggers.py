@@ -258,6 +258,7 @@ async def test_what_a_trigger_announced_begins_or_is_refused_but_not_both(pool: 
 
 
 @pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.empty_database
 async def test_workflows_published_before_there_were_timers_get_them_and_hear_of_incidents(
     pool: asyncpg.Pool, *, stopped: bool
 ) -> None:

@@ -47,16 +47,17 @@ class ChannelHandler:
 
     async def _outcome(self, request: Request) -> dict[str, Any] | Problem:
         try:
-            return await self._carry_out(request.tenant_id, request.command)
+            return await self._carry_out(request)
         except Refusal as refusal:
             return problem_of(refusal)
 
-    async def _carry_out(self, tenant_id: str, command: commands.Command) -> dict[str, Any]:
+    async def _carry_out(self, request: Request) -> dict[str, Any]:
+        tenant_id, command = request.tenant_id, request.command
         match command:
             case commands.SaveChannel():
                 return await self._save(tenant_id, command)
             case commands.DeleteChannel(channel_id=channel_id):
-                await self._channels.delete(tenant_id, channel_id)
+                await self._channels.delete(tenant_id, channel_id, request.request_id)
                 return {"channelId": channel_id}
             case commands.ListChannels():
                 return {"items": [_row(channel) for channel in await self._channels.all(tenant_id)]}

@@ -25,6 +25,9 @@ from runyard_dispatcher.turns import Turns
 _STARTED_BY_THEN: Final = timedelta(seconds=0.5)
 """A job that can start has started so long after its dispatch."""
 _ANSWERS_KEPT: Final = timedelta(days=1)
+"""As long as an Idempotency-Key counts."""
+_FOR_NOW: Final = 500
+"""The status of refusals that tell to ask again: those are not the last word."""
 _log = structlog.get_logger(__name__)
 
 
@@ -80,12 +83,13 @@ class Handlers:
                 if isinstance(request.command, EnrolAgent | TestConnection):
                     continue
                 if request.request_id in known:
-                    _log.info("request ignored: it was answered before", request_id=request.request_id)
+                    _log.info("a known request is answered as before, and not carried out", request_id=request.request_id)
                 else:
                     asked = Asked(request.tenant_id, request.actor, request.request_id, now)
                     reply = await self._carry_out(board, request, asked)
                     known[request.request_id] = reply
-                    board.changes.answers.append(reply)
+                    if reply.problem is None or reply.problem.status < _FOR_NOW:
+                        board.changes.answers.append(reply)
                 done.append((request, known[request.request_id]))
             self._enrolments.look(board)
         await self._answering.answer(done)

@@ -8,7 +8,7 @@ from runyard_shared.errors import FieldProblem, Refusal, Unavailable
 from runyard_shared.messaging.requests import Requests
 from runyard_shared.messaging.topology import DISPATCHER_COMMANDS, PROJECTIONS_COMMANDS, approvals_inbox, orchestrator_inbox
 
-from runyard_gateway.http.identity import Identity
+from runyard_gateway.http.operation import Call
 
 
 @dataclass(slots=True)
@@ -24,31 +24,42 @@ class Commands:
         self._requests = requests
         self._timeout_seconds = timeout_seconds
 
-    async def send(self, identity: Identity, stream_id: str, command: Command) -> Outcome:
+    async def send(self, call: Call, stream_id: str, command: Command) -> Outcome:
         """Raises the orchestrator's `Refusal`, or `Unavailable` if it does not answer; the command may still be carried out."""
-        return await self._ask(orchestrator_inbox(stream_id), identity, command, self._timeout_seconds)
+        return await self._ask(orchestrator_inbox(stream_id), call, command, about=stream_id)
 
-    async def send_to_approvals(self, identity: Identity, stream_id: str, command: Command) -> dict[str, Any]:
+    async def send_to_approvals(self, call: Call, stream_id: str, command: Command) -> dict[str, Any]:
         """As `send`; the result alone, as positions of that log mean nothing to a read model."""
-        return (await self._ask(approvals_inbox(stream_id), identity, command, self._timeout_seconds)).result
+        return (await self._ask(approvals_inbox(stream_id), call, command, about=stream_id)).result
 
     async def send_to_dispatcher(
-        self, identity: Identity, command: Command, *, timeout_seconds: float | None = None
+        self, call: Call, command: Command, *, request_id: str | None = None, timeout_seconds: float | None = None
     ) -> dict[str, Any]:
-        """As `send`; the result alone, as the dispatcher's views show at once what a command did."""
-        return (await self._ask(DISPATCHER_COMMANDS, identity, command, timeout_seconds or self._timeout_seconds)).result
+        """As `send`; the result alone, as the dispatcher's views show at once what a command did. `request_id`: where one
+        call sends several of a kind, or something that is done anew each time."""
+        return (await self._ask(DISPATCHER_COMMANDS, call, command, request_id, timeout_seconds)).result
 
-    async def send_to_projections(self, identity: Identity, command: Command) -> dict[str, Any]:
+    async def send_to_projections(self, call: Call, command: Command) -> dict[str, Any]:
         """As `send`; the result alone, as what it did shows in the projections' own views."""
-        return (await self._ask(PROJECTIONS_COMMANDS, identity, command, self._timeout_seconds)).result
+        return (await self._ask(PROJECTIONS_COMMANDS, call, command)).result
 
-    async def _ask(self, queue: str, identity: Identity, command: Command, timeout_seconds: float) -> Outcome:
+    async def _ask(
+        self,
+        queue: str,
+        call: Call,
+        command: Command,
+        request_id: str | None = None,
+        timeout_seconds: float | None = None,
+        *,
+        about: str = "",
+    ) -> Outcome:
         reply = await self._requests.ask(
             queue,
             command,
-            tenant_id=identity.tenant_id,
-            actor=identity.actor,
-            timeout_seconds=timeout_seconds,
+            tenant_id=call.tenant_id,
+            actor=call.identity.actor,
+            request_id=request_id or call.request_id(type(command).__name__, about),
+            timeout_seconds=timeout_seconds or self._timeout_seconds,
         )
         if reply.problem is not None:
             raise refusal_of(reply.problem)

@@ -6,11 +6,11 @@ seconds at a time. If that gateway dies, the next one that is asked carries the 
 | command                                            | a second time                                                     |
 |----------------------------------------------------|-------------------------------------------------------------------|
 | run, re-run, bulk re-run, incident                 | the log has claimed the key: the same executions                  |
-| create a workflow, a channel, a connection, …      | `Call.new_id` gives the same id: it is there, or a 409 says so    |
-| save, publish, activate, roll back, archive, import| the state is as asked already: no event                           |
-| cancel, drain, pause, enable, replace, delete, …   | as those; or a 404 or 409 which says that it is done              |
-| answer an approval                                 | one decision only: the same, or a 409 with what was decided       |
-| make or rotate a key                               | another key: nobody has seen the first                            |
+| save, publish, import a workflow; cancel           | `Call.request_id` is the same: the log or the state has it        |
+| pools, agents, connections, approvals              | likewise: the service answers a request that it knows as before   |
+| create a user, a role, a channel, a webhook        | `Call.new_id` gives the same id: it is known by that              |
+| make or rotate a key, a tenant or agent with one   | the same thing with another key: nobody has seen the first        |
+| change or delete a user, a role, a webhook         | it is as asked already; or a 404 which says that it is gone       |
 | test a connection or a channel                     | another test                                                      |
 
 Without the header nothing of this happens, and nothing is asked of the database.

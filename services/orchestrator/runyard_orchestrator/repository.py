@@ -1,10 +1,13 @@
 """Loading aggregates: from memory if this process wrote them last, else replayed from the log (from a snapshot, if long)."""
 
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from dataclasses import replace
+from typing import Generic, NamedTuple, TypeVar
 
 import jsonschema_rs
 from runyard_shared.contracts import events
+from runyard_shared.contracts.base import Event
+from runyard_shared.contracts.feed import Recorded
 from runyard_shared.contracts.workflow import Workflow
 from runyard_shared.errors import NotFound
 from runyard_shared.eventstore.mapper import EventMapper
@@ -51,6 +54,14 @@ class Recent(Generic[_KeyT, _ValueT]):
         self._values.clear()
 
 
+class AsLeft(NamedTuple):
+    """A workflow as a request left it: the events that it made, and the position of the last."""
+
+    state: WorkflowState
+    made: list[Event]
+    position: int
+
+
 class Workflows:
     """Workflow aggregates, and what is compiled from their versions."""
 
@@ -70,8 +81,7 @@ class Workflows:
             if not history or history[0].topic != events.WorkflowCreated.topic:
                 return None
             for recorded in history:
-                event = self._mapper.decode(recorded)
-                state = definition.evolve(state, event, workflow_id, recorded.tenant_id, recorded.recorded_at)
+                state, _ = self._evolved(state, recorded)
             if state is not None:
                 self._states.put(workflow_id, state)
         return state
@@ -82,12 +92,30 @@ class Workflows:
         if state is None:
             return await self.load(workflow_id)
         for recorded in await self._store.load(workflow_id, after_version=state.version):
-            event = self._mapper.decode(recorded)
-            state = definition.evolve(state, event, workflow_id, recorded.tenant_id, recorded.recorded_at)
+            state, _ = self._evolved(state, recorded)
         known = self._states.get(workflow_id)
         if known is None or known.version < state.version:
             self._states.put(workflow_id, state)
         return state
+
+    async def as_left_by(self, request_id: str, workflow_id: str) -> AsLeft | None:
+        """None if the request has made no event of the workflow."""
+        state: WorkflowState | None = None
+        left: AsLeft | None = None
+        made: list[Event] = []
+        for recorded in await self._store.load(workflow_id):
+            state, event = self._evolved(state, recorded)
+            if recorded.causation_id == request_id:
+                made.append(event)
+                left = AsLeft(state, made, recorded.position)
+        return left
+
+    def _evolved(self, state: WorkflowState | None, recorded: Recorded) -> tuple[WorkflowState, Event]:
+        event = self._mapper.decode(recorded)
+        after = definition.evolve(state, event, recorded.stream_id, recorded.tenant_id, recorded.recorded_at)
+        if recorded.causation_id is not None:
+            after = replace(after, requests=after.requests | {recorded.causation_id})
+        return after, event
 
     async def get(self, workflow_id: str, tenant_id: str) -> WorkflowState:
         """Raises `NotFound` also for another tenant's workflow."""

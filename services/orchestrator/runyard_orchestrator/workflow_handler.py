@@ -1,6 +1,7 @@
 """Commands that change a workflow: load, ask, append."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,8 @@ class WorkflowHandler:
     async def _change(self, request: Request) -> tuple[dict[str, Any], int]:
         command: Any = request.command
         state = await self._workflows.fresh(command.workflow_id)
+        if state is not None and request.request_id in state.requests and state.tenant_id == request.tenant_id:
+            return await self._as_before(request)
         at = self._clock.now()
         claims: list[Claim] = []
         new: list[Event]
@@ -80,11 +83,19 @@ class WorkflowHandler:
             )
         except ClaimTaken as taken:
             raise await self._name_taken(taken.claim.key, taken.existing) from taken
-        self._workflows.remember(state)
+        self._workflows.remember(replace(state, requests=state.requests | {request.request_id}))
         return _result(command, state, new), commit.position
 
     async def _name_taken(self, name: str, taken_by: dict[str, Any]) -> Conflict:
         """An archived workflow keeps its name, so that the name in old executions still means what ran."""
+    async def _as_before(self, request: Request) -> tuple[dict[str, Any], int]:
+        """To a request that comes again: what the log says that it did, whatever happened since."""
+        command: Any = request.command
+        left = await self._workflows.as_left_by(request.request_id, command.workflow_id)
+        if left is None:
+            raise TypeError(f"the request {request.request_id} is known and made no event")
+        return _result(command, left.state, left.made), left.position
+
         owner = await self._workflows.load(taken_by["workflowId"])
         archived = owner is not None and owner.archived
         advice = "it is archived and keeps its name: choose another one" if archived else "save a draft of it instead"

@@ -65,13 +65,26 @@ class Channels:
             raise _not_found(channel_id)
         return str(kind)
 
-    async def delete(self, tenant_id: str, channel_id: str) -> None:
-        """Raises `NotFound`."""
+    async def delete(self, tenant_id: str, channel_id: str, request_id: str) -> None:
+        """Raises `NotFound`, if it was not this very request that deleted it."""
         with outages_as_unavailable():
-            done = await self._pool.execute(
-                "delete from approvals.channel where tenant_id = $1 and channel_id = $2", tenant_id, channel_id
+            done = await self._pool.fetchval(
+                "with gone as (delete from approvals.channel where tenant_id = $1 and channel_id = $2 returning channel_id),"
+                " old as (delete from approvals.deleted_channel where deleted_at < now() - interval '1 day')"
+                " insert into approvals.deleted_channel (tenant_id, channel_id, request_id) select $1, channel_id, $3 from gone"
+                " on conflict (tenant_id, channel_id) do update"
+                " set request_id = excluded.request_id, deleted_at = excluded.deleted_at returning true",
+                tenant_id,
+                channel_id,
+                request_id,
             )
-        if done == "DELETE 0":
+            done = done or await self._pool.fetchval(
+                "select true from approvals.deleted_channel where tenant_id = $1 and channel_id = $2 and request_id = $3",
+                tenant_id,
+                channel_id,
+                request_id,
+            )
+        if done is None:
             raise _not_found(channel_id)
 
     async def all(self, tenant_id: str) -> list[Channel]:

@@ -47,7 +47,11 @@ class AgentKeys:
 
     async def still_opens(self, agent: AgentIdentity) -> bool:
         """Whether the key that the agent showed is its key now; asks the database. Raises `Unavailable`."""
-        return await self._queries.agent(agent.key_hash) is not None
+        return await self.opens(agent.key_hash)
+
+    async def opens(self, key_hash: str) -> bool:
+        """Whether it is the key of an agent now; asks the database. Raises `Unavailable`."""
+        return await self._queries.agent(key_hash) is not None
 
     def forget(self) -> None:
         """A key was revoked or rotated: nothing that is remembered counts any more."""

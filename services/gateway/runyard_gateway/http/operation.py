@@ -4,7 +4,7 @@ The router, the checks before a handler and the OpenAPI document are all made fr
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, get_type_hints
 
@@ -62,6 +62,15 @@ class Call:
             return new_id()
         self.made += 1
         return derived_id(*self.once, self.made)
+
+    def request_id(self, *about: str) -> str:
+        """For what is sent to a service. With an Idempotency-Key, the same one for the same `about` if the command is carried
+        out again: a service answers a request that it knows as it did before."""
+        return new_id() if self.once is None else derived_id(*self.once, "request", *about)
+
+    def on_behalf_of(self, identity: Identity) -> "Call":
+        """The same call of somebody whom only its handler knows."""
+        return replace(self, identity=identity)
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)

@@ -30,7 +30,7 @@ _COLUMNS = "key_id::text as key_id, user_name, name, scopes, created_at, expires
 _INSERT = (
     "insert into gateway.api_key (key_id, tenant_id, user_name, key_sha256, created_at, expires_at, name, scopes)"  # noqa: S608
     " select $1::uuid, u.tenant_id, u.name, $4, $5, $6, $7, $8 from gateway.users u where u.tenant_id = $2 and u.name = $3"
-    f" returning {_COLUMNS}"
+    f" on conflict (key_id) do update set key_sha256 = excluded.key_sha256 returning {_COLUMNS}"
 )
 _PAGE = (
     f"select {_COLUMNS} from gateway.api_key where tenant_id = $1 and key_id < $2::uuid"  # noqa: S608
@@ -95,7 +95,7 @@ class ApiKeyQueries:
         name: str = "",
         scopes: Sequence[str] | None = None,
     ) -> ApiKeyRow | None:
-        """None if there is no such user."""
+        """None if there is no such user. A key that was made under this id before opens nothing more: nobody has seen it."""
         row = await self._database.fetch_row(
             _INSERT, key_id, tenant_id, user, key_sha256, at, expires_at, name, None if scopes is None else list(scopes)
         )

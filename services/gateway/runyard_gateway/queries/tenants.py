@@ -18,6 +18,11 @@ _INSERT = (
     " select $6::uuid, tenant_id, name, $7, $4, 'first' from first_user)"
     f" select {_COLUMNS} from made"
 )
+_AGAIN = (
+    "update gateway.api_key k set key_sha256 = $3 from gateway.tenant t"  # noqa: S608
+    " where k.key_id = $1::uuid and k.tenant_id = $2 and t.tenant_id = k.tenant_id"
+    f" returning {', '.join(f't.{each}' for each in _COLUMNS.split(', '))}"
+)
 _UPDATE = (
     "update gateway.tenant set name = coalesce($2, name), time_zone = coalesce($3, time_zone),"  # noqa: S608
     f" disabled = coalesce($4, disabled) where tenant_id = $1 returning {_COLUMNS}"
@@ -39,8 +44,11 @@ class TenantQueries:
     async def add(
         self, tenant_id: str, name: str, time_zone: str, at: datetime, *, user: str, key_id: str, key_sha256: bytes
     ) -> TenantRow | None:
-        """With its first administrator, and a key for that. None if the id is taken."""
+        """With its first administrator, and a key for that. None if the id is taken; not by the tenant whose first key was made
+        under this `key_id` before: that one gets the new key in place of one that nobody has seen."""
         row = await self._database.fetch_row(_INSERT, tenant_id, name, time_zone, at, user, key_id, key_sha256)
+        if row is None:
+            row = await self._database.fetch_row(_AGAIN, key_id, tenant_id, key_sha256)
         return None if row is None else _tenant(row)
 
     async def change(self, tenant_id: str, name: str | None, time_zone: str | None, disabled: bool | None) -> TenantRow | None:

@@ -18,9 +18,11 @@ _COLUMNS = f"name, roles, disabled, created_at, email, display_name, oidc_subjec
 _PAGE = f"select {_COLUMNS} from gateway.users u where tenant_id = $1 and name > $2 order by name limit $3"  # noqa: S608
 _ONE = f"select {_COLUMNS} from gateway.users u where tenant_id = $1 and name = $2"  # noqa: S608
 _INSERT = (
-    "insert into gateway.users as u (tenant_id, name, roles, disabled, created_at, email, display_name, oidc_subject)"  # noqa: S608
-    f" values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning {_COLUMNS}"
+    "insert into gateway.users as u"  # noqa: S608
+    " (tenant_id, name, roles, disabled, created_at, email, display_name, oidc_subject, made_as)"
+    f" values ($1, $2, $3, $4, $5, $6, $7, $8, $9::uuid) on conflict do nothing returning {_COLUMNS}"
 )
+_MADE = f"select {_COLUMNS} from gateway.users u where tenant_id = $1 and name = $2 and made_as = $3::uuid"  # noqa: S608
 _UPDATE = (
     "update gateway.users u set roles = coalesce($3, roles), disabled = coalesce($4, disabled),"  # noqa: S608
     " email = case when $5 then $6 else email end, display_name = case when $7 then $8 else display_name end,"
@@ -91,12 +93,22 @@ class UserQueries:
         return _user_or_none(await self._database.fetch_row(_ONE, tenant_id, name))
 
     async def add(
-        self, tenant_id: str, name: str, roles: Sequence[str], disabled: bool, at: datetime, about: About = NOTHING_MORE
+        self,
+        tenant_id: str,
+        name: str,
+        roles: Sequence[str],
+        disabled: bool,
+        at: datetime,
+        about: About = NOTHING_MORE,
+        *,
+        made_as: str | None = None,
     ) -> UserRow | None:
-        """None if the name or the subject is taken."""
+        """None if the name or the subject is taken; not by the user that was made as `made_as` before."""
         row = await self._database.fetch_row(
-            _INSERT, tenant_id, name, list(roles), disabled, at, about.email, about.display_name, about.oidc_subject
+            _INSERT, tenant_id, name, list(roles), disabled, at, about.email, about.display_name, about.oidc_subject, made_as
         )
+        if row is None and made_as is not None:
+            row = await self._database.fetch_row(_MADE, tenant_id, name, made_as)
         return _user_or_none(row)
 
     async def change(self, tenant_id: str, name: str, change: UserChange) -> UserRow | None:

@@ -72,7 +72,7 @@ class AgentLink:
             version=body.version,
             transport=body.transport,
         )
-        result = await self._commands.send_to_dispatcher(call.identity, command)
+        result = await self._commands.send_to_dispatcher(call, command)
         return json_answer(msgspec.convert(result, Enrolment))
 
     async def orders(self, call: Call) -> ASGIApp:

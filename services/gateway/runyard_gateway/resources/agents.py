@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from runyard_shared.agent_keys import hash_of, new_agent_key
 from runyard_shared.contracts import commands
+from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -77,7 +78,10 @@ class Agents:
         command = commands.CreateAgent(
             agent_id=call.new_id(), name=body.name, pool=body.pool, tags=[*dict.fromkeys(body.tags)], key_hash=hash_of(key)
         )
-        made = await self._commands.send_to_dispatcher(call.identity, command)
+        made = await self._commands.send_to_dispatcher(call, command)
+        if call.once is not None and not await self._keys.opens(command.key_hash):
+            # carried out before, with a key that nobody has seen
+            await self._rotate(call, made["agentId"], command.key_hash)
         answer = answers.AgentMade(
             agent_id=made["agentId"],
             name=made["name"],
@@ -96,33 +100,36 @@ class Agents:
         body: requests.ChangeAgent = call.body
         tags = None if body.tags is None else [*dict.fromkeys(body.tags)]
         command = commands.ChangeAgent(agent_id=agent_id_of(call), pool=body.pool, tags=tags)
-        await self._commands.send_to_dispatcher(call.identity, command)
+        await self._commands.send_to_dispatcher(call, command)
         return await self._row(call)
 
     async def drain(self, call: Call) -> ASGIApp:
-        await self._commands.send_to_dispatcher(call.identity, commands.DrainAgent(agent_id=agent_id_of(call)))
+        await self._commands.send_to_dispatcher(call, commands.DrainAgent(agent_id=agent_id_of(call)))
         return await self._row(call)
 
     async def resume(self, call: Call) -> ASGIApp:
-        await self._commands.send_to_dispatcher(call.identity, commands.ResumeAgent(agent_id=agent_id_of(call)))
+        await self._commands.send_to_dispatcher(call, commands.ResumeAgent(agent_id=agent_id_of(call)))
         return await self._row(call)
 
     async def revoke(self, call: Call) -> ASGIApp:
-        await self._commands.send_to_dispatcher(call.identity, commands.RevokeAgent(agent_id=agent_id_of(call)))
+        await self._commands.send_to_dispatcher(call, commands.RevokeAgent(agent_id=agent_id_of(call)))
         self._keys.forget()
         return await self._row(call)
 
     async def rotate_key(self, call: Call) -> ASGIApp:
         agent_id, key = agent_id_of(call), new_agent_key()
-        await self._commands.send_to_dispatcher(
-            call.identity, commands.RotateAgentKey(agent_id=agent_id, key_hash=hash_of(key))
-        )
-        self._keys.forget()
+        await self._rotate(call, agent_id, hash_of(key))
         agent = await self._queries.agent(call.tenant_id, agent_id)
         if agent is None:
             raise no_agent(agent_id)
         made = answers.AgentKeyMade(agent_id=agent_id, name=agent.name, key=key, command=self._command_line(call, key))
         return json_answer(made)
+
+    async def _rotate(self, call: Call, agent_id: str, key_hash: str) -> None:
+        """Each time anew, also under the same Idempotency-Key: the key is another one."""
+        command = commands.RotateAgentKey(agent_id=agent_id, key_hash=key_hash)
+        await self._commands.send_to_dispatcher(call, command, request_id=new_id())
+        self._keys.forget()
 
     async def _row(self, call: Call) -> ASGIApp:
         agent_id = agent_id_of(call)

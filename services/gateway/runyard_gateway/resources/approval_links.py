@@ -62,7 +62,7 @@ class ApprovalLinks:
         try:
             approval_id, token = _link_of(call)
             command = commands.ShowApprovalLink(approval_id=approval_id, token=token)
-            result = await self._commands.send_to_approvals(self._nobody, approval_id, command)
+            result = await self._commands.send_to_approvals(call.on_behalf_of(self._nobody), approval_id, command)
         except (Refusal, Unavailable) as trouble:
             return _refused(trouble)
         if result["status"] != ApprovalStatus.PENDING:
@@ -80,7 +80,7 @@ class ApprovalLinks:
             approval_id, token = _link_of(call)
             form = _form(call.body)
             command = commands.AnswerApprovalLink(approval_id=approval_id, token=token, decision=form.decision, note=form.note)
-            result = await self._commands.send_to_approvals(self._nobody, approval_id, command)
+            result = await self._commands.send_to_approvals(call.on_behalf_of(self._nobody), approval_id, command)
         except (Refusal, Unavailable) as trouble:
             if isinstance(trouble, Refusal) and trouble.code in _OF_A_LINK_OF_OURS:
                 call.record.claim(self._nobody.tenant_id, self._nobody.actor)

@@ -101,24 +101,24 @@ class Approvals:
         command = commands.AnswerApproval(
             approval_id=approval_id, decision=decision, note=body.note, via=via, roles=list(call.identity.roles)
         )
-        result = await self._send(call.identity, command)
+        result = await self._send(call, command)
         answered = answered_approval(result)
         await self.until_shown(call.tenant_id, answered)
         return json_answer(answered)
 
-    async def _send(self, identity: Identity, command: commands.AnswerApproval) -> dict[str, Any]:
+    async def _send(self, call: Call, command: commands.AnswerApproval) -> dict[str, Any]:
         """An approval is shown as soon as the execution asks for it, which may be a moment before the approvals service is
         told: then it is waited for."""
         give_up_at = time.monotonic() + KNOWN_WITHIN_SECONDS
         while True:
             try:
-                return await self._commands.send_to_approvals(identity, command.approval_id, command)
+                return await self._commands.send_to_approvals(call, command.approval_id, command)
             except Refusal as refusal:
                 if refusal.code != "approval_not_found":
                     raise
                 if time.monotonic() > give_up_at:
                     raise
-                if await self._queries.progress(identity.tenant_id, command.approval_id) is None:
+                if await self._queries.progress(call.tenant_id, command.approval_id) is None:
                     raise
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
 

@@ -58,7 +58,7 @@ class Bulk:
 
         async def cancel_one(execution_id: str) -> Outcome:
             command = commands.CancelExecution(execution_id=execution_id, reason=body.reason, force=body.force)
-            return await self._commands.send(call.identity, execution_id, command)
+            return await self._commands.send(call, execution_id, command)
 
         def result(execution_id: str, outcome: Outcome | None, problem: answers.BulkProblem | None) -> answers.BulkCancelResult:
             cancelled: Literal["cancelled"] | None = None if outcome is None else "cancelled"
@@ -78,7 +78,7 @@ class Bulk:
                 variables=body.variables,
                 idempotency_key=None if key is None else sha256(f"bulk\0{key}\0{execution_id}".encode()).hexdigest(),
             )
-            return await self._commands.send(call.identity, new, command)
+            return await self._commands.send(call, new, command)
 
         def result(execution_id: str, outcome: Outcome | None, problem: answers.BulkProblem | None) -> answers.BulkRerunResult:
             new_execution_id = None if outcome is None else outcome.result["executionId"]

@@ -38,7 +38,7 @@ class Channels:
         )  # fmt: skip
 
     async def list(self, call: Call) -> ASGIApp:
-        result = await self._commands.send_to_approvals(call.identity, "", commands.ListChannels())
+        result = await self._commands.send_to_approvals(call, "", commands.ListChannels())
         items = [
             answers.ChannelRow(
                 channel_id=each["channelId"],
@@ -57,7 +57,7 @@ class Channels:
     async def replace(self, call: Call) -> ASGIApp:
         """Refused for a channel that is not there: a mistyped id must not make a second one."""
         channel_id = channel_id_of(call)
-        known = await self._commands.send_to_approvals(call.identity, "", commands.ListChannels())
+        known = await self._commands.send_to_approvals(call, "", commands.ListChannels())
         if channel_id not in {each["channelId"] for each in known["items"]}:
             raise NotFound("channel_not_found", f"There is no notification channel {channel_id}.")
         return await self._save(call, channel_id, 200)
@@ -65,7 +65,7 @@ class Channels:
     async def _save(self, call: Call, channel_id: str, status: int) -> ASGIApp:
         body: requests.ReplaceChannel = call.body
         command = commands.SaveChannel(channel_id=channel_id, name=body.name, url=body.url, enabled=body.enabled)
-        result = await self._commands.send_to_approvals(call.identity, channel_id, command)
+        result = await self._commands.send_to_approvals(call, channel_id, command)
         saved = answers.Channel(
             channel_id=result["channelId"], name=result["name"], kind=result["kind"], enabled=result["enabled"]
         )
@@ -73,13 +73,13 @@ class Channels:
 
     async def delete(self, call: Call) -> ASGIApp:
         channel_id = channel_id_of(call)
-        await self._commands.send_to_approvals(call.identity, channel_id, commands.DeleteChannel(channel_id=channel_id))
+        await self._commands.send_to_approvals(call, channel_id, commands.DeleteChannel(channel_id=channel_id))
         return nothing_answer()
 
     async def test(self, call: Call) -> ASGIApp:
         channel_id = channel_id_of(call)
         command = commands.TestChannel(channel_id=channel_id)
-        result = await self._commands.send_to_approvals(call.identity, channel_id, command)
+        result = await self._commands.send_to_approvals(call, channel_id, command)
         return json_answer(answers.ChannelTested(delivered=result["delivered"], error=result.get("error")))
 
 

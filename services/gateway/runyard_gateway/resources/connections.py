@@ -5,6 +5,7 @@ from typing import Any
 
 from runyard_shared.contracts import commands
 from runyard_shared.errors import Refusal
+from runyard_shared.ids import new_id
 from runyard_shared.sealing import seal
 from starlette.types import ASGIApp
 
@@ -84,23 +85,23 @@ class Connections:
 
     async def delete(self, call: Call) -> ASGIApp:
         command = commands.DeleteConnection(connection_id=connection_id_of(call))
-        await self._commands.send_to_dispatcher(call.identity, command)
+        await self._commands.send_to_dispatcher(call, command)
         return nothing_answer()
 
     async def enable(self, call: Call) -> ASGIApp:
         command = commands.EnableConnection(connection_id=connection_id_of(call))
-        await self._commands.send_to_dispatcher(call.identity, command)
+        await self._commands.send_to_dispatcher(call, command)
         return json_answer(await self._row(call))
 
     async def disable(self, call: Call) -> ASGIApp:
         command = commands.DisableConnection(connection_id=connection_id_of(call))
-        await self._commands.send_to_dispatcher(call.identity, command)
+        await self._commands.send_to_dispatcher(call, command)
         return json_answer(await self._row(call))
 
     async def test(self, call: Call) -> ASGIApp:
         body: requests.TestConnection = call.body
         command = commands.TestConnection(connection_id=connection_id_of(call), agent=body.agent)
-        result = await self._commands.send_to_dispatcher(call.identity, command, timeout_seconds=self._test_seconds)
+        result = await self._commands.send_to_dispatcher(call, command, request_id=new_id(), timeout_seconds=self._test_seconds)
         tested = answers.ConnectionTested(
             ok=result["ok"], message=result["message"], agent=result["agent"], duration_ms=result["durationMs"]
         )
@@ -115,12 +116,12 @@ class Connections:
 
     async def _save(self, call: Call, connection_id: str, checked: CheckedConnection, *, new: bool) -> answers.Connection:
         try:
-            result = await self._send(call, connection_id, checked, new=new)
+            result = await self._send(call, "save", connection_id, checked, new=new)
         except Refusal as refusal:
             if refusal.code != STALE:
                 raise
             # the dispatcher got another master key since its public half was read
-            result = await self._send(call, connection_id, checked, new=new)
+            result = await self._send(call, "save again", connection_id, checked, new=new)
         return answers.Connection(
             connection_id=result["connectionId"],
             name=result["name"],
@@ -131,7 +132,9 @@ class Connections:
             enabled=result["enabled"],
         )
 
-    async def _send(self, call: Call, connection_id: str, checked: CheckedConnection, *, new: bool) -> dict[str, Any]:
+    async def _send(
+        self, call: Call, step: str, connection_id: str, checked: CheckedConnection, *, new: bool
+    ) -> dict[str, Any]:
         command = commands.SaveConnection(
             connection_id=connection_id,
             new=new,
@@ -142,7 +145,7 @@ class Connections:
             pools=checked.pools,
             description=checked.description,
         )
-        return await self._commands.send_to_dispatcher(call.identity, command)
+        return await self._commands.send_to_dispatcher(call, command, request_id=call.request_id(step))
 
     async def _sealed(self, secrets: Mapping[str, str | None]) -> dict[str, bytes | None]:
         if all(secret is None for secret in secrets.values()):

@@ -37,7 +37,7 @@ class Incidents:
             incident=body.incident.model_dump(by_alias=True),
             idempotency_key=idempotency_key(call),
         )
-        outcome = await self._commands.send(call.identity, receipt_id, command)
+        outcome = await self._commands.send(call, receipt_id, command)
         result = outcome.result
         answer = answers.IncidentReceived(
             record_id=result["receiptId"],

@@ -52,24 +52,22 @@ class Pools:
 
     async def create(self, call: Call) -> ASGIApp:
         body: requests.CreatePool = call.body
-        await self._commands.send_to_dispatcher(
-            call.identity, commands.CreatePool(pool=body.name, description=body.description)
-        )
+        await self._commands.send_to_dispatcher(call, commands.CreatePool(pool=body.name, description=body.description))
         return await self._row(call, body.name, 201)
 
     async def delete(self, call: Call) -> ASGIApp:
-        await self._commands.send_to_dispatcher(call.identity, commands.DeletePool(pool=_name_of(call)))
+        await self._commands.send_to_dispatcher(call, commands.DeletePool(pool=_name_of(call)))
         return nothing_answer()
 
     async def pause(self, call: Call) -> ASGIApp:
         body: requests.PausePool = call.body
         name = _name_of(call)
-        await self._commands.send_to_dispatcher(call.identity, commands.PausePool(pool=name, reason=body.reason))
+        await self._commands.send_to_dispatcher(call, commands.PausePool(pool=name, reason=body.reason))
         return await self._row(call, name, 200)
 
     async def resume(self, call: Call) -> ASGIApp:
         name = _name_of(call)
-        await self._commands.send_to_dispatcher(call.identity, commands.ResumePool(pool=name))
+        await self._commands.send_to_dispatcher(call, commands.ResumePool(pool=name))
         return await self._row(call, name, 200)
 
     async def _row(self, call: Call, name: str, status: int) -> ASGIApp:

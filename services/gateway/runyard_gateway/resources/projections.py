@@ -62,7 +62,7 @@ class Projections:
         return await self._begin(call, commands.CheckReadModels(names=body.names))
 
     async def _begin(self, call: Call, command: commands.RebuildReadModels | commands.CheckReadModels) -> ASGIApp:
-        result: dict[str, Any] = await self._commands.send_to_projections(call.identity, command)
+        result: dict[str, Any] = await self._commands.send_to_projections(call, command)
         return json_answer(answers.ReadModelNames(names=result["names"]), 202)
 
 

@@ -39,7 +39,7 @@ class Retention:
 
     async def set(self, call: Call) -> ASGIApp:
         body: requests.SetRetention = call.body
-        await self._commands.send_to_projections(call.identity, commands.SetRetention(history_months=body.history_months))
+        await self._commands.send_to_projections(call, commands.SetRetention(history_months=body.history_months))
         return await self._answer(call.tenant_id)
 
     async def _answer(self, tenant_id: str) -> ASGIApp:

@@ -83,7 +83,7 @@ class Runs:
             trigger=Trigger(type="manual", user=call.identity.actor),
             idempotency_key=idempotency_key(call),
         )
-        outcome = await self._commands.send(call.identity, execution_id, command)
+        outcome = await self._commands.send(call, execution_id, command)
         # With an Idempotency-Key the id is that of the first execution, which need not be the one proposed here.
         return json_answer(answers.RunStarted(execution_id=outcome.result["executionId"], position=outcome.position), 202)
 
@@ -97,13 +97,13 @@ class Runs:
             variables=body.variables,
             idempotency_key=idempotency_key(call),
         )
-        outcome = await self._commands.send(call.identity, execution_id, command)
+        outcome = await self._commands.send(call, execution_id, command)
         return json_answer(answers.RunStarted(execution_id=outcome.result["executionId"], position=outcome.position), 202)
 
     async def cancel(self, call: Call) -> ASGIApp:
         body: requests.CancelExecution = call.body
         execution_id = execution_id_of(call)
         command = CancelExecution(execution_id=execution_id, reason=body.reason, force=body.force)
-        outcome = await self._commands.send(call.identity, execution_id, command)
+        outcome = await self._commands.send(call, execution_id, command)
         status = ExecutionStatus(outcome.result.get("status", ExecutionStatus.CANCELLED))
         return json_answer(answers.Cancelled(execution_id=execution_id, status=status, position=outcome.position), 202)

@@ -9,7 +9,6 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from runyard_shared.clock import Clock
 from runyard_shared.errors import Conflict, FieldProblem, Invalid, NotFound
-from runyard_shared.ids import new_id
 from runyard_shared.schedule import timezone_problem
 from starlette.types import ASGIApp
 
@@ -71,7 +70,7 @@ class Tenants:
         if body.user == ADMIN:
             problem = FieldProblem("user", f"must not be {ADMIN}, who is the administrator of the admin token")
             raise Invalid("invalid_body", "The first administrator needs another name.", (problem,))
-        key, key_id = KEY_PREFIX.decode() + secrets.token_urlsafe(32), new_id()
+        key, key_id = KEY_PREFIX.decode() + secrets.token_urlsafe(32), call.new_id()
         made = await self._queries.add(
             body.tenant_id, body.name, body.time_zone, self._clock.now(),
             user=body.user, key_id=key_id, key_sha256=sha256(key.encode()).digest(),

@@ -9,7 +9,6 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from runyard_shared.clock import Clock
 from runyard_shared.errors import Conflict, FieldProblem, Invalid, NotFound
-from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -82,7 +81,7 @@ class Users:
         if body.name != ADMIN:
             about = About(body.email, body.display_name, body.oidc_subject)
             made = await self._users.add(
-                call.tenant_id, body.name, distinct(body.roles), body.disabled, self._clock.now(), about
+                call.tenant_id, body.name, distinct(body.roles), body.disabled, self._clock.now(), about, made_as=call.new_id()
             )
         if made is None:
             if body.name != ADMIN and await self._users.user(call.tenant_id, body.name) is None:
@@ -147,7 +146,7 @@ class Users:
             raise Invalid("invalid_body", "The key would never open anything.", (problem,))
         key = KEY_PREFIX.decode() + secrets.token_urlsafe(32)
         made = await self._api_keys.add(
-            call.tenant_id, new_id(), body.user, sha256(key.encode()).digest(), now, body.expires_at,
+            call.tenant_id, call.new_id(), body.user, sha256(key.encode()).digest(), now, body.expires_at,
             name=body.name, scopes=body.scopes,
         )  # fmt: skip
         if made is None:

@@ -144,12 +144,12 @@ class WorkflowFiles:
     async def _bring_in(self, call: Call, command: commands.ImportWorkflow) -> tuple[bool, Outcome]:
         """Whether it is a new workflow. If one has the name already, the document goes to that one."""
         try:
-            return True, await self._commands.send(call.identity, command.workflow_id, command)
+            return True, await self._commands.send(call, command.workflow_id, command)
         except Refusal as refusal:
             if refusal.code != "workflow_name_taken" or refusal.extra.get("archived"):
                 raise
             owner = str(refusal.extra["workflowId"])
-        return False, await self._commands.send(call.identity, owner, msgspec.structs.replace(command, workflow_id=owner))
+        return False, await self._commands.send(call, owner, msgspec.structs.replace(command, workflow_id=owner))
 
 
 class _Archive:

@@ -89,7 +89,7 @@ class Workflows:
         command = commands.CreateWorkflow(
             workflow_id=workflow_id, document=document.value, source=document.source, format=document.format
         )
-        outcome = await self._commands.send(call.identity, workflow_id, command)
+        outcome = await self._commands.send(call, workflow_id, command)
         location = (b"location", f"{PATH}/{workflow_id}".encode())
         saved = _draft_saved(document, outcome)
         return json_answer(saved, 201, headers=[location, etag(saved.draft.revision)])
@@ -110,7 +110,7 @@ class Workflows:
     async def _save_draft(self, call: Call, command: commands.SaveDraft, wanted: frozenset[int]) -> Outcome:
         """The command names one revision. If the draft has another one that is wanted too, that one is asked for next."""
         try:
-            return await self._commands.send(call.identity, command.workflow_id, command)
+            return await self._commands.send(call, command.workflow_id, command)
         except Refusal as refusal:
             revision = refusal.extra.get("revision")
             others = wanted - {command.if_revision}
@@ -121,7 +121,7 @@ class Workflows:
     async def validate(self, call: Call) -> ASGIApp:
         workflow_id = workflow_id_of(call)
         command = commands.ValidateWorkflow(workflow_id=workflow_id, catalog=await self._catalogs.catalog(call.tenant_id))
-        outcome = await self._commands.send(call.identity, workflow_id, command)
+        outcome = await self._commands.send(call, workflow_id, command)
         result = outcome.result
         answer = answers.Validation(
             valid=result["valid"], errors=_problems(result["errors"]), warnings=_problems(result["warnings"])
@@ -155,7 +155,7 @@ class Workflows:
         return await self._changed(call, workflow_id, commands.ArchiveWorkflow(workflow_id=workflow_id))
 
     async def _published(self, call: Call, workflow_id: str, command: commands.Command) -> ASGIApp:
-        outcome = await self._commands.send(call.identity, workflow_id, command)
+        outcome = await self._commands.send(call, workflow_id, command)
         result = outcome.result
         answer = answers.Published(
             workflow_id=workflow_id,
@@ -166,7 +166,7 @@ class Workflows:
         return json_answer(answer)
 
     async def _changed(self, call: Call, workflow_id: str, command: commands.Command) -> ASGIApp:
-        outcome = await self._commands.send(call.identity, workflow_id, command)
+        outcome = await self._commands.send(call, workflow_id, command)
         return json_answer(answers.WorkflowChanged(**_summary(outcome)))
 
     # --- reading

@@ -44,6 +44,8 @@ class WorkflowState:
     """The published version that executions use."""
     active: bool = False
     archived: bool = False
+    requests: frozenset[str] = frozenset()
+    """Those that made its events."""
 
 
 DefinitionCommand = (
