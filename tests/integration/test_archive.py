@@ -21,7 +21,19 @@ from runyard_projections.analytics import archived as analytics
 from runyard_projections.app import projections
 from runyard_projections.archive import forgetting
 from runyard_projections.archive.archiver import Archiver
-from runyard_projections.archive.files import EVENTS, ArchiveDamaged, ArchiveFiles, FileWriter, find
+from runyard_projections.archive.audit import copy_audit, forget_audit
+from runyard_projections.archive.files import (
+    APPROVALS,
+    AUDIT,
+    EVENTS,
+    AnyManifest,
+    ArchiveDamaged,
+    ArchiveFiles,
+    FileWriter,
+    Manifest,
+    find,
+)
+from runyard_projections.archive.forgetting import NotYet
 from runyard_projections.archive.month import Month
 from runyard_projections.archive.restoring import discard, restore
 from runyard_projections.checksum import check
@@ -38,6 +50,7 @@ from runyard_shared.eventstore.follower import Follower
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.store import Claim
+from runyard_shared.ids import derived_id
 
 from tests import histories
 from tests.histories import MAPPER
@@ -80,6 +93,18 @@ class Archive:
         self.files = ArchiveFiles(directory)
         self.directory = directory
         self.archiver = Archiver(pool, self.clock, MAPPER, directory)
+
+    async def keep(self, tenant_id: str, months: int | None, audit_months: int | None = None) -> None:
+        await self.pool.execute(
+            "insert into projections.retention (tenant_id, history_months, audit_months, changed_at, changed_by)"
+            " values ($1, $2, $3, now(), 'ann') on conflict (tenant_id) do update"
+            " set history_months = excluded.history_months, audit_months = excluded.audit_months",
+            *(tenant_id, months, audit_months),
+        )
+
+    async def turn(self) -> list[Manifest]:
+        """Of history."""
+        return [manifest for manifest in await self.archiver.turn() if isinstance(manifest, Manifest)]
 
     async def end_all(self) -> None:
         """What is still active is cancelled."""
@@ -151,7 +176,7 @@ async def an_archive(pool: Pool, directory: Path, *, partitioned: bool) -> Async
         await write(store, of_another(history))
         await archive.catch_up()
         await archive.keep_output()
-        await pool.execute("insert into projections.retention values ('default', 3, now(), 'ann')")
+        await archive.keep("default", 3)
         yield archive
     finally:
         await store.close()
@@ -163,7 +188,7 @@ async def test_a_month_is_archived_dropped_restored_and_searched(
 ) -> None:
     monkeypatch.setattr("runyard_projections.archive.files._BATCH", 7)  # files are read in many pieces
     async with an_archive(pool, tmp_path, partitioned=partitioned) as archive:
-        assert await archive.archiver.turn() == []
+        assert await archive.turn() == []
         assert "has not ended" in (await archive.waits() or "")
         await archive.end_all()
         claim = Claim("run", "a key", {"executionId": "x"})
@@ -178,7 +203,7 @@ async def test_a_month_is_archived_dropped_restored_and_searched(
         workflows = (await rows(pool))["workflow_version"]
         assert before["job_output_chunk"]
 
-        (manifest,) = await archive.archiver.turn()
+        (manifest,) = await archive.turn()
         assert (manifest.tenant_id, manifest.month, manifest.events.rows) == ("default", "2026-03", len(before["event"]))
         assert manifest.executions == len(before["execution"]) == histories.COUNT
 
@@ -190,7 +215,7 @@ async def test_a_month_is_archived_dropped_restored_and_searched(
         assert await archive.store.head() == head
         assert await archive.waits() is None
         assert await pool.fetch(FIGURES) == figures
-        assert await archive.archiver.turn() == []
+        assert await archive.turn() == []
         leftover = "select count(*) from pg_class where relname like '%\\_kept'"
         assert await pool.fetchval(leftover) == 0
 
@@ -214,9 +239,9 @@ async def test_a_month_is_archived_dropped_restored_and_searched(
 async def test_readers_of_the_log_pass_over_what_was_archived(pool: Pool, tmp_path: Path) -> None:
     async with an_archive(pool, tmp_path, partitioned=True) as archive:
         await archive.end_all()
-        await pool.execute("insert into projections.retention values ('other', 1, now(), 'ann')")
+        await archive.keep("other", 1)
         head = await archive.store.head()
-        assert len(await archive.archiver.turn()) == 2
+        assert len(await archive.turn()) == 2
         follower = Follower(archive.store, 0)
         await follower.look()
         topics = {event.topic.partition(".")[0] for event in await follower.next()}
@@ -241,27 +266,97 @@ async def test_nothing_is_archived_while_something_needs_it(pool: Pool, tmp_path
         before = await archive.seen("default")
 
         await pool.execute("update projections.retention set history_months = 9")  # it is 8 months later
-        assert await archive.archiver.turn() == []
+        assert await archive.turn() == []
         await pool.execute("update projections.retention set history_months = 3")
 
         async with pool.acquire() as connection, nothing_else(connection):  # as a rebuild does
-            assert await archive.archiver.turn() == []
+            assert await archive.turn() == []
         assert "a rebuild" in (await archive.waits() or "")
 
         await pool.execute("insert into orchestrator.relay_checkpoint values ('relay', 5)")
-        assert await archive.archiver.turn() == []
+        assert await archive.turn() == []
         assert await archive.waits() == "what is to be archived was not taken in yet by: the relay relay"
         await pool.execute("delete from orchestrator.relay_checkpoint")
 
         async with pool.acquire() as reader, reader.transaction():
             await reader.fetchval("select count(*) from read.execution")
-            turn = asyncio.create_task(archive.archiver.turn())
+            turn = asyncio.create_task(archive.turn())
             await asyncio.sleep(0.3)
             assert await pool.fetchval("select count(*) from read.execution where tenant_id = 'other'") == histories.COUNT
             assert not turn.done()
         assert len(await turn) == 1
         assert before["execution"]
         assert not any((await archive.seen("default")).values())
+
+
+AUDIT_IDS = "select audit_id::text from gateway.audit where tenant_id = $1 order by audit_id"
+
+
+async def test_approvals_go_with_their_executions_and_commands_by_the_time_of_the_audit_log(pool: Pool, tmp_path: Path) -> None:
+    await migrate(pool, "approvals", "runyard_approvals", with_log=True)
+    await migrate(pool, "gateway", "runyard_gateway")
+    for table, partition in (("approvals.event", "approvals.event_2026_03"), ("gateway.audit", "gateway.audit_2026_03")):
+        bounds = f"from ('{MARCH.first_id}') to ('{MARCH.next_first_id}')"
+        await pool.execute(f"create table {partition} partition of {table} for values {bounds}")
+
+    async def command(tenant_id: str, at: datetime, name: str) -> str:
+        audit_id = derived_id(at, tenant_id, name)
+        await pool.execute(
+            "insert into gateway.audit (audit_id, tenant_id, actor, credential_type, source, operation, outcome, started_at)"
+            " values ($1, $2, 'ann', 'api_key', '::1', $3, 'done', $4)",
+            *(audit_id, tenant_id, name, at),
+        )
+        return audit_id
+
+    async with an_archive(pool, tmp_path, partitioned=True) as archive:
+        await archive.end_all()
+        position, march = 0, MARCH.starts
+        for tenant_id in ("default", "other"):
+            execution_id = await pool.fetchval("select execution_id from read.execution where tenant_id = $1", tenant_id)
+            approval_id = derived_id(march, tenant_id, "approval")
+            for version, topic in enumerate(("approval.opened", "approval.resolved"), 1):
+                position += 1
+                await pool.execute(
+                    'insert into approvals.event values ($1, $2, $3, $4, $5, $6, \'{"by": "Björn"}\', $7)',
+                    *(position, approval_id, version, tenant_id, topic, march, str(execution_id)),
+                )
+            await pool.execute("insert into approvals.timer values ($1, 'x', $2, $3, '{}')", approval_id, tenant_id, march)
+        sent = {
+            tenant_id: [await command(tenant_id, march, operation) for operation in ("run", "cancel")]
+            for tenant_id in ("default", "other")
+        }
+        recent = await command("default", NOVEMBER, "run")
+
+        await pool.execute("insert into approvals.relay_checkpoint values ('relay', 1)")
+        assert await archive.turn() == []
+        assert "not at rest" in (await archive.waits() or "")
+        await pool.execute("update approvals.relay_checkpoint set position = $1", position)
+        await archive.keep("default", 3, audit_months=7)
+        manifest, audit = await archive.archiver.turn()
+        assert isinstance(manifest, Manifest) and manifest.approvals is not None
+        (approved,) = {each.stream_id for each in find(archive.files.lines(manifest, APPROVALS), "björn")}
+        assert approved == derived_id(march, "default", "approval")
+        for table in ("event", "timer"):
+            assert {row[0] for row in await pool.fetch(f"select tenant_id from approvals.{table}")} == {"other"}
+
+        async def archived(of: AnyManifest) -> list[str]:
+            return [entry.audit_id async for batch in archive.files.batches(of, AUDIT) for entry in batch]
+
+        assert await archived(audit) == sorted(sent["default"])
+        assert [row[0] for row in await pool.fetch(AUDIT_IDS, "default")] == [recent]
+        assert [row[0] for row in await pool.fetch(AUDIT_IDS, "other")] == sorted(sent["other"])
+
+        too_early = await copy_audit(pool, archive.files, archive.clock, "other", MARCH)
+        sent["other"].append(await command("other", march, "late"))
+        with pytest.raises(NotYet):
+            await forget_audit(pool, MARCH, [too_early])
+        assert [row[0] for row in await pool.fetch(AUDIT_IDS, "other")] == sorted(sent["other"])
+        await archive.keep("other", 3, audit_months=1)
+        *_, audit = await archive.archiver.turn()
+        assert await archived(audit) == sorted(sent["other"])
+        assert await pool.fetchval("select to_regclass('gateway.audit_2026_03')") is None
+        assert await pool.fetchval("select to_regclass('approvals.event_2026_03')") is None
+        assert len(list((tmp_path / "other").glob("audit-*"))) == 2, "what was written too early is gone"
 
 
 class Died(Exception):
@@ -274,8 +369,8 @@ async def test_an_archiver_that_dies_at_any_step_leaves_all_as_it_was_and_the_ne
     steps: list[tuple[object, str, bool]] = [
         (FileWriter, "write", True),
         (FileWriter, "finish", True),
-        (ArchiveFiles, "publish", False),
-        (ArchiveFiles, "publish", True),
+        (ArchiveFiles, "_publish", False),
+        (ArchiveFiles, "_publish", True),
         (analytics, "keep", True),
         (forgetting, "_must_have_passed", True),
         (forgetting, "_set_aside", True),
@@ -289,11 +384,11 @@ async def test_an_archiver_that_dies_at_any_step_leaves_all_as_it_was_and_the_ne
             with monkeypatch.context() as patch:
                 patch.setattr(home, name, dying(getattr(home, name), after=is_done))
                 with pytest.raises(Died):
-                    await archive.archiver.turn()
+                    await archive.turn()
             assert await archive.seen("default") == before, name
             assert await archive.seen("other") == others, name
         (tmp_path / "default" / ".2026-03-1.events").write_bytes(b"what a killed process leaves")
-        (manifest,) = await archive.archiver.turn()
+        (manifest,) = await archive.turn()
         assert not any((await archive.seen("default")).values())
         names = {path.name for path in (tmp_path / "default").iterdir()}
         assert names == {"2026-03.json", manifest.events.name, manifest.output.name}
@@ -334,7 +429,7 @@ async def test_archives_are_listed_searched_and_restored_by_command_and_a_damage
 
     async with an_archive(pool, tmp_path, partitioned=False) as archive:
         await archive.end_all()
-        (manifest,) = await archive.archiver.turn()
+        (manifest,) = await archive.turn()
         (nothing, _), (listed, said), (found, where), (checked, verdict) = await asyncio.gather(
             command("archive", "search", "never said anywhere"),
             command("archive", "list"),

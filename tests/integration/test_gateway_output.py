@@ -164,7 +164,8 @@ async def test_output_that_was_deleted_when_its_time_was_over_is_said_to_be_gone
     await job.write(b"old")
     await pool.execute("delete from projections.output_chunk")
     await pool.execute(
-        "create or replace function read.output_expired(of_job uuid) returns boolean language sql stable as 'select true'"
+        "create or replace function read.output_expired(of_tenant text, of_job uuid) returns boolean language sql stable"
+        " as 'select true'"
     )
     for options in ({}, {"download": True}, {"offset": 1}, {"stream": "stderr"}):
         gone = await job.read(**options)

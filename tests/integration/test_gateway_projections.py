@@ -51,8 +51,9 @@ async def test_read_models_are_rebuilt_and_checked_over_http_and_say_how_they_ar
             assert (await home.call("POST", "/projections/rebuild", status=409))["code"] == "rebuild_under_way"
 
         assert (await home.http.get("/readyz")).json()["notes"] == {}
-        await home.call("PUT", "/retention", json={"historyMonths": None})
+        await home.call("PUT", "/retention", json={"historyMonths": None, "outputDays": 14})
         kept = await home.call("GET", "/retention")
+        assert (kept["outputDays"], kept["defaultOutputDays"], kept["auditMonths"], kept["archivedAudit"]) == (14, 30, None, [])
         assert (kept["historyMonths"], kept["changedBy"], kept["archived"], kept["waiting"]) == (None, "admin", [], [])
         assert (await home.call("PUT", "/retention", status=409, json={"historyMonths": 6}))["code"] == "no_archive_directory"
         await home.call("PUT", "/retention", status=422, json={"historyMonths": 0})

@@ -5,16 +5,20 @@ import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
+import msgspec
 import pytest
 from runyard_projections.handlers import OutputKeeper
 from runyard_projections.projection import LIVE
+from runyard_projections.quiet_moment import in_a_quiet_moment
+from runyard_projections.rebuild import REBUILD_LOCK
 from runyard_projections.retention import DAYS_AHEAD, OutputRetention, midnight
 from runyard_shared.clock import FrozenClock
 from runyard_shared.contracts.jobs import OutputChunk, OutputSealed
 from runyard_shared.contracts.values import StreamSeal
+from runyard_shared.errors import Conflict
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.ids import derived_id
 
@@ -91,8 +95,63 @@ async def test_output_that_is_too_old_is_dropped_and_its_reader_is_told(
     rows = await pool.fetch("select job_id::text, expired, known_size, sha256 from read.job_output order by job_id")
     digest = hashlib.sha256(b"hello\n").hexdigest()
     assert [tuple(row) for row in rows] == [(old, True, 6, digest), (young, False, 6, digest)]
-    assert await pool.fetchval("select read.output_expired($1)", unsealed) is True
-    assert await pool.fetchval("select read.output_expired($1)", young) is False
+    assert await pool.fetchval("select read.output_expired('default', $1)", unsealed) is True
+    assert await pool.fetchval("select read.output_expired('default', $1)", young) is False
+
+
+async def test_each_tenant_keeps_output_as_long_as_it_wants(
+    pool: Pool, clock: FrozenClock, keeper: OutputKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenants = {"default": None, "short": 1, "long": 5, "ever": 0}
+    retention = OutputRetention(pool, clock, 3)
+    await retention.turn()
+    for tenant_id, days in tenants.items():
+        await pool.execute(
+            "insert into projections.retention (tenant_id, output_days, changed_at, changed_by) values ($1, $2, now(), 'ann')",
+            *(tenant_id, days),
+        )
+    day = TODAY + DAY
+    jobs = {tenant_id: job_of(day, tenant_id) for tenant_id in tenants}
+    chunks = {tenant_id: msgspec.structs.replace(chunk(job_id), tenant_id=tenant_id) for tenant_id, job_id in jobs.items()}
+    await keeper.keep([*chunks.values(), msgspec.structs.replace(seal(jobs["short"]), tenant_id="short")])
+
+    async def there() -> set[str]:
+        found = await kept(pool)
+        expired = {
+            tenant_id: await pool.fetchval("select read.output_expired($1, $2)", tenant_id, job_id)
+            for tenant_id, job_id in jobs.items()
+        }
+        assert expired == {tenant_id: job_id not in found for tenant_id, job_id in jobs.items()}
+        assert set(found.values()) == {partition(day)}
+        return {tenant_id for tenant_id, job_id in jobs.items() if job_id in found}
+
+    async def late(connection: Any, exchange: Any) -> None:
+        await keeper.keep([msgspec.structs.replace(chunk(jobs["ever"], number=1), tenant_id="ever", offset=6)])
+        await in_a_quiet_moment(connection, exchange)
+
+    clock.advance(3 * DAY.total_seconds())
+    async with pool.acquire() as other, other.transaction():
+        await other.execute("select pg_advisory_xact_lock($1)", REBUILD_LOCK)
+        with pytest.raises(Conflict):
+            await retention.turn()
+    assert await there() == set(tenants)
+    monkeypatch.setattr("runyard_projections.retention.in_a_quiet_moment", late)
+    await retention.turn()
+    monkeypatch.undo()
+    assert await there() == {"default", "long", "ever"}
+    assert await pool.fetchval("select expired from read.job_output where tenant_id = 'short'") is True
+    assert await pool.fetchval("select count(*) from read.job_output_chunk where tenant_id = 'ever'") == 2, "one came meanwhile"
+    clock.advance(2 * DAY.total_seconds())
+    await retention.turn()
+    assert await there() == {"long", "ever"}
+    clock.advance(2 * DAY.total_seconds())
+    await retention.turn()
+    assert await there() == {"ever"}
+    await pool.execute("update projections.retention set output_days = 9 where tenant_id = 'ever'")
+    clock.advance(9 * DAY.total_seconds())
+    await retention.turn()
+    assert await kept(pool) == {}
+    assert await pool.fetchval("select to_regclass($1)", f"projections.{partition(day)}") is None
 
 
 async def test_output_may_be_kept_for_ever(pool: Pool, clock: FrozenClock, keeper: OutputKeeper) -> None:

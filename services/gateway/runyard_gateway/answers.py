@@ -1056,6 +1056,14 @@ class ArchivedMonth(Body):
     archived_at: Instant
 
 
+class ArchivedAudit(Body):
+    """Commands of this month (UTC) are in the archive, and no longer in the audit log."""
+
+    month: Annotated[str, Meta(description="Such as 2026-03")]
+    entries: int
+    archived_at: Instant
+
+
 class ExpiredMonth(Body):
     """A month whose time is over, and what it waits for."""
 
@@ -1065,12 +1073,16 @@ class ExpiredMonth(Body):
 
 
 class Retention(Body):
-    """`historyMonths`: how long history is kept after its end; null for ever. `archived`: newest first."""
+    """How long data is kept after its end. `archived`, `archivedAudit`: newest first."""
 
-    history_months: int | None
+    history_months: Annotated[int | None, Meta(description="Then executions are archived; null: never")]
+    output_days: Annotated[int | None, Meta(description="Then output of jobs is dropped; 0: never; null: as the installation")]
+    default_output_days: Annotated[int | None, Meta(description="What the installation does; 0: never; null: not known yet")]
+    audit_months: Annotated[int | None, Meta(description="Then the audit log is archived; null: never")]
     changed_at: Instant | None
     changed_by: str | None
     archived: list[ArchivedMonth]
+    archived_audit: list[ArchivedAudit]
     waiting: list[ExpiredMonth]
 
 

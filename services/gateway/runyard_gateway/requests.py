@@ -556,6 +556,9 @@ class ReadModels(RequestBody):
 
 
 class SetRetention(RequestBody):
-    """`historyMonths`: null keeps history for ever."""
+    """All of it at once: what is left out is as if it had never been set. `historyMonths`, `auditMonths`: null for ever.
+    `outputDays`: 0 for ever, null as the installation does."""
 
     history_months: int | None = Field(ge=1, le=1200)
+    output_days: int | None = Field(default=None, ge=0, le=36500)
+    audit_months: int | None = Field(default=None, ge=1, le=1200)

@@ -13,13 +13,13 @@ from typing import Any
 import asyncpg
 import uvloop
 from runyard_shared.clock import SystemClock
-from runyard_shared.errors import RunyardError
+from runyard_shared.errors import NotFound, RunyardError
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.logs import configure_logs
 from runyard_shared.process import calm_garbage_collector, run_service
 
 from runyard_projections.app import archiver, create, log, projections
-from runyard_projections.archive.files import EVENTS, ArchiveFiles, find
+from runyard_projections.archive.files import APPROVALS, AUDIT, EVENTS, ArchiveFiles, find
 from runyard_projections.archive.month import Month
 from runyard_projections.archive.restoring import discard, restore
 from runyard_projections.projection import LIVE
@@ -69,7 +69,9 @@ def _parser(names: list[str]) -> argparse.ArgumentParser:
     running.set_defaults(act=_archive, failed="not archived")
     listing = archives.add_parser("list", help="what there is, read back and compared")
     listing.set_defaults(act=_list, failed="not listed")
-    searching = archives.add_parser("search", help="executions whose events have a text in them")
+    searching = archives.add_parser(
+        "search", help="executions with a text in their events or their approvals'"
+    )
     searching.add_argument("text", metavar="TEXT")
     searching.add_argument("--tenant")
     searching.add_argument("--month", type=Month.parse, help="such as 2026-03")
@@ -78,7 +80,9 @@ def _parser(names: list[str]) -> argparse.ArgumentParser:
     restoring.set_defaults(act=_restore, failed="not restored")
     discarding = archives.add_parser("discard", help="drop what was restored; the archive stays")
     discarding.set_defaults(act=_discard, failed="not discarded")
-    for each in (restoring, discarding):
+    auditing = archives.add_parser("audit", help="the commands of a month of the audit log, a JSON object a line")
+    auditing.set_defaults(act=_show_audit, failed="not shown")
+    for each in (restoring, discarding, auditing):
         each.add_argument("tenant", metavar="TENANT")
         each.add_argument("month", metavar="MONTH", type=Month.parse, help="such as 2026-03")
     return parser
@@ -132,8 +136,12 @@ async def _list(settings: Settings, arguments: argparse.Namespace) -> int:
         part = "" if manifest.part == 1 else f" part {manifest.part}"
         _say(
             f"{manifest.tenant_id} {manifest.month}{part}: {manifest.executions:,} executions, {manifest.events.rows:,} events,"
-            f" {manifest.output.rows:,} pieces of output, {manifest.events.size + manifest.output.size:,} bytes, whole"
+            f" {manifest.output.rows:,} pieces of output, {sum(file.size for file in manifest.files.values()):,} bytes, whole"
         )
+    for audit in files.audits():
+        await asyncio.to_thread(files.verify, audit)
+        part = "" if audit.part == 1 else f" part {audit.part}"
+        _say(f"{audit.tenant_id} {audit.month}{part}: {audit.entries.rows:,} commands, {audit.entries.size:,} bytes, whole")
     return 0
 
 
@@ -141,14 +149,26 @@ async def _search(settings: Settings, arguments: argparse.Namespace) -> int:
     files = _files(settings)
     found: dict[tuple[str, str, str], int] = {}
     for manifest in files.manifests(arguments.tenant, arguments.month):
-        for event in find(files.lines(manifest, EVENTS), arguments.text):
-            place = (manifest.tenant_id, manifest.month, event.correlation_id or event.stream_id)
-            found[place] = found.get(place, 0) + 1
+        for kind in manifest.files.keys() & {EVENTS, APPROVALS}:
+            for event in find(files.lines(manifest, kind), arguments.text):
+                place = (manifest.tenant_id, manifest.month, event.correlation_id or event.stream_id)
+                found[place] = found.get(place, 0) + 1
     for (tenant_id, month, execution_id), events in list(found.items())[:FOUND_SHOWN]:
         _say(f"{tenant_id} {month} {execution_id}: in {events} of its events")
     if len(found) > FOUND_SHOWN:
         _say(f"and {len(found) - FOUND_SHOWN:,} more")
     return 0 if found else 1
+
+
+async def _show_audit(settings: Settings, arguments: argparse.Namespace) -> int:
+    files = _files(settings)
+    manifests = files.audits(arguments.tenant, arguments.month)
+    if not manifests:
+        raise NotFound("archive_not_found", f"there is no archive of the audit log of {arguments.tenant} of {arguments.month}")
+    for manifest in manifests:
+        for line in files.lines(manifest, AUDIT):
+            _say(line.decode())
+    return 0
 
 
 async def _restore(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -71,8 +71,8 @@ class Service:
             await self._bus.consume(PROJECTIONS_COMMANDS, Request, self._commands.handle),
         ]
         self._projector.start()
-        self._retention.start()
-        self._archiver.start()
+        self._retention.rounds.start()
+        self._archiver.rounds.start()
 
     async def stop(self) -> None:
         """Ends what is under way; the rest stays in the log and the queues."""
@@ -80,14 +80,14 @@ class Service:
             await subscription.cancel()
         self._subscriptions = []
         await self._commands.stop()
-        await self._archiver.stop()
-        await self._retention.stop()
+        await self._archiver.rounds.stop()
+        await self._retention.rounds.stop()
         await self._projector.stop()
 
     def health(self) -> dict[str, str | None]:
         return {
             "broker": self._bus.trouble,
             "read models": self._projector.trouble,
-            "output": self._retention.trouble,
-            "archive": self._archiver.trouble,
+            "output": self._retention.rounds.trouble,
+            "archive": self._archiver.rounds.trouble,
         }

@@ -1,4 +1,4 @@
-"""What the gateway asks of the projections: rebuilds and checks, done in the background, and how long history is kept."""
+"""What the gateway asks of the projections: rebuilds and checks, done in the background, and how long data is kept."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -59,14 +59,15 @@ class CommandHandler:
                     chosen = self._upkeep.chosen(names)
                     await self._must_be_idle()
                     self._begin("check", self._upkeep.check(chosen, request.actor))
-                case SetRetention(history_months=months):
-                    if months is not None and not self._may_archive:
+                case SetRetention(history_months=history, output_days=output, audit_months=audit):
+                    if (history or audit) is not None and not self._may_archive:
                         raise Conflict(
                             "no_archive_directory",
                             "There is no place for archives: set RUNYARD_ARCHIVE_DIR for the projections and start them again.",
                         )
-                    await self._pool.execute(_RETENTION, request.tenant_id, months, self._clock.now(), storable(request.actor))
-                    return {"historyMonths": months}
+                    changed = (self._clock.now(), storable(request.actor))
+                    await self._pool.execute(_RETENTION, request.tenant_id, history, output, audit, *changed)
+                    return {"historyMonths": history, "outputDays": output, "auditMonths": audit}
                 case other:
                     return Problem(
                         code="unknown_command", detail=f"the projections do not know {type(other).__name__}", status=422
@@ -94,7 +95,8 @@ async def _logged(what: str, work: Coroutine[Any, Any, object]) -> None:
 
 
 _RETENTION: Final = """
-    insert into projections.retention (tenant_id, history_months, changed_at, changed_by) values ($1, $2, $3, $4)
-    on conflict (tenant_id) do update set history_months = excluded.history_months, changed_at = excluded.changed_at,
-        changed_by = excluded.changed_by
+    insert into projections.retention (tenant_id, history_months, output_days, audit_months, changed_at, changed_by)
+    values ($1, $2, $3, $4, $5, $6)
+    on conflict (tenant_id) do update set history_months = excluded.history_months, output_days = excluded.output_days,
+        audit_months = excluded.audit_months, changed_at = excluded.changed_at, changed_by = excluded.changed_by
 """

@@ -15,6 +15,10 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 LOG = "orchestrator"
 """The log that the read models are made of, and its schema."""
 
+APPROVALS_LOG = "approvals"
+AUDIT_LOG = "gateway"
+"""Schemas of what is archived beside the log: the events of approvals, and the audit log."""
+
 LIVE = "projections"
 """The schema of the tables that readers see."""
 

@@ -347,13 +347,17 @@ class CheckReadModels(Message, frozen=True, kw_only=True):
 
 
 class SetRetention(Message, frozen=True, kw_only=True):
-    """For how many months after its end the tenant's history is kept before it is archived; None for ever.
+    """For how long the tenant's data is kept: history and audit log for months after their end, before they are archived, None
+    for ever; output of jobs for days, 0 for ever, None as the installation does.
 
-    Reply result: `{historyMonths}`. Refused with `no_archive_directory` (409) if there is no place for archives.
+    Reply result: `{historyMonths, outputDays, auditMonths}`. Refused with `no_archive_directory` (409) if months are given and
+    there is no place for archives.
     """
 
     history_months: int | None
 
+    output_days: int | None = None
+    audit_months: int | None = None
 
 class TimerDue(Message, frozen=True, kw_only=True):
     """A durable timer of the stream fell due. Sent by the service's own timer loop."""

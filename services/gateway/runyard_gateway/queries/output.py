@@ -10,7 +10,7 @@ _STREAM = (
 )
 _RANGE = 'select "offset", size, data from read.output_range($1::uuid, $2, $3, $4)'
 
-_EXPIRED = "select read.output_expired($1::uuid) as expired"
+_EXPIRED = "select read.output_expired($1, $2::uuid) as expired"
 _FIRST_RUN = """
     with part as (
         select "offset" as starts, "offset" + size as ends, lag("offset" + size) over (order by "offset") as before
@@ -53,9 +53,9 @@ class OutputQueries:
             return None
         return OutputStream(int(row["known_size"]), row["sealed"], row["sha256"], row["missing_chunks"], row["expired"])
 
-    async def has_expired(self, job_id: str) -> bool:
-        """Whether the output of jobs as old as this one was deleted because its time was over."""
-        row = await self._database.fetch_row(_EXPIRED, job_id)
+    async def has_expired(self, tenant_id: str, job_id: str) -> bool:
+        """Whether the output of the tenant's jobs as old as this one was deleted because its time was over."""
+        row = await self._database.fetch_row(_EXPIRED, tenant_id, job_id)
         return bool(row and row["expired"])
 
     async def first_run(self, job_id: str, stream: str, start: int, end: int) -> tuple[int, int]:

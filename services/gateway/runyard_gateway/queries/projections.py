@@ -21,7 +21,15 @@ _UPKEEP: Final = """
         now() as asked_at
     from read.projection_upkeep
 """
-_RETENTION: Final = "select history_months, changed_at, changed_by from read.retention where tenant_id = $1"
+_RETENTION: Final = """
+    select r.history_months, r.output_days, r.audit_months, r.changed_at, r.changed_by,
+        (select days from read.output_default) as default_output_days
+    from (select $1::text as tenant_id) t left join read.retention r using (tenant_id)
+"""
+_ARCHIVED_AUDIT: Final = """
+    select month, sum(entries)::bigint as entries, max(archived_at) as archived_at
+    from gateway.archived_audit where tenant_id = $1 group by month order by month desc
+"""
 _ARCHIVED: Final = """
     select month, sum(events)::bigint as events, min(first_position) as first_position, max(last_position) as last_position,
         max(archived_at) as archived_at
@@ -76,11 +84,16 @@ class RetentionQueries:
         self._database = database
 
     async def of(self, tenant_id: str) -> Row | None:
+        """What was set is null where nothing was."""
         return await self._database.fetch_row(_RETENTION, tenant_id)
 
     async def archived(self, tenant_id: str) -> Sequence[Row]:
         """Newest month first."""
         return await self._database.fetch(_ARCHIVED, tenant_id)
+
+    async def archived_audit(self, tenant_id: str) -> Sequence[Row]:
+        """Newest month first."""
+        return await self._database.fetch(_ARCHIVED_AUDIT, tenant_id)
 
     async def expired(self, tenant_id: str) -> Sequence[Row]:
         """Months whose time is over, oldest first, and what they wait for."""

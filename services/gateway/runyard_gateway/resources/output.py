@@ -69,7 +69,7 @@ class Output:
             await self._reader.state(call.tenant_id, execution_id)
             if job is None:
                 raise no_job(job_id)
-            expired = await self._queries.has_expired(job_id)
+            expired = await self._queries.has_expired(call.tenant_id, job_id)
             stream = OutputStream(size=0, sealed=False, sha256=None, missing_chunks=0, expired=expired)
         if stream.expired:
             raise Refusal("output_expired", "The output of this job was deleted: it is kept for a number of days.", 410)

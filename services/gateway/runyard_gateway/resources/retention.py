@@ -25,7 +25,7 @@ class Retention:
         return (
             Operation(
                 method="GET", path=PATH, handle=self.show, name="getRetention", tag="system", permission=Permission.VIEW,
-                answer=answers.Retention, summary="How long history is kept, and what was archived",
+                answer=answers.Retention, summary="How long data is kept, and what was archived",
             ),
             Operation(
                 method="PUT", path=PATH, handle=self.set, name="setRetention", tag="system", permission=Permission.ADMIN,
@@ -39,13 +39,19 @@ class Retention:
 
     async def set(self, call: Call) -> ASGIApp:
         body: requests.SetRetention = call.body
-        await self._commands.send_to_projections(call, commands.SetRetention(history_months=body.history_months))
+        command = commands.SetRetention(
+            history_months=body.history_months, output_days=body.output_days, audit_months=body.audit_months
+        )
+        await self._commands.send_to_projections(call, command)
         return await self._answer(call.tenant_id)
 
     async def _answer(self, tenant_id: str) -> ASGIApp:
         row = await self._queries.of(tenant_id)
         retention = answers.Retention(
             history_months=row["history_months"] if row else None,
+            output_days=row["output_days"] if row else None,
+            default_output_days=row["default_output_days"] if row else None,
+            audit_months=row["audit_months"] if row else None,
             changed_at=instant(row["changed_at"]) if row else None,
             changed_by=row["changed_by"] if row else None,
             archived=[
@@ -57,6 +63,12 @@ class Retention:
                     archived_at=instant(each["archived_at"]) or "",
                 )
                 for each in await self._queries.archived(tenant_id)
+            ],
+            archived_audit=[
+                answers.ArchivedAudit(
+                    month=month_text(each["month"]), entries=each["entries"], archived_at=instant(each["archived_at"]) or ""
+                )
+                for each in await self._queries.archived_audit(tenant_id)
             ],
             waiting=[
                 answers.ExpiredMonth(

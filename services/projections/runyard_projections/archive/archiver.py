@@ -1,14 +1,14 @@
 """Looks every hour for months whose time is over, archives them and has them forgotten. One process does it at a time.
 
 A month of a tenant is over when the retention has passed since its end and since the last event of anything that began in it.
-Months go in their order: one that has to wait holds up the later ones of its tenant, and says why.
+Months go in their order: one that has to wait holds up the later ones of its tenant, and says why. A month of a tenant's audit
+log is over when the retention of that has passed since its end.
 """
 
 # ruff: noqa: S608 - the schemas are names of our own; every value is a parameter
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,19 +17,19 @@ from typing import Final
 import asyncpg
 import structlog
 from runyard_shared.clock import Clock
-from runyard_shared.errors import Conflict, RunyardError
+from runyard_shared.errors import Conflict
 from runyard_shared.eventstore.mapper import EventMapper
-from runyard_shared.eventstore.outage import is_outage
 
+from runyard_projections.archive.audit import copy_audit, forget_audit, months_of_audit
 from runyard_projections.archive.copying import copy
-from runyard_projections.archive.files import ArchiveFiles, Manifest
+from runyard_projections.archive.files import AnyManifest, ArchiveFiles, AuditManifest, Manifest
 from runyard_projections.archive.forgetting import NotYet, forget
 from runyard_projections.archive.month import Month
-from runyard_projections.projection import LIVE, LOG, Connection
+from runyard_projections.projection import AUDIT_LOG, LIVE, LOG, Connection
+from runyard_projections.rounds import Rounds
 
 _log = structlog.get_logger(__name__)
 
-TURN_SECONDS: Final = 3600.0
 RETRY_SECONDS: Final = 60.0
 _LOCK: Final = 7_235_419_021
 
@@ -55,30 +55,19 @@ class Archiver:
         self._clock = clock
         self._mapper = mapper
         self._files = None if directory is None else ArchiveFiles(directory)
-        self._task: asyncio.Task[None] | None = None
-        self._trouble: str | None = None
+        self.rounds = Rounds(
+            "archiver",
+            self._round,
+            failing="old history cannot be archived",
+            not_now=(Conflict, asyncpg.UndefinedTableError),  # the latter: the orchestrator has not made its log yet
+            retry_seconds=RETRY_SECONDS,
+        )
 
-    @property
-    def trouble(self) -> str | None:
-        """Why old history is not archived, in words; None when it is, or when none is to be."""
-        return self._trouble
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="archiver")
-
-    async def stop(self) -> None:
-        """What is under way is given up: as if it had not begun, but for files, which the next turn replaces."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def turn(self, tell: Callable[[str], None] = lambda line: None) -> list[Manifest]:
+    async def turn(self, tell: Callable[[str], None] = lambda line: None) -> list[AnyManifest]:
         """Archive what is due; returns what was archived. Raises `Conflict` if another process is at it."""
         if self._files is None:
             raise Conflict("no_archive_directory", "there is no place for archives: set RUNYARD_ARCHIVE_DIR")
-        done: list[Manifest] = []
+        done: list[AnyManifest] = []
         async with self._alone() as connection:
             began_at = await connection.fetchval("select now()")
             wishes = await self._wishes(connection)
@@ -99,6 +88,32 @@ class Archiver:
                         await connection.execute(_NOTHING, wish.tenant_id, month.date)
                 done += await self._forget(connection, month, manifests, waiting, tell)
             await connection.execute(_WAIT_NO_MORE, began_at)
+            done += await self._archive_audit(connection, self._files, tell)
+        return done
+
+    async def _archive_audit(
+        self, connection: Connection, files: ArchiveFiles, tell: Callable[[str], None]
+    ) -> list[AuditManifest]:
+        """A month that cannot leave the audit log now is left for the next turn."""
+        if not await connection.fetchval(_HAS_AUDIT):
+            return []
+        due: dict[Month, list[str]] = {}
+        for row in await connection.fetch(_AUDIT_WISHES, self._clock.now()):
+            for month in await months_of_audit(connection, row["tenant_id"], row["since"]):
+                due.setdefault(month, []).append(row["tenant_id"])
+        done = []
+        for month in sorted(due):
+            manifests = [await copy_audit(self._pool, files, self._clock, tenant_id, month) for tenant_id in due[month]]
+            try:
+                await forget_audit(self._pool, month, manifests)
+            except NotYet as not_yet:
+                _log.info("the audit log is archived later", month=str(month), reason=str(not_yet))
+                tell(f"audit log of {month}: waits: {not_yet}")
+                continue
+            for manifest in manifests:
+                _log.info("archived audit log", tenant=manifest.tenant_id, month=str(month), entries=manifest.entries.rows)
+                tell(f"{manifest.tenant_id} {month}: {manifest.entries.rows:,} commands of the audit log archived")
+            done += manifests
         return done
 
     async def _forget(
@@ -165,30 +180,20 @@ class Archiver:
             finally:
                 await connection.execute("select pg_advisory_unlock($1)", _LOCK)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                if self._files is not None:
-                    await self.turn()
-                self._trouble = None
-                await asyncio.sleep(TURN_SECONDS)
-            except Conflict:
-                await asyncio.sleep(RETRY_SECONDS)
-            except asyncpg.UndefinedTableError:  # the orchestrator has not made its log yet
-                await asyncio.sleep(RETRY_SECONDS)
-            except Exception as error:  # noqa: BLE001 - nothing is lost, it is tried again and the health says it
-                trouble = f"old history cannot be archived: {error or type(error).__name__}"
-                if trouble != self._trouble:
-                    expected = is_outage(error) or isinstance(error, RunyardError)
-                    _log.warning("trouble", trouble=trouble, exc_info=None if expected else error)
-                self._trouble = trouble
-                await asyncio.sleep(RETRY_SECONDS)
+    async def _round(self) -> None:
+        if self._files is not None:
+            await self.turn()
 
 
 _WISHES: Final = f"""
     select tenant_id, history_months, $1::timestamptz - make_interval(months => history_months) as since
     from {LIVE}.retention where history_months is not null order by tenant_id
 """
+_AUDIT_WISHES: Final = f"""
+    select tenant_id, $1::timestamptz - make_interval(months => audit_months) as since
+    from {LIVE}.retention where audit_months is not null order by tenant_id
+"""
+_HAS_AUDIT: Final = f"select to_regproc('{AUDIT_LOG}.forget_audit') is not null"
 _NEXT_STREAM: Final = f"""
     select stream_id::text from {LOG}.event where stream_id >= $1::uuid and stream_id < $2::uuid order by stream_id limit 1
 """

@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608 - the schemas are names of our own; every value is a parameter
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
@@ -13,9 +12,9 @@ from runyard_shared.contracts.feed import Recorded
 from runyard_shared.contracts.jobs import OutputChunk, OutputSealed
 from runyard_shared.contracts.values import StreamSeal
 
-from runyard_projections.archive.files import EVENTS, OUTPUT, ArchiveFiles, FileOf, Manifest
+from runyard_projections.archive.files import APPROVALS, EVENTS, OUTPUT, ArchiveFiles, Manifest, written
 from runyard_projections.archive.month import Month
-from runyard_projections.projection import LIVE, LOG, Connection
+from runyard_projections.projection import APPROVALS_LOG, LIVE, LOG, Connection
 
 _BATCH: Final = 2000
 
@@ -32,8 +31,12 @@ async def copy(
         if extent is None or extent["first"] is None:
             return None
         part = await connection.fetchval(_PART, tenant_id, month.date)
-        events = await _written(files, tenant_id, month, part, EVENTS, _events(connection, bounds))
-        output = await _written(files, tenant_id, month, part, OUTPUT, _output(connection, bounds))
+        stem = Manifest.stem_of(month, part)
+        events = await written(files.writer(tenant_id, stem, EVENTS), _recorded(connection, _EVENTS, bounds))
+        output = await written(files.writer(tenant_id, stem, OUTPUT), _output(connection, bounds))
+        approvals = None
+        if await connection.fetchval(HAS_APPROVALS):
+            approvals = await written(files.writer(tenant_id, stem, APPROVALS), _recorded(connection, _APPROVALS, bounds))
         manifest = Manifest(
             tenant_id=tenant_id,
             month=str(month),
@@ -44,27 +47,15 @@ async def copy(
             executions=extent["executions"],
             events=events,
             output=output,
+            approvals=approvals,
             written_at=rfc3339(clock.now()),
         )
-        await asyncio.to_thread(files.publish, manifest)
+        await files.publish(manifest)
     return manifest
 
 
-async def _written(
-    files: ArchiveFiles, tenant_id: str, month: Month, part: int, kind: str, batches: AsyncIterator[list[Any]]
-) -> FileOf:
-    writer = files.writer(tenant_id, month, part, kind)
-    try:
-        async for batch in batches:
-            await asyncio.to_thread(writer.write, batch)
-        return await asyncio.to_thread(writer.finish)
-    except BaseException:
-        writer.give_up()
-        raise
-
-
-async def _events(connection: Connection, bounds: tuple[str, str, str]) -> AsyncIterator[list[Recorded]]:
-    cursor = await connection.cursor(_EVENTS, *bounds)
+async def _recorded(connection: Connection, sql: str, bounds: tuple[str, str, str]) -> AsyncIterator[list[Recorded]]:
+    cursor = await connection.cursor(sql, *bounds)
     while rows := await cursor.fetch(_BATCH):
         yield [
             Recorded(**{name: value for name, value in row.items() if name != "data"}, data=msgspec.Raw(row["data"].encode()))
@@ -97,10 +88,14 @@ _EXTENT: Final = f"""
     from {LOG}.history_of($1, $2, $3)
 """
 _PART: Final = f"select coalesce(max(part), 0) + 1 from {LOG}.archived_month where tenant_id = $1 and month = $2"
-_EVENTS: Final = f"""
+_ROWS: Final = """
     select position, stream_id::text, version, tenant_id, topic, recorded_at, data::text, correlation_id, causation_id
-    from {LOG}.history_of($1, $2, $3) order by position
+    from {log}.history_of($1, $2, $3) order by position
 """
+_EVENTS: Final = _ROWS.format(log=LOG)
+_APPROVALS: Final = _ROWS.format(log=APPROVALS_LOG)
+HAS_APPROVALS: Final = f"select to_regproc('{APPROVALS_LOG}.forget') is not null"
+"""Whether the approvals service has made its log here, and lets go of it."""
 _CHUNKS: Final = f"""
     select c.tenant_id, c.execution_id::text, c.job_id::text, c.stream, c.number, c."offset", c.data
     from {LIVE}.output_chunk c

@@ -1,8 +1,11 @@
-"""Archives as files: gzipped JSON lines of the log's rows and of the output of jobs, and a manifest that says what they hold.
+"""Archives as files: gzipped JSON lines, and a manifest that says what they hold.
 
     <directory>/<tenant>/2026-03.json                         the manifest
     <directory>/<tenant>/2026-03-<hash>.events.jsonl.gz       rows of the log, in order of position
     <directory>/<tenant>/2026-03-<hash>.output.jsonl.gz       what was still kept of the output of its jobs
+    <directory>/<tenant>/2026-03-<hash>.approvals.jsonl.gz    rows of the log of approvals
+    <directory>/<tenant>/audit-2026-03.json                   the manifest of a month of the audit log
+    <directory>/<tenant>/audit-2026-03-<hash>.audit.jsonl.gz  its entries
 
 Files are written under other names, flushed to the disk, read back and compared before they get theirs; the manifest comes
 last, in one step. So what a manifest names is there and whole, whenever the process dies; writing a month again replaces it.
@@ -12,11 +15,12 @@ import asyncio
 import gzip
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -29,12 +33,10 @@ from runyard_projections.archive.month import Month
 
 EVENTS: Final = "events"
 OUTPUT: Final = "output"
+APPROVALS: Final = "approvals"
+AUDIT: Final = "audit"
 _BATCH: Final = 2000
 _encode = msgspec.json.Encoder().encode
-_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
-    EVENTS: msgspec.json.Decoder(Recorded),
-    OUTPUT: msgspec.json.Decoder(OutputMessage),
-}
 
 
 class ArchiveDamaged(RunyardError):
@@ -50,8 +52,27 @@ class FileOf(Contract, frozen=True, kw_only=True):
     size: int
 
 
+class AuditEntry(Contract, frozen=True, kw_only=True):
+    """A command as the audit log had it."""
+
+    audit_id: str
+    tenant_id: str
+    actor: str
+    credential_type: str
+    source: str
+    operation: str
+    outcome: str
+    started_at: datetime
+    credential_id: str | None = None
+    target: str | None = None
+    status: int | None = None
+    code: str | None = None
+    duration_ms: int | None = None
+
+
 class Manifest(Contract, frozen=True, kw_only=True):
-    """What was archived. `upto`: the position of the log up to which nothing of the month is missing."""
+    """What was archived of a month's history. `upto`: the position of the log up to which nothing of the month is missing.
+    `approvals`: None in archives that were written when these stayed in their log."""
 
     format: int = 1
     tenant_id: str
@@ -63,11 +84,55 @@ class Manifest(Contract, frozen=True, kw_only=True):
     executions: int
     events: FileOf
     output: FileOf
+    approvals: FileOf | None = None
     written_at: str
 
+    @staticmethod
+    def stem_of(month: Month, part: int) -> str:
+        return str(month) if part == 1 else f"{month}.{part}"
+
     @property
-    def of_month(self) -> Month:
-        return Month.parse(self.month)
+    def stem(self) -> str:
+        return self.stem_of(Month.parse(self.month), self.part)
+
+    @property
+    def files(self) -> Mapping[str, FileOf]:
+        """By what they hold."""
+        found = {EVENTS: self.events, OUTPUT: self.output}
+        return found if self.approvals is None else found | {APPROVALS: self.approvals}
+
+
+class AuditManifest(Contract, frozen=True, kw_only=True):
+    """What was archived of a month of the audit log."""
+
+    format: int = 1
+    tenant_id: str
+    month: str
+    part: int
+    entries: FileOf
+    written_at: str
+
+    @staticmethod
+    def stem_of(month: Month, part: int) -> str:
+        return f"audit-{Manifest.stem_of(month, part)}"
+
+    @property
+    def stem(self) -> str:
+        return self.stem_of(Month.parse(self.month), self.part)
+
+    @property
+    def files(self) -> Mapping[str, FileOf]:
+        return {AUDIT: self.entries}
+
+
+AnyManifest: TypeAlias = Manifest | AuditManifest
+_M = TypeVar("_M", Manifest, AuditManifest)
+_DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
+    EVENTS: msgspec.json.Decoder(Recorded),
+    OUTPUT: msgspec.json.Decoder(OutputMessage),
+    APPROVALS: msgspec.json.Decoder(Recorded),
+    AUDIT: msgspec.json.Decoder(AuditEntry),
+}
 
 
 class ArchiveFiles:
@@ -76,33 +141,43 @@ class ArchiveFiles:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def writer(self, tenant_id: str, month: Month, part: int, kind: str) -> "FileWriter":
-        return FileWriter(self._folder(tenant_id), _stem(month, part), kind)
+    def writer(self, tenant_id: str, stem: str, kind: str) -> "FileWriter":
+        return FileWriter(self._folder(tenant_id), stem, kind)
 
-    def publish(self, manifest: Manifest) -> None:
+    async def publish(self, manifest: AnyManifest) -> None:
         """From here on the archive is there. What else was written for the same part goes."""
-        folder, stem = self._folder(manifest.tenant_id), _stem(manifest.of_month, manifest.part)
+        await asyncio.to_thread(self._publish, manifest)
+
+    def _publish(self, manifest: AnyManifest) -> None:
+        folder, stem = self._folder(manifest.tenant_id), manifest.stem
         temporary = folder / f".{stem}.json.{os.getpid()}"
         with temporary.open("wb") as file:
             file.write(msgspec.json.format(_encode(manifest), indent=2) + b"\n")
             _to_disk(file)
         temporary.replace(folder / f"{stem}.json")
         _folder_to_disk(folder)
-        named = {manifest.events.name, manifest.output.name}
+        named = {file.name for file in manifest.files.values()}
         for other in (*folder.glob(f"{stem}-*.jsonl.gz"), *folder.glob(f".{stem}-*")):
             if other.name not in named:
                 other.unlink(missing_ok=True)
 
     def manifests(self, tenant_id: str | None = None, month: Month | None = None) -> list[Manifest]:
-        """By tenant and month. Raises `ArchiveDamaged` for one that cannot be read."""
+        """Of history, by tenant and month. Raises `ArchiveDamaged` for one that cannot be read."""
+        return self._manifests(Manifest, "[0-9]*.json", tenant_id, month)
+
+    def audits(self, tenant_id: str | None = None, month: Month | None = None) -> list[AuditManifest]:
+        """Of the audit log, by tenant and month. Raises `ArchiveDamaged` for one that cannot be read."""
+        return self._manifests(AuditManifest, "audit-*.json", tenant_id, month)
+
+    def _manifests(self, of: type[_M], names: str, tenant_id: str | None, month: Month | None) -> list[_M]:
         folder = "*" if tenant_id is None else _folder_name(tenant_id)
-        found = [_manifest(path) for path in self._directory.glob(f"{folder}/[0-9]*.json")]
+        found = [_manifest(path, of) for path in self._directory.glob(f"{folder}/{names}")]
         chosen = [each for each in found if month is None or each.month == str(month)]
         return sorted(chosen, key=lambda each: (each.tenant_id, each.month, each.part))
 
-    def lines(self, manifest: Manifest, kind: str) -> Iterator[bytes]:
+    def lines(self, manifest: AnyManifest, kind: str) -> Iterator[bytes]:
         """Each line without its end. Raises `ArchiveDamaged`, at the end at the latest."""
-        file = manifest.events if kind == EVENTS else manifest.output
+        file = manifest.files[kind]
         digest, rows = hashlib.sha256(), 0
         path = self._folder(manifest.tenant_id) / file.name
         try:
@@ -116,8 +191,8 @@ class ArchiveFiles:
         if (rows, digest.hexdigest()) != (file.rows, file.sha256):
             raise ArchiveDamaged(f"{path} has {rows} rows that are not the {file.rows} of its manifest")
 
-    async def batches(self, manifest: Manifest, kind: str) -> AsyncIterator[list[Any]]:
-        """`Recorded` or `OutputMessage` items in order, some thousand at once."""
+    async def batches(self, manifest: AnyManifest, kind: str) -> AsyncIterator[list[Any]]:
+        """`Recorded`, `OutputMessage` or `AuditEntry` items in order, some thousand at once."""
         decode = _DECODERS[kind].decode
         lines = self.lines(manifest, kind)
 
@@ -127,9 +202,9 @@ class ArchiveFiles:
         while batch := await asyncio.to_thread(take):
             yield batch
 
-    def verify(self, manifest: Manifest) -> None:
+    def verify(self, manifest: AnyManifest) -> None:
         """Raises `ArchiveDamaged`."""
-        for kind in (EVENTS, OUTPUT):
+        for kind in manifest.files:
             for _ in self.lines(manifest, kind):
                 pass
 
@@ -183,6 +258,17 @@ class FileWriter:
         self._path.unlink(missing_ok=True)
 
 
+async def written(writer: FileWriter, batches: AsyncIterator[Sequence[Any]]) -> FileOf:
+    """The file with all of it. Raises `ArchiveDamaged`."""
+    try:
+        async for batch in batches:
+            await asyncio.to_thread(writer.write, batch)
+        return await asyncio.to_thread(writer.finish)
+    except BaseException:
+        writer.give_up()
+        raise
+
+
 def find(lines: Iterable[bytes], text: str) -> Iterator[Recorded]:
     """The events that have the text in them, as JSON has it, whether in capitals or not."""
     wanted = msgspec.json.encode(text)[1:-1].lower()
@@ -197,17 +283,13 @@ def _line(item: Any) -> bytes:
     return line + b"\n"
 
 
-def _stem(month: Month, part: int) -> str:
-    return str(month) if part == 1 else f"{month}.{part}"
-
-
 def _folder_name(tenant_id: str) -> str:
     return quote(tenant_id, safe="").replace(".", "%2E").replace("~", "%7E")
 
 
-def _manifest(path: Path) -> Manifest:
+def _manifest(path: Path, of: type[_M]) -> _M:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        return msgspec.json.decode(path.read_bytes(), type=of)
     except (OSError, msgspec.MsgspecError) as error:
         raise ArchiveDamaged(f"{path} cannot be read: {error}") from error
 

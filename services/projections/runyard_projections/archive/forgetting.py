@@ -7,8 +7,8 @@ none, and tries again. The transaction ends with all of it done or with nothing:
 
 # ruff: noqa: S608 - schemas and tables are names of our own; every value is a parameter
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import asyncpg
@@ -18,14 +18,12 @@ from runyard_shared.eventstore.mapper import EventMapper
 from runyard_projections.analytics import archived as analytics
 from runyard_projections.archive.files import EVENTS, ArchiveFiles, Manifest
 from runyard_projections.archive.month import Month
-from runyard_projections.projection import LIVE, LOG, Connection
+from runyard_projections.projection import APPROVALS_LOG, LIVE, LOG, Connection
+from runyard_projections.quiet_moment import InUse, in_a_quiet_moment
 from runyard_projections.rebuild import REBUILD_LOCK
 
 RECORDS: Final = ("trigger_record", "incident")
 """Tables with history that are not in partitions by months; their record_id tells the month."""
-_ATTEMPTS: Final = 200
-_PATIENCE_MS: Final = 50
-_PAUSE_SECONDS: Final = 0.05
 
 
 class NotYet(RunyardError):
@@ -102,16 +100,10 @@ async def _swap_in_a_quiet_moment(
     parted: Sequence[str],
     aside: int,
 ) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            async with connection.transaction():
-                await _swap(connection, month, manifests, parted, aside)
-        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-            if attempt == _ATTEMPTS:
-                raise NotYet("the tables were in use all the time") from None
-            await asyncio.sleep(_PAUSE_SECONDS)
-        else:
-            return
+    try:
+        await in_a_quiet_moment(connection, partial(_swap, connection, month, manifests, parted, aside))
+    except InUse as in_use:
+        raise NotYet(str(in_use)) from None
 
 
 async def _swap(
@@ -121,8 +113,9 @@ async def _swap(
     parted: Sequence[str],
     aside: int,
 ) -> None:
-    await connection.execute(f"set local lock_timeout = {_PATIENCE_MS}")
-    everything = ", ".join([*(f"{LIVE}.{table}" for table in parted), f"{LOG}.event"])
+    approvals = [manifest for manifest in manifests if manifest.approvals is not None]
+    logs = [f"{LOG}.event", *([f"{APPROVALS_LOG}.event"] if approvals else ())]
+    everything = ", ".join([*(f"{LIVE}.{table}" for table in parted), *logs])
     await connection.execute(f"lock table {everything} in access exclusive mode")
     complete = await connection.fetchval(
         f"select {LOG}.forget($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -132,6 +125,15 @@ async def _swap(
     )
     if not complete:
         raise NotYet("something was added to it a moment ago")
+    if approvals:
+        complete = await connection.fetchval(
+            f"select {APPROVALS_LOG}.forget($1, $2, $3)",
+            month.date,
+            [manifest.tenant_id for manifest in approvals],
+            [manifest.approvals.rows for manifest in approvals if manifest.approvals is not None],
+        )
+        if not complete:
+            raise NotYet("its approvals are not at rest: something was added to one a moment ago, or waits to be handed over")
     for table in parted:
         await _replace(connection, table, month)
 
