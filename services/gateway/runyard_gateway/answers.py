@@ -419,7 +419,7 @@ class ImportedWorkflow(Body):
     file: Annotated[str | None, Meta(description="Its name in the archive")]
     name: Annotated[str | None, Meta(description="Null where the document has none that can be used")]
     outcome: Literal["created", "updated", "unchanged", "refused"]
-    workflow_id: Id | None
+    workflow_id: Annotated[Id | None, Meta(description="Null for one that a dry run would make")]
     revision: Annotated[int | None, Meta(description="Of the draft")]
     published_version: int | None
     active: bool | None

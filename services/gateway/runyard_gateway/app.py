@@ -30,6 +30,7 @@ from runyard_gateway.http.server import HttpServer
 from runyard_gateway.http.sessions import Sessions
 from runyard_gateway.http.source import Sources
 from runyard_gateway.http.tokens import Tokens
+from runyard_gateway.http.web_app import web_app_routes
 from runyard_gateway.idempotency import Idempotency
 from runyard_gateway.metrics import Measured, Metrics
 from runyard_gateway.oidc.issuer import TIMEOUT_SECONDS, Issuer
@@ -212,8 +213,9 @@ class Service:
         self.operations = [idempotency.front(operation) for operation in self.operations]
         system.document(self.operations)
         router = create_router(
-            self.operations, doorkeeper, agent_keys, audit, Sources(settings.trusted_proxies), settings.body_limit_bytes
-        )
+            self.operations, doorkeeper, agent_keys, audit, Sources(settings.trusted_proxies), settings.body_limit_bytes,
+            web_app_routes(),
+        )  # fmt: skip
         self.app = Measured(router, self.operations, metrics)
         self._server = HttpServer(self.app, settings.host, settings.port)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 from runyard_shared.contracts import values
 from runyard_shared.contracts.values import ApprovalStatus, ExecutionStatus, JobStatus
@@ -222,6 +222,7 @@ class ExportAllQuery(ReadQuery):
 class ImportQuery(Query):
     publish: bool = Field(default=False, description="Publish each document; one with problems is not imported at all")
     activate: bool = Field(default=False, description="Let each run")
+    dry_run: bool = Field(default=False, description="Only say what would become of each; nothing is changed")
 
 
 class WorkflowsQuery(ReadPageQuery):
@@ -501,6 +502,17 @@ class EventsQuery(Query):
         max_length=50,
         description="Events whose topic begins so: job.completed, job. or job",
     )
+    subject: str | None = Field(
+        default=None,
+        pattern=UUID,
+        description="Only what happened to this execution (with its iterations), workflow, trigger record, agent, pool or"
+        " connection",
+    )
+
+    @field_validator("subject")
+    @classmethod
+    def _as_it_is_written(cls, subject: str | None) -> str | None:
+        return None if subject is None else subject.lower()
 
 
 class EventPageQuery(EventsQuery):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 from runyard_shared.errors import NotFound
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runyard_gateway.audit import AuditLog, Record
@@ -113,13 +113,14 @@ def create_router(
     audit: AuditLog,
     sources: Sources,
     body_limit: int,
+    web_app: Sequence[BaseRoute],
 ) -> Router:
-    """The ASGI application of all operations, matched in the order given."""
+    """The ASGI application of all operations, matched in the order given, and of the web app."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
     routes = [Route(path, Endpoint(each, doorkeeper, agent_keys, audit, sources, body_limit)) for path, each in by_path.items()]
-    return Router(routes, redirect_slashes=False, default=_no_route)
+    return Router([*routes, *web_app], redirect_slashes=False, default=_no_route)
 
 
 async def _no_route(scope: Scope, receive: Receive, send: Send) -> None:

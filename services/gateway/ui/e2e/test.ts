@@ -1,0 +1,131 @@
+/**
+ * What the tests of the web app share: a browser that is signed in, the API to prepare things with, and eyes for what a person
+ * would mind: errors in the console, parts that a keyboard or a screen reader cannot use, pages wider than the screen.
+ */
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import { type APIRequestContext, test as base, expect, type Page } from '@playwright/test';
+
+const IMAGES = resolve(import.meta.dirname, '../../../../docs/images/web');
+
+// biome-ignore lint/suspicious/noExplicitAny: answers of the API, in tests that look at them field by field
+export type Json = any;
+
+/** The API as the administrator. Every call fails the test unless the answer is what was expected. */
+export class Api {
+  constructor(
+    private readonly request: APIRequestContext,
+    readonly url: string,
+    readonly token: string,
+  ) {}
+
+  async call(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<Json> {
+    const answer = await this.request.fetch(`${this.url}/api/v1${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { 'content-type': contentType }),
+      },
+      ...(body === undefined ? {} : { data: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    expect(answer.ok(), `${method} ${path}: ${answer.status()} ${text.slice(0, 500)}`).toBe(true);
+    return text === '' ? null : JSON.parse(text);
+  }
+
+  /** A workflow, published and active: its id. */
+  async workflow(document: unknown): Promise<string> {
+    const made = await this.call('POST', '/workflows', document);
+    await this.call('POST', `/workflows/${made.workflowId}/publish`);
+    await this.call('POST', `/workflows/${made.workflowId}/activate`);
+    return made.workflowId;
+  }
+
+  /** A new execution: its id. */
+  async run(workflowId: string, variables: unknown = {}): Promise<string> {
+    return (await this.call('POST', `/workflows/${workflowId}/run`, { variables })).executionId;
+  }
+
+  execution(executionId: string): Promise<Json> {
+    return this.call('GET', `/executions/${executionId}`);
+  }
+
+  async until(executionId: string, status: string): Promise<Json> {
+    await expect.poll(async () => (await this.execution(executionId)).status, { timeout: 30_000 }).toBe(status);
+    return this.execution(executionId);
+  }
+}
+
+/** A name that no other test has. */
+export function unique(name: string): string {
+  return `${name} ${Math.random().toString(36).slice(2, 8)}`;
+}
+
+export async function signIn(page: Page, url: string, key: string): Promise<void> {
+  const answer = await page.context().request.post(`${url}/api/v1/session`, { data: { key } });
+  expect(answer.status()).toBe(201);
+}
+
+interface Fixtures {
+  api: Api;
+  /** Signed in as the administrator; whatever the console complains of fails the test. */
+  page: Page;
+}
+
+export const test = base.extend<Fixtures>({
+  // biome-ignore lint/correctness/noEmptyPattern: how a fixture without others is written
+  baseURL: async ({}, use) => use(process.env.RUNYARD_URL ?? ''),
+  api: async ({ request }, use) =>
+    use(new Api(request, process.env.RUNYARD_URL ?? '', process.env.RUNYARD_TOKEN ?? '')),
+  page: async ({ page, api }, use) => {
+    const complaints: string[] = [];
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    page.on('console', (message) => {
+      // an answer other than 2xx is the test's business, and is shown as an error by the browser in any case
+      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource'))
+        complaints.push(message.text());
+    });
+    await signIn(page, api.url, api.token);
+    await use(page);
+    expect(complaints, 'the console has errors').toEqual([]);
+  },
+});
+
+export { expect };
+
+/** WCAG 2.2 AA as far as a program can tell, and nothing wider than the screen. */
+export async function expectUsable(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+    .analyze();
+  expect(
+    violations.map((each) => `${each.id}: ${each.help}: ${each.nodes.map((node) => node.target.join(' ')).join(', ')}`),
+  ).toEqual([]);
+  const width = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
+  expect(width[0], 'the page is wider than the screen').toBeLessThanOrEqual(width[1] ?? 0);
+}
+
+/**
+ * Looks at the page in light, dark and at 360 px: usable in each. With RUNYARD_SCREENSHOTS=1 pictures of all three are kept
+ * below docs/images/web.
+ */
+export async function lookAt(page: Page, name: string): Promise<void> {
+  const size = page.viewportSize() ?? { width: 1280, height: 800 };
+  for (const [look, scheme, width] of [
+    ['light', 'light', size.width],
+    ['dark', 'dark', size.width],
+    ['narrow', 'light', 360],
+  ] as const) {
+    await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+    await page.setViewportSize({ width, height: size.height });
+    await page.mouse.move(0, 0);
+    await expectUsable(page);
+    if (process.env.RUNYARD_SCREENSHOTS) {
+      mkdirSync(IMAGES, { recursive: true });
+      await page.screenshot({ path: `${IMAGES}/${name}-${look}.png`, animations: 'disabled' });
+    }
+  }
+  await page.setViewportSize(size);
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+}

@@ -1,0 +1,36 @@
+import { defineConfig } from '@playwright/test';
+
+/** Against a real server of its own (e2e/serverSetup.ts) or that of RUNYARD_URL and RUNYARD_TOKEN; Chromium is Debian's. */
+export default defineConfig({
+  testDir: 'e2e',
+  testMatch: '**/*.spec.ts',
+  globalSetup: './e2e/serverSetup.ts',
+  outputDir: 'test-results',
+  fullyParallel: true,
+  workers: Number(process.env.RUNYARD_E2E_WORKERS ?? 2),
+  retries: 0,
+  forbidOnly: process.env.CI !== undefined,
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  reporter: [['list']],
+  use: {
+    browserName: 'chromium',
+    viewport: { width: 1280, height: 800 },
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+    reducedMotion: 'reduce',
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: process.env.RUNYARD_CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    },
+  },
+});

@@ -1,0 +1,5 @@
+import { Page } from '@/ui/Page';
+
+export function EditorPage() {
+  return <Page title="Editor">{null}</Page>;
+}

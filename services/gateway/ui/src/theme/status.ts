@@ -1,0 +1,79 @@
+/** Every status of the product: its word, its colour and its icon, decided here and nowhere else (R7, R34). */
+import {
+  IconAlertTriangle,
+  IconBan,
+  IconCircleCheck,
+  IconCircleDashed,
+  IconCircleDotted,
+  IconCircleX,
+  IconClockX,
+  IconHandStop,
+  IconLoader2,
+  IconMinus,
+  IconPlayerPause,
+  IconPlugConnectedX,
+  IconSend,
+  type TablerIcon,
+} from '@tabler/icons-react';
+import type { AgentRow, ApprovalStatus, ExecutionStatus, JobStatus, NodeStatus } from '@/api/types';
+
+export type Tone = 'gray' | 'blue' | 'green' | 'red' | 'indigo' | 'amber' | 'cyan';
+
+export interface Look {
+  label: string;
+  tone: Tone;
+  icon: TablerIcon;
+  /** Whether it moves: something is being done right now. */
+  animated?: boolean;
+}
+
+export const EXECUTION: Record<ExecutionStatus, Look> = {
+  pending: { label: 'Pending', tone: 'gray', icon: IconCircleDotted },
+  running: { label: 'Running', tone: 'blue', icon: IconLoader2, animated: true },
+  completed: { label: 'Completed', tone: 'green', icon: IconCircleCheck },
+  failed: { label: 'Failed', tone: 'red', icon: IconCircleX },
+  cancelled: { label: 'Cancelled', tone: 'gray', icon: IconBan },
+  paused: { label: 'Paused', tone: 'indigo', icon: IconPlayerPause },
+};
+
+export const JOB: Record<JobStatus, Look> = {
+  pending: { label: 'Pending', tone: 'gray', icon: IconCircleDotted },
+  dispatched: { label: 'Dispatched', tone: 'cyan', icon: IconSend },
+  running: { label: 'Running', tone: 'blue', icon: IconLoader2, animated: true },
+  completed: { label: 'Completed', tone: 'green', icon: IconCircleCheck },
+  failed: { label: 'Failed', tone: 'red', icon: IconCircleX },
+  timeout: { label: 'Timed out', tone: 'red', icon: IconClockX },
+  cancelled: { label: 'Cancelled', tone: 'gray', icon: IconBan },
+};
+
+export const NODE: Record<NodeStatus, Look> = {
+  pending: { label: 'Not reached', tone: 'gray', icon: IconCircleDashed },
+  running: { label: 'Running', tone: 'blue', icon: IconLoader2, animated: true },
+  waiting: { label: 'Waiting', tone: 'indigo', icon: IconPlayerPause },
+  completed: { label: 'Completed', tone: 'green', icon: IconCircleCheck },
+  failed: { label: 'Failed', tone: 'red', icon: IconCircleX },
+  skipped: { label: 'Skipped', tone: 'gray', icon: IconMinus },
+  cancelled: { label: 'Cancelled', tone: 'gray', icon: IconBan },
+};
+
+export const APPROVAL: Record<ApprovalStatus, Look> = {
+  pending: { label: 'Waiting', tone: 'indigo', icon: IconHandStop },
+  approved: { label: 'Approved', tone: 'green', icon: IconCircleCheck },
+  rejected: { label: 'Rejected', tone: 'red', icon: IconCircleX },
+  expired: { label: 'Expired', tone: 'amber', icon: IconClockX },
+  cancelled: { label: 'Cancelled', tone: 'gray', icon: IconBan },
+};
+
+export const AGENT: Record<AgentRow['status'], Look> = {
+  new: { label: 'New', tone: 'cyan', icon: IconCircleDotted },
+  online: { label: 'Online', tone: 'green', icon: IconCircleCheck },
+  offline: { label: 'Offline', tone: 'red', icon: IconPlugConnectedX },
+  draining: { label: 'Draining', tone: 'amber', icon: IconAlertTriangle },
+  revoked: { label: 'Revoked', tone: 'gray', icon: IconBan },
+};
+
+const ACTIVE: ReadonlySet<ExecutionStatus> = new Set(['pending', 'running', 'paused']);
+
+export function isActive(status: ExecutionStatus): boolean {
+  return ACTIVE.has(status);
+}

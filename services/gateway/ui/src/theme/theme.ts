@@ -1,0 +1,63 @@
+/** Mantine, in our colours: neutral surfaces and controls, so that colour is left for what has a status. */
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
+
+const ink: MantineColorsTuple = [
+  '#f4f5f7',
+  '#e4e8ee',
+  '#c9d0da',
+  '#a5afbd',
+  '#7c8798',
+  '#5b6472',
+  '#475060',
+  '#333c4a',
+  '#252d39',
+  '#1a202c',
+];
+const dark: MantineColorsTuple = [
+  '#e4e8ee',
+  '#b6c0cd',
+  '#98a3b3',
+  '#5f6a79',
+  '#404956',
+  '#2a303a',
+  '#1f252e',
+  '#171b22',
+  '#101318',
+  '#0c0f13',
+];
+
+export const theme = createTheme({
+  primaryColor: 'ink',
+  primaryShade: { light: 8, dark: 1 },
+  autoContrast: true,
+  colors: { ink, dark },
+  defaultRadius: 'sm',
+  cursorType: 'pointer',
+  focusRing: 'never', // tokens.css draws one ring for everything
+  respectReducedMotion: true,
+  fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif",
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace',
+  headings: {
+    fontWeight: '600',
+    sizes: { h1: { fontSize: '1.35rem' }, h2: { fontSize: '1.1rem' }, h3: { fontSize: '1rem' } },
+  },
+  fontSizes: { xs: '0.75rem', sm: '0.8125rem', md: '0.875rem', lg: '1rem', xl: '1.125rem' },
+  components: {
+    Tooltip: { defaultProps: { openDelay: 300, withinPortal: true } },
+    Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm' } },
+    Modal: { defaultProps: { centered: false, yOffset: '8vh' } },
+  },
+});
+
+export const variables: CSSVariablesResolver = () => {
+  const both = {
+    '--mantine-color-body': 'var(--ry-panel)',
+    '--mantine-color-text': 'var(--ry-ink)',
+    '--mantine-color-dimmed': 'var(--ry-ink-soft)',
+    '--mantine-color-default-border': 'var(--ry-line)',
+    '--mantine-color-anchor': 'var(--ry-link)',
+    '--mantine-color-error': 'var(--ry-red)',
+    '--mantine-color-placeholder': 'var(--ry-ink-soft)',
+  };
+  return { variables: {}, light: both, dark: both };
+};
