@@ -198,6 +198,10 @@ async def test_what_is_exported_is_imported_unchanged_and_nothing_is_half_done(h
             archive.writestr(f"{twin}.json", json.dumps(CHAIN | {"name": "Twin"}))
     headers = {"Content-Type": "application/zip", "Idempotency-Key": "zip"}
     sent: dict[str, Any] = {"content": made.getvalue(), "headers": headers}
+    before = await home.pool.fetchval("select max(position) from read.event")
+    dry: dict[str, Any] = {"content": sent["content"], "headers": {"Content-Type": "application/zip"}}
+    tried = await home.call("POST", "/workflows/import", params={"publish": True, "dryRun": True}, **dry)
+    assert await home.pool.fetchval("select max(position) from read.event") == before, "only tried"
     imported = await home.call("POST", "/workflows/import", params={"publish": True}, **sent)
     assert [(each["file"], each["outcome"], each["code"]) for each in imported["items"]] == [
         ("a.yaml", "updated", None), ("b.json", "created", None), ("c.json", "refused", "invalid_workflow"),
@@ -205,6 +209,9 @@ async def test_what_is_exported_is_imported_unchanged_and_nothing_is_half_done(h
         ("f.json", "refused", "ambiguous_name"),
     ]  # fmt: skip
     assert len(imported["items"][2]["problems"]) > 1, "all at once"
+    assert tried["items"] == [
+        each | {"workflowId": None} if each["outcome"] == "created" else each for each in imported["items"]
+    ]
     assert await home.call("POST", "/workflows/import", params={"publish": True}, **sent) == imported
     names = await home.call("GET", "/workflows", params={"minPosition": imported["position"]})
     assert [row["name"] for row in names["items"]] == ["Two steps", "Über YAML"]

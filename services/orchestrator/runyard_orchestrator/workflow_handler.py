@@ -69,6 +69,8 @@ class WorkflowHandler:
             return _result(command, state, new), await self._store.head()
         before = state
         state = _evolved(before, new, command.workflow_id, request.tenant_id, at)
+        if isinstance(command, commands.ImportWorkflow) and command.dry_run:
+            return _result(command, state, new), await self._store.head()
         claims += _of_incidents(before, state)
         try:
             commit = await self._store.append(
@@ -86,8 +88,6 @@ class WorkflowHandler:
         self._workflows.remember(replace(state, requests=state.requests | {request.request_id}))
         return _result(command, state, new), commit.position
 
-    async def _name_taken(self, name: str, taken_by: dict[str, Any]) -> Conflict:
-        """An archived workflow keeps its name, so that the name in old executions still means what ran."""
     async def _as_before(self, request: Request) -> tuple[dict[str, Any], int]:
         """To a request that comes again: what the log says that it did, whatever happened since."""
         command: Any = request.command
@@ -96,6 +96,8 @@ class WorkflowHandler:
             raise TypeError(f"the request {request.request_id} is known and made no event")
         return _result(command, left.state, left.made), left.position
 
+    async def _name_taken(self, name: str, taken_by: dict[str, Any]) -> Conflict:
+        """An archived workflow keeps its name, so that the name in old executions still means what ran."""
         owner = await self._workflows.load(taken_by["workflowId"])
         archived = owner is not None and owner.archived
         advice = "it is archived and keeps its name: choose another one" if archived else "save a draft of it instead"

@@ -58,7 +58,7 @@ class ImportWorkflow(Message, frozen=True, kw_only=True):
     so that a refusal leaves nothing behind.
 
     Reply result: as `SaveDraft`, with `changed`. Refused as those four are; with `workflow_name_taken` and the `workflowId` of
-    its owner, which the document can be sent to then.
+    its owner, which the document can be sent to then. `dry_run`: the reply is the same, and nothing happens.
     """
 
     workflow_id: str
@@ -68,6 +68,7 @@ class ImportWorkflow(Message, frozen=True, kw_only=True):
     publish: bool = False
     activate: bool = False
     catalog: Catalog
+    dry_run: bool = False
 
 
 class ActivateWorkflow(Message, frozen=True, kw_only=True):
@@ -355,9 +356,9 @@ class SetRetention(Message, frozen=True, kw_only=True):
     """
 
     history_months: int | None
-
     output_days: int | None = None
     audit_months: int | None = None
+
 
 class TimerDue(Message, frozen=True, kw_only=True):
     """A durable timer of the stream fell due. Sent by the service's own timer loop."""

@@ -121,11 +121,15 @@ class WorkflowFiles:
                         publish=query.publish,
                         activate=query.activate,
                         catalog=catalog,
+                        dry_run=query.dry_run,
                     )
                     made, outcome = await self._bring_in(call, command)
             except (Refusal, Unavailable) as trouble:
                 return _refused(file, name, trouble), 0
-            return _imported(file, made, outcome.result), outcome.position
+            imported = _imported(file, made, outcome.result)
+            if made and query.dry_run:
+                return msgspec.structs.replace(imported, workflow_id=None), outcome.position
+            return imported, outcome.position
 
         done = await asyncio.gather(*(one(*each) for each in documents))
         items = [item for item, _ in done]
