@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 from runyard_shared.contracts.feed import Recorded
+from runyard_shared.public_events import subject_of
 
 from runyard_gateway.database import Database, Row
 
@@ -27,14 +28,18 @@ _COLUMNS = (
 
 
 class EventFilter(NamedTuple):
-    """`types`: beginnings of topics, any of which will do; none for all. `since`: recorded at this time or later."""
+    """`types`: beginnings of topics, any of which will do; none for all. `since`: recorded at this time or later. `subject`: as
+    public events have it, None for any."""
 
     types: tuple[str, ...] = ()
     since: datetime | None = None
+    subject: str | None = None
 
     def takes(self, recorded: Recorded) -> bool:
-        return (not self.types or recorded.topic.startswith(self.types)) and (
-            self.since is None or recorded.recorded_at >= self.since
+        return (
+            (self.subject is None or subject_of(recorded) == self.subject)
+            and (not self.types or recorded.topic.startswith(self.types))
+            and (self.since is None or recorded.recorded_at >= self.since)
         )
 
 
@@ -76,6 +81,14 @@ class EventQueries:
             f"select * from (({of_stream} and topic = any($5) order by version limit $4) union all"  # noqa: S608
             f" ({of_iterations} and topic = any($5) order by position limit $4)) of_execution order by position limit $4"
         )
+        chosen = " and ($5::text[] is null or topic like any($5)) and ($6::timestamptz is null or recorded_at >= $6)"
+        own = f"{of_stream} and correlation_id is null{chosen} order by version limit $4"
+        iterations = f"{of_iterations}{chosen} order by position limit $4"
+        self._of_subject = (
+            f"select * from (({own}) union all ({iterations})) of_subject order by position limit $4"  # noqa: S608
+            if log == ORCHESTRATOR  # nothing else has iterations
+            else own
+        )
         self._first = f"select {_COLUMNS} from {view} where stream_id = any($1::uuid[]) and version = 1"  # noqa: S608
         self._head = f"select coalesce(max(position), 0) as position from {view}"  # noqa: S608
         self._end_of_stream = f"select max(position) as position from {view} where stream_id = $1::uuid and tenant_id = $2"  # noqa: S608
@@ -98,14 +111,20 @@ class EventQueries:
         rare, and no page looks through all of a long log."""
         head = await self.head()
         patterns = [f"{_literally(each)}%" for each in chosen.types] or None
-        found: list[Recorded] = []
+        if chosen.subject is not None:
+            arguments = (chosen.subject, tenant_id, after, limit, patterns, chosen.since)
+            found = _recorded(await self._database.fetch(self._of_subject, *arguments))
+            end = found[-1].position if found else after
+            # whatever was committed when its last event was, is among them
+            return EventPage(found, end, more=True) if len(found) == limit else EventPage(found, max(head, end), more=False)
+        found = []
         upto = after
         for _ in range(WINDOWS):
             if upto >= head or len(found) == limit:
                 break
             end = min(upto + WINDOW, head)
-            arguments = (upto, end, tenant_id, patterns, chosen.since, limit - len(found))
-            rows = _recorded(await self._database.fetch(self._window, *arguments))
+            window = (upto, end, tenant_id, patterns, chosen.since, limit - len(found))
+            rows = _recorded(await self._database.fetch(self._window, *window))
             found += rows
             upto = found[-1].position if len(found) == limit else end
             if not rows and upto < head:

@@ -105,15 +105,15 @@ class EventStreams:
 
     async def of_tenant(self, call: Call) -> Source:
         query: requests.EventsQuery = call.query
-        chosen = EventFilter(tuple(query.type_), query.from_)
+        chosen = EventFilter(tuple(query.type_), query.from_, query.subject)
         position = last_event_id(call)
         async with self._turns:
             if position is None:
                 position = query.after
-                if chosen.since is not None:
+                if chosen.since is not None and chosen.subject is None:
                     position = max(position, await self._logs[query.log].before(chosen.since))
             if query.log == ORCHESTRATOR:
-                await self._archived.require_whole(call.tenant_id, position)
+                await self._archived.require_whole(call.tenant_id, position, chosen.subject)
         return self._of_tenants[query.log].from_position(call.tenant_id, position, chosen)
 
 

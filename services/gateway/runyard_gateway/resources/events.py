@@ -46,11 +46,11 @@ class Events:
         key = decode_cursor(query.cursor, LogKey)
         after = query.after if key is None else key.position
         queries = self._logs[query.log]
-        chosen = EventFilter(tuple(query.type_), query.from_)
-        if chosen.since is not None and key is None:
+        chosen = EventFilter(tuple(query.type_), query.from_, query.subject)
+        if chosen.since is not None and chosen.subject is None and key is None:
             after = max(after, await queries.before(chosen.since))
         if query.log == ORCHESTRATOR:
-            await self._archived.require_whole(call.tenant_id, after)
+            await self._archived.require_whole(call.tenant_id, after, chosen.subject)
         page = await queries.page(call.tenant_id, after, query.limit, chosen)
         cursor = encode_cursor(LogKey(page.upto)) if page.more else None
         items = [public_event(recorded, query.log) for recorded in page.events]
