@@ -28,6 +28,7 @@ class KeptPage:
         self.id_name = id_name
         self.rows: dict[str, Json] = {}
         self.count: Json = {}
+        self.counts: Json = {}
         self.changes: list[Seen] = []
         self.pages = 0
         self._changed = asyncio.Event()
@@ -42,6 +43,8 @@ class KeptPage:
             self.count = seen.data.get("count", {})
         elif seen.event == "gone":
             del self.rows[seen.data[self.id_name]]
+        elif seen.event == "counts":
+            self.counts |= seen.data
         elif seen.event == "count":
             self.count = seen.data
         else:
@@ -100,6 +103,10 @@ async def test_the_page_that_a_reader_keeps_is_what_the_list_gives(home: House) 
             items = (await home.call("GET", f"/executions?{chosen}"))["items"]
             expected = [(row["executionId"], row["status"], row["jobs"], row["pendingApprovals"]) for row in items]
             await page.until(shows(expected))
+        counts = await home.call("GET", "/executions/counts")
+        assert counts["pendingApprovals"]["count"] == 2
+        for page in (newest, of_chain):
+            await page.until(lambda each: each.counts == counts)
         assert newest.pages == 2 and [each.pages for each in pages[1:]] == [1, 1, 1, 1]
         assert {each.data["executionId"] for each in running.changes if each.event == "gone"} >= {old[0], old[1]}
         assert finished.rows.keys() == {*old, new[0]} and named.rows.keys() == {new[1], new[2]}

@@ -1,6 +1,6 @@
 """Reading executions: list, counts, detail, graph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runyard_shared.clock import Clock
 from runyard_shared.contracts.values import ExecutionStatus
@@ -17,7 +17,7 @@ from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import ReadQuery
 from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.approvals import ApprovalQueries
-from runyard_gateway.queries.execution_list import COUNTED, ExecutionListQueries, PageKey
+from runyard_gateway.queries.execution_list import COUNTED, Count, ExecutionListQueries, PageKey
 from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.read_position import EXECUTIONS, ReadPosition
 from runyard_gateway.resources.approvals import approver_of
@@ -89,11 +89,10 @@ class Executions:
         waiting = await self._approvals.count_waiting_for(call.tenant_id, approver_of(call.identity), COUNTED + 1)
         return json_answer(
             answers.ExecutionCounts(
-                statuses=[answers.StatusCount(status=status, count=found[status].number, exact=found[status].exact)
-                          for status in ExecutionStatus],
-                pending_approvals=answers.Count(count=min(waiting, COUNTED), exact=waiting <= COUNTED),
+                statuses=status_counts(found),
+                pending_approvals=counted(waiting),
             )
-        )  # fmt: skip
+        )
 
     async def detail(self, call: Call) -> ASGIApp:
         query: ReadQuery = call.query
@@ -118,3 +117,14 @@ class Executions:
                 workflow_id=state.workflow_id, version=state.version, nodes=shown.nodes, edges=shown.edges, as_of=as_of
             )
         )
+
+
+def status_counts(found: Mapping[ExecutionStatus, Count]) -> list[answers.StatusCount]:
+    return [
+        answers.StatusCount(status=status, count=found[status].number, exact=found[status].exact) for status in ExecutionStatus
+    ]
+
+
+def counted(number: int) -> answers.Count:
+    """Of what was counted up to one more than `COUNTED`."""
+    return answers.Count(count=min(number, COUNTED), exact=number <= COUNTED)

@@ -8,12 +8,15 @@ cost what one costs, and many different pages take turns: the more there are, th
     <row>, gone       a row that is new or has changed; a row that is no longer on the page
     count             beside them, where the page has one
 
+What is counted may also be a page of its own, without rows, that is watched beside another: its event is the figure, at the
+beginning and when it changes.
+
 The last frame of a change has its position as `id`; whoever comes back with it is shown nothing older than that.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -54,14 +57,25 @@ class Page:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a list is: the events of its rows, the name of their ids, and the topics after which it may be different."""
+    """What a list is: the events of its rows, the name of their ids, and the topics after which it may be different. Or a
+    figure, which is all of its page: `row_event` is the event of it, and `id_name` None."""
 
     row_event: str
-    id_name: str
+    id_name: str | None
     concerns: Concerns
+    interval_seconds: float = INTERVAL_SECONDS
 
 
 Load = Callable[[], Awaitable[Page]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The page of a kind that `key` names in a tenant, and how it is read."""
+
+    kind: Kind
+    key: Hashable
+    load: Load
 
 
 class SharedPage:
@@ -103,7 +117,9 @@ class SharedPage:
 
     def opening(self) -> bytes:
         """The whole page, for a reader that begins."""
-        if self._opening is None:
+        if self._opening is None and self._kind.id_name is None:
+            self._opening = b"".join(self._frames(Page(), self._page)) + b"\n"
+        elif self._opening is None:
             items = b",".join([row.content for row in self._page.rows.values()])
             count = b"" if self._page.count is None else b',"count":' + self._page.count
             at = self.read_at or 0
@@ -125,7 +141,7 @@ class SharedPage:
 
     async def _keep_up(self, read_position: ReadPosition, readers: asyncio.Semaphore) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
+            await asyncio.sleep(self._kind.interval_seconds)
             position = await self._bell.after(self.read_at or 0)
             try:
                 await self._show_anew(position, read_position, readers)
@@ -155,13 +171,19 @@ class SharedPage:
             return
         frames = self._frames(before, page)
         if frames:
-            change = LiveFrame(b"\n".join(frames) + b"id: %d\n\n" % position)
+            # a figure may be older than the rows that its reader has: to come back with its position would be to go back
+            place = b"\n" if self._kind.id_name is None else b"id: %d\n\n" % position
+            change = LiveFrame(b"\n".join(frames) + place)
             for subscription in tuple(self.subscriptions):
                 subscription.offer(change)
 
     def _frames(self, before: Page, page: Page) -> list[bytes]:
         """Without the empty lines that end them."""
         kind = self._kind
+        if kind.id_name is None:
+            if page.count is None or page.count == before.count:
+                return []
+            return [b"event: %b\ndata: %b\n" % (kind.row_event.encode(), page.count)]
         frames = [
             b"event: %b\ndata: %b\n" % (kind.row_event.encode(), row.content)
             for row_id, row in page.rows.items()
@@ -189,22 +211,24 @@ class SharedPages:
         self._backlog = backlog
         self._keep_alive_seconds = keep_alive_seconds
         self._pages: dict[Hashable, SharedPage] = {}
-        self._bells: dict[tuple[str, str], tuple[Bell, list[SharedPage]]] = {}
+        self._bells: dict[tuple[str, Kind], tuple[Bell, list[SharedPage]]] = {}
         self._readers = asyncio.Semaphore(READERS)
         self._ending = False
 
-    async def watch(self, tenant_id: str, kind: Kind, key: Hashable, load: Load, position: int | None) -> Source:
-        """The page that `key` names in the tenant, not older than a reader has it who comes back with `position`. Raises what
-        its reading does."""
+    async def watch(self, tenant_id: str, position: int | None, *watched: Watched) -> Source:
+        """Pages of the tenant in one stream, not older than a reader has them who comes back with `position`. Raises what their
+        reading does."""
         end = await self._tail.position()
-        page = self._page(tenant_id, kind, key, load, end)
-        page.watchers += 1
+        pages = [self._page(tenant_id, each, end) for each in watched]
+        for page in pages:
+            page.watchers += 1
         try:
-            await page.ready(min(position or 0, end))
+            for page in pages:
+                await page.ready(min(position or 0, end))
         except BaseException:
-            self._leave(tenant_id, kind, key, page)
+            self._leave(tenant_id, watched, pages)
             raise
-        return lambda connection: self._frames(tenant_id, kind, key, page, connection)
+        return lambda connection: self._frames(tenant_id, watched, pages, connection)
 
     def end_streams(self) -> None:
         """Ends every stream in good order, now and from now on."""
@@ -219,15 +243,20 @@ class SharedPages:
             await page.stop()
 
     async def _frames(
-        self, tenant_id: str, kind: Kind, key: Hashable, page: SharedPage, connection: Connection
+        self, tenant_id: str, watched: Sequence[Watched], pages: Sequence[SharedPage], connection: Connection
     ) -> AsyncGenerator[bytes, None]:
-        subscription = Subscription(self._buffer_bytes, page.subscriptions.discard, self._backlog)
+        def leave(reader: Subscription) -> None:
+            for page in pages:
+                page.subscriptions.discard(reader)
+
+        subscription = Subscription(self._buffer_bytes, leave, self._backlog)
         try:
-            page.subscriptions.add(subscription)
+            for page in pages:
+                page.subscriptions.add(subscription)
             if self._ending:
                 subscription.close()
             connection.attach(subscription)
-            yield page.opening()
+            yield b"".join([page.opening() for page in pages])
             while True:
                 frames = await subscription.take(self._keep_alive_seconds)
                 if subscription.closed:
@@ -235,32 +264,33 @@ class SharedPages:
                 yield b"".join([each.content for each in frames])
         finally:
             subscription.close()
-            self._leave(tenant_id, kind, key, page)
+            self._leave(tenant_id, watched, pages)
 
-    def _page(self, tenant_id: str, kind: Kind, key: Hashable, load: Load, position: int) -> SharedPage:
+    def _page(self, tenant_id: str, watched: Watched, position: int) -> SharedPage:
         """Without an await, so that nothing after `position` is missed."""
-        whole_key = (tenant_id, kind.row_event, key)
+        whole_key = (tenant_id, watched.kind, watched.key)
         page = self._pages.get(whole_key)
         if page is None:
-            place = (tenant_id, kind.row_event)
+            place = (tenant_id, watched.kind)
             if place not in self._bells:
-                self._bells[place] = (self._tail.bells.hang(tenant_id, kind.concerns), [])
+                self._bells[place] = (self._tail.bells.hang(tenant_id, watched.kind.concerns), [])
             bell, pages = self._bells[place]
-            page = SharedPage(kind, load, bell, position, self._read_position, self._readers)
+            page = SharedPage(watched.kind, watched.load, bell, position, self._read_position, self._readers)
             pages.append(page)
             self._pages[whole_key] = page
         return page
 
-    def _leave(self, tenant_id: str, kind: Kind, key: Hashable, page: SharedPage) -> None:
-        page.watchers -= 1
-        whole_key = (tenant_id, kind.row_event, key)
-        if page.watchers or self._pages.get(whole_key) is not page:
-            return
-        del self._pages[whole_key]
-        place = (tenant_id, kind.row_event)
-        bell, pages = self._bells[place]
-        pages.remove(page)
-        if not pages:
-            del self._bells[place]
-            self._tail.bells.take_down(tenant_id, bell)
-        page.cancel()
+    def _leave(self, tenant_id: str, watched: Sequence[Watched], pages: Sequence[SharedPage]) -> None:
+        for each, page in zip(watched, pages, strict=True):
+            page.watchers -= 1
+            whole_key = (tenant_id, each.kind, each.key)
+            if page.watchers or self._pages.get(whole_key) is not page:
+                continue
+            del self._pages[whole_key]
+            place = (tenant_id, each.kind)
+            bell, others = self._bells[place]
+            others.remove(page)
+            if not others:
+                del self._bells[place]
+                self._tail.bells.take_down(tenant_id, bell)
+            page.cancel()
