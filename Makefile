@@ -2,9 +2,10 @@
 
 UV := ./deploy/uv.sh
 PYTHON := .venv/bin/python
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest
 WORKERS ?= 3
 
-.PHONY: help run up down test check bench format sync sync-all
+.PHONY: help run up down test check checks bench format sync sync-all
 
 help:
 	@echo "make run     everything in one process, on embedded parts, and an example workflow"
@@ -26,14 +27,21 @@ down: sync
 bench: sync
 	@exec $(PYTHON) -m runyard_bench
 
-# the tests run whatever the checks say, so that one call tells everything
+# The checks run beside the tests, which leave a core idle now and then, and tell what they found when those are done: one call
+# tells everything. pytest rewrites the assertions of all tests, and each of its workers would; so that is done once, and kept.
 test: sync-all
-	@status=0; \
-	$(MAKE) --no-print-directory check || status=$$?; \
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup $(ARGS) || status=$$?; \
+	@report=$$(mktemp); status=0; \
+	$(MAKE) --no-print-directory checks >$$report 2>&1 & checks=$$!; \
+	test -d tests/unit/__pycache__ || $(PYTEST) --collect-only -q >/dev/null; \
+	$(PYTEST) -n $(WORKERS) --dist loadgroup $(ARGS) || status=$$?; \
+	wait $$checks || status=$$?; \
+	cat $$report; rm $$report; \
 	exit $$status
 
 check: sync-all
+	@$(MAKE) --no-print-directory checks
+
+checks:
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
