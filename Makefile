@@ -5,30 +5,35 @@ PYTHON := .venv/bin/python
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest
 WORKERS ?= 3
 
-.PHONY: help run up down test check checks bench format sync sync-all
+.PHONY: help run up down web test check checks e2e bench format sync sync-all
 
 help:
 	@echo "make run     everything in one process, on embedded parts, and an example workflow"
 	@echo "make test    all checks and all tests"
 	@echo "make up      one process for each service, on RabbitMQ and PostgreSQL of their own; make down ends them"
+	@echo "make web     builds the web app that the gateway serves"
 	@echo "make bench   measures, and prints a table"
 	@echo "make check   formatting, lint, types, and who may import whom"
 	@echo "make format  formats the code"
 
-run: sync
+run: sync web
 	@exec $(PYTHON) -m runyard_standalone
 
-up: sync
+up: sync web
 	@exec $(PYTHON) -m runyard_standalone.up up
 
 down: sync
 	@exec $(PYTHON) -m runyard_standalone.up down
 
+web:
+	@./deploy/web.sh build
+
 bench: sync
 	@exec $(PYTHON) -m runyard_bench
 
-# The checks run beside the tests, which leave a core idle now and then, and tell what they found when those are done: one call
-# tells everything. pytest rewrites the assertions of all tests, and each of its workers would; so that is done once, and kept.
+# The checks run beside the tests, which leave a core idle now and then, and tell what they found when those are done; then comes
+# the web app in a browser. One call tells everything. pytest rewrites the assertions of all tests, and each of its workers would;
+# so that is done once, and kept.
 test: sync-all
 	@report=$$(mktemp); status=0; \
 	$(MAKE) --no-print-directory checks >$$report 2>&1 & checks=$$!; \
@@ -36,12 +41,20 @@ test: sync-all
 	$(PYTEST) -n $(WORKERS) --dist loadgroup $(ARGS) || status=$$?; \
 	wait $$checks || status=$$?; \
 	cat $$report; rm $$report; \
+	./deploy/web.sh e2e || status=$$?; \
 	exit $$status
 
 check: sync-all
 	@$(MAKE) --no-print-directory checks
 
+e2e: sync-all
+	@./deploy/web.sh e2e $(ARGS)
+
 checks:
+	./deploy/web.sh check
+	./deploy/web.sh test
+	./deploy/web.sh build
+	@./deploy/web.sh browser || echo "no Chromium: the browser tests will say what to do"
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
@@ -50,6 +63,7 @@ checks:
 format: sync-all
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+	cd services/gateway/ui && npm run --silent format
 
 # the first time it takes a while, and shows what it does
 QUIET := $(if $(wildcard .venv),--quiet)

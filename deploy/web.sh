@@ -1,6 +1,7 @@
 #!/bin/sh
-# The web app: gets Node.js and npm's packages, then `web.sh build`, `check`, `test` or `e2e`. Node comes from PATH if it is new
-# enough, else from a Python package into .runyard/tools. What is up to date already is not done again.
+# The web app: gets Node.js and npm's packages, then `web.sh build`, `check`, `test`, `browser` or `e2e`. Node comes from PATH if
+# it is new enough, else from a Python package into .runyard/tools; the browser is Debian's. What is up to date already is not
+# done again.
 set -eu
 
 oldest=20.19.0
@@ -65,10 +66,53 @@ build() {
     echo "$state" >"$built/.runyard"
 }
 
+find_browser() {
+    for name in ${RUNYARD_CHROMIUM:-} chromium chromium-browser google-chrome; do
+        if RUNYARD_CHROMIUM=$(command -v "$name"); then
+            export RUNYARD_CHROMIUM
+            return
+        fi
+    done
+    return 1
+}
+
+# RabbitMQ may be being installed at the same time
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o APT::Get::Assume-Yes=true "$@" >/dev/null
+}
+
+browser() {
+    if find_browser; then return; fi
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "Getting Chromium …" >&2
+        packages="chromium fonts-dejavu-core"
+        # shellcheck disable=SC2086
+        apt install --no-install-recommends $packages || { apt update && apt install --no-install-recommends $packages; }
+        find_browser
+        return
+    fi
+    return 1
+}
+
+e2e() {
+    if ! browser; then
+        echo "The browser tests of the web app are SKIPPED: no Chromium. Install it (Debian, Ubuntu: sudo apt-get install chromium)" \
+            "or set RUNYARD_CHROMIUM." >&2
+        [ "${CI:-}" != true ]
+        return
+    fi
+    build
+    use_node
+    packages
+    cd "$ui"
+    npx playwright test "$@"
+}
+
 case "${1:-}" in
 build) build ;;
 check) use_node && packages && types && cd "$ui" && npm run --silent check ;;
 test) use_node && packages && types && cd "$ui" && npm run --silent test ;;
-e2e) build && use_node && packages && cd "$ui" && shift && npx playwright test "$@" ;;
-*) echo "web.sh build | check | test | e2e" >&2 && exit 2 ;;
+browser) browser ;;
+e2e) shift && e2e "$@" ;;
+*) echo "web.sh build | check | test | browser | e2e" >&2 && exit 2 ;;
 esac

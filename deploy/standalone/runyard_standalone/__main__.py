@@ -5,6 +5,7 @@ import asyncio
 import signal
 import sys
 import time
+from urllib.parse import quote
 
 import uvloop
 from pydantic import ValidationError
@@ -51,6 +52,7 @@ async def _run(settings: Settings) -> None:
         async with Standalone(settings) as standalone:
             screen.say(f"Runyard is ready after {time.monotonic() - began:.1f} s: PostgreSQL, five services, one agent", "bold")
             screen.say(f"Address  {standalone.address}", "bold")
+            screen.say(f"Sign in  {standalone.address}/sign-in#key={quote(standalone.token, safe='')}", "bold")
             screen.say(f"Token    {standalone.token}", "bold")
             screen.say(f"Log      {standalone.log_path}", "bright_black")
             screen.say()

@@ -65,7 +65,8 @@ def installation(cache: Path | None = None) -> Installation:
 
 def install() -> None:
     """Install the distribution's package as root; its service is not started."""
-    command = ["apt-get", "install", "-y", "--no-install-recommends", "rabbitmq-server"]
+    # another package may be being installed at the same time
+    command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", "rabbitmq-server"]
     environment = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     with _no_service_starts():
         try:
