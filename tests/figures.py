@@ -34,6 +34,7 @@ class Execution:
     execution_id: str
     tenant_id: str
     workflow_id: str
+    trigger_type: str
     started_at: datetime
     status: str = "running"
     ended_at: datetime | None = None
@@ -101,7 +102,8 @@ class _Writer:
         workflow = chance.randrange(len(WORKFLOWS))
         self._name = WORKFLOWS[workflow]
         workflow_id = derived_id(datetime.fromisoformat("2026-01-01T00:00:00Z"), tenant_id, workflow)
-        self.execution = Execution(derived_id(at, "execution", number), tenant_id, workflow_id, at)
+        trigger_type = chance.choice(("manual", "cron", "webhook"))
+        self.execution = Execution(derived_id(at, "execution", number), tenant_id, workflow_id, trigger_type, at)
         self.entries: list[_Entry] = []
 
     def write(self) -> None:
@@ -139,7 +141,7 @@ class _Writer:
                 workflow_id=self.execution.workflow_id,
                 workflow_name=self._name,
                 version=1,
-                trigger=Trigger(type=self._chance.choice(("manual", "cron", "webhook"))),
+                trigger=Trigger(type=self.execution.trigger_type),
                 inputs={},
                 started_by="ann",
                 **more,

@@ -30,9 +30,9 @@ VIEWS = {
     "workflow_version": "workflow_id, version",
     "trigger_record": "record_id, workflow_id, trigger",
     "schedule": "workflow_id, trigger",
-    "analytics_execution": "tenant_id, workflow_id, width, starts_at",
+    "analytics_execution": "tenant_id, workflow_id, width, starts_at, trigger_type",
     "analytics_workflow": "tenant_id, workflow_id",
-    "analytics_agent": "tenant_id, agent, width, starts_at",
+    "analytics_agent": "tenant_id, agent, width, starts_at, workflow_id",
 }
 
 

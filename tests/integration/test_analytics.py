@@ -99,18 +99,27 @@ def figures(executions: Iterable[Json]) -> Json:
 async def test_every_figure_is_what_counting_the_listed_executions_gives(counted: House) -> None:
     everything = await listed(counted)
     assert len(everything) > 80
-    for only in ({}, {"workflowId": everything[0]["workflowId"]}):
-        await _figures_are_counted(counted, only)
+    workflow_id = {"workflowId": everything[0]["workflowId"]}
+    await _figures_are_counted(counted, {}, RANGES)
+    await _figures_are_counted(counted, workflow_id, RANGES)
+    for of in ({"trigger": ["cron"]}, {"trigger": ["webhook", "manual"]}, {**workflow_id, "trigger": ["manual"]}):
+        await _figures_are_counted(counted, of, RANGES[3:9])
 
 
-async def _figures_are_counted(counted: House, only: dict[str, str]) -> None:
-    for zone, starts, ends in RANGES:
+async def _with_triggers(counted: House, query: dict[str, str], triggers: list[str]) -> list[Json]:
+    found = [each for trigger in triggers for each in await listed(counted, **query, trigger=trigger)]
+    return found if triggers else await listed(counted, **query)
+
+
+async def _figures_are_counted(counted: House, only: dict[str, Any], ranges: list[tuple[str, str, str]]) -> None:
+    triggers: list[str] = only.get("trigger", [])
+    for zone, starts, ends in ranges:
         limits = {
             name: datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
             for name, text in (("from", starts), ("to", ends))
         }
-        query = {name: at.isoformat() for name, at in limits.items()} | only
-        executions = await listed(counted, **query)
+        query: dict[str, Any] = {name: at.isoformat() for name, at in limits.items()} | only
+        executions = await _with_triggers(counted, {name: query[name] for name in query if name != "trigger"}, triggers)
         summary = await counted.call("GET", "/analytics/summary", params={**query, "timezone": zone})
         assert figures(executions).items() <= summary.items(), (zone, starts, ends)
         durations = [each["durationMs"] for each in executions if each["finishedAt"] is not None]
@@ -160,21 +169,34 @@ async def test_workflows_and_agents_are_ranked_by_what_counting_gives(counted: H
             of = [each for each in executions if each["workflowId"] == item["workflowId"]]
             assert figures(of).items() <= item.items()
             assert item["workflowName"] == of[0]["workflowName"]
-
-        agents = await counted.call("GET", "/analytics/agents", params={**query, "timezone": zone})
-        jobs = await pool.fetch(
-            "select agent, status, coalesce(duration_ms, 0) as ms from read.job"
-            " where finished_at is not null and execution_id = any($1::uuid[])",
-            [each["executionId"] for each in executions],
+        started = [each for each in executions if each["trigger"]["type"] == "cron"]
+        answer = await counted.call("GET", "/analytics/workflows", params={**query, "timezone": zone, "trigger": "cron"})
+        assert Counter({each["workflowId"]: each["total"] for each in answer["items"]}) == Counter(
+            each["workflowId"] for each in started
         )
-        assert {each["agent"] for each in agents["items"]} == {job["agent"] for job in jobs}
-        for item in agents["items"]:
-            its = [job for job in jobs if job["agent"] == item["agent"]]
-            status = Counter(job["status"] for job in its)
-            assert (item["jobs"], item["busyMs"]) == (len(its), sum(job["ms"] for job in its))
-            assert {name: item[name] for name in ("completed", "failed", "timeout", "cancelled")} == {
-                name: status[name] for name in ("completed", "failed", "timeout", "cancelled")
-            }
+
+        query |= {"timezone": zone}
+        await _agents_are_counted(counted, pool, query, executions)
+        for workflow_id in {each["workflowId"] for each in executions[:1]}:
+            own = [each for each in executions if each["workflowId"] == workflow_id]
+            await _agents_are_counted(counted, pool, {**query, "workflowId": workflow_id}, own)
+
+
+async def _agents_are_counted(counted: House, pool: Pool, query: dict[str, str], executions: list[Json]) -> None:
+    agents = await counted.call("GET", "/analytics/agents", params=query)
+    jobs = await pool.fetch(
+        "select agent, status, coalesce(duration_ms, 0) as ms from read.job"
+        " where finished_at is not null and execution_id = any($1::uuid[])",
+        [each["executionId"] for each in executions],
+    )
+    assert {each["agent"] for each in agents["items"]} == {job["agent"] for job in jobs}
+    for item in agents["items"]:
+        its = [job for job in jobs if job["agent"] == item["agent"]]
+        status = Counter(job["status"] for job in its)
+        assert (item["jobs"], item["busyMs"]) == (len(its), sum(job["ms"] for job in its))
+        assert {name: item[name] for name in ("completed", "failed", "timeout", "cancelled")} == {
+            name: status[name] for name in ("completed", "failed", "timeout", "cancelled")
+        }
 
 
 async def test_read_models_that_do_not_stand_for_one_position_are_not_mixed(counted: House, pool: Pool) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import pytest
 from runyard_projections.analytics.changes import OpenExecution
@@ -70,8 +71,9 @@ def test_the_counts_are_those_of_whoever_counts_the_executions(seed: int) -> Non
         for each in happened.executions:
             starts = int(each.started_at.timestamp() // width * width)
             for workflow_id in (each.workflow_id, ALL_WORKFLOWS):
-                expected.setdefault((each.tenant_id, workflow_id, width, starts), []).append(each)
-        found = {place: counts for place, counts in tables.executions.items() if place[2] == width}
+                place = (each.tenant_id, workflow_id, each.trigger_type, width, starts)
+                expected.setdefault(place, []).append(each)
+        found = {place: counts for place, counts in tables.executions.items() if place[3] == width}
         assert found.keys() == expected.keys()
         for place, executions in expected.items():
             statuses = Counter(each.status for each in executions)
@@ -90,15 +92,17 @@ def test_the_counts_are_those_of_whoever_counts_the_executions(seed: int) -> Non
 def test_jobs_are_counted_with_their_execution_for_the_agent_they_ended_on(seed: int) -> None:
     happened = past(seed)
     tables = stored(cut(happened.log, random.Random(seed)))
-    for tenant_id in ("default", "acme"):
+    one = happened.executions[0].workflow_id
+    for tenant_id, of_workflow in product(("default", "acme"), (ALL_WORKFLOWS, one)):
         expected: dict[tuple[str, str], tuple[int, int]] = {}
         for execution in happened.executions:
-            for job in execution.jobs if execution.tenant_id == tenant_id else ():
+            counts_here = execution.tenant_id == tenant_id and of_workflow in (ALL_WORKFLOWS, execution.workflow_id)
+            for job in execution.jobs if counts_here else ():
                 count, busy_ms = expected.get((job.agent or "", job.status), (0, 0))
                 expected[job.agent or "", job.status] = (count + 1, busy_ms + job.duration_ms)
         summed: dict[str, JobCounts] = {}
-        for (tenant, agent, width, _), counts in tables.jobs.items():
-            if tenant == tenant_id and width == DAY:
+        for (tenant, workflow_id, agent, width, _), counts in tables.jobs.items():
+            if (tenant, workflow_id, width) == (tenant_id, of_workflow, DAY):
                 summed.setdefault(agent, JobCounts()).add(counts)
         for agent, counts in summed.items():
             completed, failed, timed_out, cancelled = [

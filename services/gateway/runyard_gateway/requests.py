@@ -545,7 +545,10 @@ class AnalyticsRange(ReadQuery):
 
 
 class AnalyticsQuery(AnalyticsRange):
+    """`trigger` may be repeated."""
+
     workflow_id: str | None = Field(default=None, pattern=UUID, description="Only this workflow's")
+    trigger: list[TriggerType] = Field(default_factory=list, max_length=10, description="Only what these started")
 
 
 class TrendsQuery(AnalyticsQuery):
@@ -556,6 +559,16 @@ class TrendsQuery(AnalyticsQuery):
 
 class RankingQuery(AnalyticsRange):
     limit: int = Field(default=10, ge=1, le=200, description="At most so many, those with the most first")
+
+
+class WorkflowRankingQuery(RankingQuery):
+    """`trigger` may be repeated."""
+
+    trigger: list[TriggerType] = Field(default_factory=list, max_length=10, description="Only what these started")
+
+
+class AgentRankingQuery(RankingQuery):
+    workflow_id: str | None = Field(default=None, pattern=UUID, description="Only jobs of this workflow's executions")
 
 
 # --- read models and retention

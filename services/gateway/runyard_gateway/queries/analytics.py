@@ -32,6 +32,22 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Of:
+    """Which executions count: those of a workflow, or all; those with one of these triggers, or with any if there are none."""
+
+    workflow_id: str | None = None
+    trigger_types: frozenset[str] = frozenset()
+
+    @property
+    def rows_of(self) -> str:
+        return self.workflow_id or ALL_WORKFLOWS
+
+    @property
+    def triggers(self) -> list[str] | None:
+        return sorted(self.trigger_types) or None
+
+
+@dataclass(frozen=True, slots=True)
 class WorkflowCounts:
     workflow_id: str
     name: str
@@ -88,17 +104,16 @@ class AnalyticsSnapshot:
         self._reader = reader
         self.position = position
 
-    async def counts(self, tenant_id: str, workflow_id: str | None, covers: Sequence[Cover]) -> list[Counts]:
-        """For each of the covers; of one workflow or of all."""
-        sql = _COUNTS.replace("{of_workflow}", "" if workflow_id is None else "and e.workflow_id = $2::uuid")
-        rows = await self._reader.fetch(sql, tenant_id, workflow_id or ALL_WORKFLOWS, *_arguments(covers))
+    async def counts(self, tenant_id: str, of: Of, covers: Sequence[Cover]) -> list[Counts]:
+        """For each of the covers."""
+        rows = await self._reader.fetch(_text(_COUNTS, of), tenant_id, of.rows_of, *_arguments(covers), of.triggers)
         found = {row["place"]: _counts(row) for row in rows}
         return [found.get(place, Counts(0, 0, 0, 0, 0)) for place in range(len(covers))]
 
-    async def durations(self, tenant_id: str, workflow_id: str | None, cover: Cover) -> tuple[float | None, float | None]:
+    async def durations(self, tenant_id: str, of: Of, cover: Cover) -> tuple[float | None, float | None]:
         """The 50th and the 95th percentile in milliseconds, at most 1.6 % off; None if nothing has ended."""
-        sql = _PERCENTILES.replace("{of_workflow}", "" if workflow_id is None else "and e.workflow_id = $2::uuid")
-        row = await self._reader.fetch_row(sql, tenant_id, workflow_id or ALL_WORKFLOWS, *_arguments([cover]))
+        sql = _text(_PERCENTILES, of)
+        row = await self._reader.fetch_row(sql, tenant_id, of.rows_of, *_arguments([cover]), of.triggers)
         return (None, None) if row is None else (row["p50"], row["p95"])
 
     async def active_workflows(self, tenant_id: str) -> int:
@@ -106,15 +121,19 @@ class AnalyticsSnapshot:
         row = await self._reader.fetch_row(_ACTIVE_WORKFLOWS, tenant_id)
         return 0 if row is None else int(row["workflows"])
 
-    async def workflows(self, tenant_id: str, cover: Cover, limit: int) -> list[WorkflowCounts]:
+    async def workflows(self, tenant_id: str, of: Of, cover: Cover, limit: int) -> list[WorkflowCounts]:
         """Those with the most executions first."""
-        rows = await self._reader.fetch(_WORKFLOWS, tenant_id, limit, *_arguments([cover]))
+        rows = await self._reader.fetch(_WORKFLOWS, tenant_id, limit, *_arguments([cover]), of.triggers)
         return [WorkflowCounts(row["workflow_id"], row["name"], _counts(row)) for row in rows]
 
-    async def agents(self, tenant_id: str, cover: Cover, limit: int) -> list[AgentCounts]:
-        """Those with the most jobs first."""
-        rows = await self._reader.fetch(_AGENTS, tenant_id, limit, *_arguments([cover]))
+    async def agents(self, tenant_id: str, of: Of, cover: Cover, limit: int) -> list[AgentCounts]:
+        """Those with the most jobs first; `of` a workflow or all, and any trigger."""
+        rows = await self._reader.fetch(_text(_AGENTS, of), tenant_id, of.rows_of, *_arguments([cover]), limit)
         return [AgentCounts(row["agent"] or None, *(int(row[counter]) for counter in _JOB_COUNTERS)) for row in rows]
+
+
+def _text(sql: str, of: Of) -> str:
+    return sql.replace("{of_workflow}", "" if of.workflow_id is None else "and e.workflow_id = $2::uuid")
 
 
 def _counts(row: Row) -> Counts:
@@ -162,6 +181,9 @@ _COUNTED: Final = """
 """
 _SIGNED: Final = ", ".join(f"p.sign * n.{counter} as {counter}" for counter in _COUNTERS)
 _IN_PIECE: Final = "e.tenant_id = $1 and e.started_at >= p.starts and e.started_at < p.ends"
+_TRIGGERED: Final = "($11::text[] is null or {row}.trigger_type = any($11))"
+_ROW_TRIGGERED: Final = _TRIGGERED.format(row="a")
+_PIECE_TRIGGERED: Final = _TRIGGERED.format(row="e")
 _IN_ROWS: Final = "a.tenant_id = $1 and a.width = r.width and a.starts_at >= r.starts and a.starts_at < r.ends"
 
 _COUNTS: Final = f"""
@@ -170,11 +192,14 @@ _COUNTS: Final = f"""
     from (
         select r.place, n.* from covering r
         cross join lateral (
-            select {_ROW_SUMS} from read.analytics_execution a where {_IN_ROWS} and a.workflow_id = $2::uuid
+            select {_ROW_SUMS} from read.analytics_execution a
+            where {_IN_ROWS} and a.workflow_id = $2::uuid and {_ROW_TRIGGERED}
         ) n
         union all
         select p.place, {_SIGNED} from piece p
-        cross join lateral (select {_COUNTED} from read.execution e where {_IN_PIECE} {{of_workflow}}) n
+        cross join lateral (
+            select {_COUNTED} from read.execution e where {_IN_PIECE} and {_PIECE_TRIGGERED} {{of_workflow}}
+        ) n
     ) s
     group by s.place
 """  # noqa: S608
@@ -182,11 +207,11 @@ _COUNTS: Final = f"""
 _PERCENTILES: Final = f"""
     {_COVERED}, counted as (
         select b.bucket, b.count from covering r
-        join read.analytics_execution a on {_IN_ROWS} and a.workflow_id = $2::uuid
+        join read.analytics_execution a on {_IN_ROWS} and a.workflow_id = $2::uuid and {_ROW_TRIGGERED}
         cross join lateral unnest(a.buckets, a.counts) as b(bucket, count)
         union all
         select read.duration_bucket(e.duration_ms), p.sign from piece p
-        join read.execution e on {_IN_PIECE} and e.finished_at is not null {{of_workflow}}
+        join read.execution e on {_IN_PIECE} and {_PIECE_TRIGGERED} and e.finished_at is not null {{of_workflow}}
     ), summed as (
         select bucket, sum(count) as count from counted group by bucket
     ), ranked as (
@@ -206,11 +231,15 @@ _WORKFLOWS: Final = f"""
         from (
             select n.* from covering r
             cross join lateral (
-                select {_ROW_SUMS} from read.analytics_execution a where {_IN_ROWS} and a.workflow_id = w.workflow_id
+                select {_ROW_SUMS} from read.analytics_execution a
+                where {_IN_ROWS} and a.workflow_id = w.workflow_id and {_ROW_TRIGGERED}
             ) n
             union all
             select {_SIGNED} from piece p
-            cross join lateral (select {_COUNTED} from read.execution e where {_IN_PIECE} and e.workflow_id = w.workflow_id) n
+            cross join lateral (
+                select {_COUNTED} from read.execution e
+                where {_IN_PIECE} and {_PIECE_TRIGGERED} and e.workflow_id = w.workflow_id
+            ) n
         ) s
     ) t
     where w.tenant_id = $1 and t.started > 0
@@ -221,13 +250,13 @@ _WORKFLOWS: Final = f"""
 _AGENTS: Final = f"""
     {_COVERED}, counted as (
         select a.agent, a.completed, a.failed, a.timed_out, a.cancelled, a.busy_ms
-        from covering r join read.analytics_agent a on {_IN_ROWS}
+        from covering r join read.analytics_agent a on {_IN_ROWS} and a.workflow_id = $2::uuid
         union all
         select coalesce(j.agent, ''), p.sign * (j.status = 'completed')::integer, p.sign * (j.status = 'failed')::integer,
             p.sign * (j.status = 'timeout')::integer, p.sign * (j.status = 'cancelled')::integer,
             p.sign * coalesce(j.duration_ms, 0)
         from piece p
-        join read.execution e on {_IN_PIECE}
+        join read.execution e on {_IN_PIECE} {{of_workflow}}
         join read.job j on j.execution_id = e.execution_id
         where j.finished_at is not null
     ), summed as (
@@ -235,5 +264,5 @@ _AGENTS: Final = f"""
             sum(completed + failed + timed_out + cancelled) as jobs
         from counted group by agent
     )
-    select * from summed where jobs > 0 order by jobs desc, agent limit $2
+    select * from summed where jobs > 0 order by jobs desc, agent limit $11
 """  # noqa: S608

@@ -16,7 +16,7 @@ from runyard_gateway import answers, requests
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.permissions import Permission
-from runyard_gateway.queries.analytics import AgentCounts, AnalyticsQueries, AnalyticsSnapshot, Apart, Counts
+from runyard_gateway.queries.analytics import AgentCounts, AnalyticsQueries, AnalyticsSnapshot, Apart, Counts, Of
 from runyard_gateway.read_position import ANALYTICS, EXECUTIONS, WORKFLOWS, ReadPosition
 from runyard_gateway.rollup_cover import Cover, cover, end_of_quarter
 from runyard_gateway.time_range import Interval, Stretch, at_most, stretches, suitable_interval
@@ -48,17 +48,18 @@ class Analytics:
             _operation("trends", self.trends, "getAnalyticsTrends", "Successes and failures by hour, day or week",
                        answers.AnalyticsTrends, requests.TrendsQuery),
             _operation("workflows", self.workflows, "getAnalyticsOfWorkflows", "The workflows with the most executions",
-                       answers.AnalyticsWorkflows, requests.RankingQuery),
+                       answers.AnalyticsWorkflows, requests.WorkflowRankingQuery),
             _operation("agents", self.agents, "getAnalyticsOfAgents", "How jobs are distributed across agents",
-                       answers.AnalyticsAgents, requests.RankingQuery),
+                       answers.AnalyticsAgents, requests.AgentRankingQuery),
         )  # fmt: skip
 
     async def summary(self, call: Call) -> ASGIApp:
         query: requests.AnalyticsQuery = call.query
         asked, covered = await self._asked(call)
+        of = Of(query.workflow_id, frozenset(query.trigger))
         async with self._snapshot(query.min_position) as snapshot:
-            (counts,) = await snapshot.counts(call.tenant_id, query.workflow_id, [covered])
-            p50, p95 = await snapshot.durations(call.tenant_id, query.workflow_id, covered)
+            (counts,) = await snapshot.counts(call.tenant_id, of, [covered])
+            p50, p95 = await snapshot.durations(call.tenant_id, of, covered)
             active_workflows = await snapshot.active_workflows(call.tenant_id)
         return json_answer(
             answers.AnalyticsSummary(
@@ -74,10 +75,11 @@ class Analytics:
     async def trends(self, call: Call) -> ASGIApp:
         query: requests.TrendsQuery = call.query
         asked, _ = await self._asked(call, query.interval)
+        of = Of(query.workflow_id, frozenset(query.trigger))
         now = self._clock.now()
         parts = stretches(asked.whole, asked.interval, asked.zone)
         async with self._snapshot(query.min_position) as snapshot:
-            counts = await snapshot.counts(call.tenant_id, query.workflow_id, [cover(part, now) for part in parts])
+            counts = await snapshot.counts(call.tenant_id, of, [cover(part, now) for part in parts])
         items = [
             answers.TrendItem(
                 from_=rfc3339(part.starts),
@@ -94,20 +96,21 @@ class Analytics:
         )
 
     async def workflows(self, call: Call) -> ASGIApp:
-        query: requests.RankingQuery = call.query
+        query: requests.WorkflowRankingQuery = call.query
         asked, covered = await self._asked(call)
+        of = Of(trigger_types=frozenset(query.trigger))
         async with self._snapshot(query.min_position) as snapshot:
-            rows = await snapshot.workflows(call.tenant_id, covered, query.limit)
+            rows = await snapshot.workflows(call.tenant_id, of, covered, query.limit)
         items = [
             answers.WorkflowFigures(workflow_id=row.workflow_id, workflow_name=row.name, **_figures(row.counts)) for row in rows
         ]
         return json_answer(answers.AnalyticsWorkflows(**_range(asked, snapshot), items=items))
 
     async def agents(self, call: Call) -> ASGIApp:
-        query: requests.RankingQuery = call.query
+        query: requests.AgentRankingQuery = call.query
         asked, covered = await self._asked(call)
         async with self._snapshot(query.min_position) as snapshot:
-            rows = await snapshot.agents(call.tenant_id, covered, query.limit)
+            rows = await snapshot.agents(call.tenant_id, Of(query.workflow_id), covered, query.limit)
         return json_answer(answers.AnalyticsAgents(**_range(asked, snapshot), items=[_agent(row) for row in rows]))
 
     async def _asked(self, call: Call, interval: Interval | None = None) -> tuple[_Asked, Cover]:

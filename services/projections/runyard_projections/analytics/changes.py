@@ -19,6 +19,7 @@ class OpenExecution:
 
     tenant_id: str
     workflow_id: str
+    trigger_type: str
     started_at: datetime
     ended: bool = False
     outstanding: int = 0

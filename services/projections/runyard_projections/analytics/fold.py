@@ -53,7 +53,9 @@ def fold(recorded: Iterable[Recorded], mapper: EventMapper) -> Changes:
 
 def _started(changes: Changes, row: Recorded, event: events.ExecutionStarted) -> None:
     changes.workflows[row.tenant_id, event.workflow_id] = storable(event.workflow_name)
-    changes.execution(row).begun = OpenExecution(row.tenant_id, event.workflow_id, row.recorded_at)
+    changes.execution(row).begun = OpenExecution(
+        row.tenant_id, event.workflow_id, storable(event.trigger.type), row.recorded_at
+    )
 
 
 def _ended(changes: Changes, row: Recorded, status: ExecutionStatus) -> None:

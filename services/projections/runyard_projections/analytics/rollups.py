@@ -91,10 +91,10 @@ class _Counts(Protocol):
 
 _C = TypeVar("_C", bound=_Counts)
 
-Quarter: TypeAlias = tuple[str, str, int]
-"""Tenant, workflow or agent, and when it begins, in seconds since 1970."""
-Place: TypeAlias = tuple[str, str, int, int]
-"""Tenant, workflow or agent, width and begin of an interval."""
+Quarter: TypeAlias = tuple[str, str, str, int]
+"""Tenant, workflow, trigger or agent, and when it begins, in seconds since 1970."""
+Place: TypeAlias = tuple[str, str, str, int, int]
+"""Tenant, workflow, trigger or agent, width and begin of an interval."""
 
 
 def quarter_of(at: datetime) -> int:
@@ -105,21 +105,21 @@ def quarter_of(at: datetime) -> int:
 def in_all_widths(kind: type[_C], quarters: Mapping[Quarter, _C]) -> dict[Place, _C]:
     """With the sums of each day."""
     placed: dict[Place, _C] = {}
-    for (tenant_id, key, starts), counts in quarters.items():
-        placed[tenant_id, key, QUARTER, starts] = counts
-        day = (tenant_id, key, DAY, starts // DAY * DAY)
+    for (tenant_id, workflow_id, by, starts), counts in quarters.items():
+        placed[tenant_id, workflow_id, by, QUARTER, starts] = counts
+        day = (tenant_id, workflow_id, by, DAY, starts // DAY * DAY)
         if day not in placed:
             placed[day] = kind()
         placed[day].add(counts)
     return placed
 
 
-def with_all_workflows(quarters: Mapping[Quarter, ExecutionCounts]) -> dict[Quarter, ExecutionCounts]:
+def with_all_workflows(kind: type[_C], quarters: Mapping[Quarter, _C]) -> dict[Quarter, _C]:
     """With those of each tenant as a whole."""
     every = dict(quarters)
-    for (tenant_id, _, starts), counts in quarters.items():
-        whole = (tenant_id, ALL_WORKFLOWS, starts)
+    for (tenant_id, _, by, starts), counts in quarters.items():
+        whole = (tenant_id, ALL_WORKFLOWS, by, starts)
         if whole not in every:
-            every[whole] = ExecutionCounts()
+            every[whole] = kind()
         every[whole].add(counts)
     return every

@@ -1,7 +1,7 @@
 """Changes and what was known before them, put together: what is to be counted, and what has to be known from now on. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -49,7 +49,7 @@ def settle(changes: Changes, opened: Mapping[str, OpenExecution], placed: Mappin
             raise ProjectionBroken(f"an event names the execution {execution_id}, which did not begin or was over")
         known[execution_id] = execution
         if change.begun is not None or change.status is not None:
-            quarter = (execution.tenant_id, execution.workflow_id, quarter_of(execution.started_at))
+            quarter = (execution.tenant_id, execution.workflow_id, execution.trigger_type, quarter_of(execution.started_at))
             if quarter not in executions:
                 executions[quarter] = ExecutionCounts()
             _count(executions[quarter], execution, change)
@@ -59,7 +59,7 @@ def settle(changes: Changes, opened: Mapping[str, OpenExecution], placed: Mappin
         if job.status is not None:
             execution = known[job.execution_id]
             agent, duration_ms = _ran(job, placed.get(job_id))
-            quarter = (execution.tenant_id, agent, quarter_of(execution.started_at))
+            quarter = (execution.tenant_id, execution.workflow_id, agent, quarter_of(execution.started_at))
             if quarter not in jobs:
                 jobs[quarter] = JobCounts()
             jobs[quarter].end(job.status, duration_ms)
@@ -67,8 +67,8 @@ def settle(changes: Changes, opened: Mapping[str, OpenExecution], placed: Mappin
             outcome.placed[job_id] = (job.agent, job.started_at)
         else:
             outcome.released.append(job_id)
-    outcome.executions = in_all_widths(ExecutionCounts, with_all_workflows(executions))
-    outcome.jobs = in_all_widths(JobCounts, jobs)
+    outcome.executions = in_all_widths(ExecutionCounts, with_all_workflows(ExecutionCounts, executions))
+    outcome.jobs = in_all_widths(JobCounts, with_all_workflows(JobCounts, jobs))
     return outcome
 
 
@@ -86,9 +86,7 @@ def _remember(outcome: Outcome, execution_id: str, execution: OpenExecution, cha
         if change.begun is None:
             outcome.over.append(execution_id)
     elif change.begun is not None or (ended, outstanding) != (execution.ended, execution.outstanding):
-        outcome.open[execution_id] = OpenExecution(
-            execution.tenant_id, execution.workflow_id, execution.started_at, ended, outstanding
-        )
+        outcome.open[execution_id] = replace(execution, ended=ended, outstanding=outstanding)
 
 
 def _ran(job: JobChange, before: Placed | None) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 kind of row, whatever their number."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from functools import cache
 from typing import Any, Final
 
@@ -62,7 +63,7 @@ async def _write_open(connection: Connection, outcome: Outcome, changes: Changes
         if changes.executions[execution_id].begun is None:
             changed.append((execution_id, each.ended, each.outstanding))
         else:
-            begun.append((execution_id, each.tenant_id, each.workflow_id, each.started_at, each.ended, each.outstanding))
+            begun.append((execution_id, *astuple(each)))
     if begun:
         await connection.execute(_insert_open(schema), *zip(*begun, strict=True))
     if changed:
@@ -101,7 +102,8 @@ def _array(values: Sequence[int]) -> str:
 @cache
 def _opened_sql(schema: str) -> str:
     return f"""
-        select o.execution_id::text as execution_id, o.tenant_id, o.workflow_id::text, o.started_at, o.ended, o.outstanding
+        select o.execution_id::text as execution_id, o.tenant_id, o.workflow_id::text, o.trigger_type, o.started_at, o.ended,
+            o.outstanding
         from unnest($1::uuid[]) as c(execution_id)
         join {schema}.analytics_open_execution o on o.execution_id = c.execution_id
     """  # noqa: S608
@@ -134,13 +136,15 @@ def _add_executions(schema: str) -> str:
     """Histograms are added bucket by bucket; most rows have none to add, or are new."""
     return f"""
         insert into {schema}.analytics_execution as r
-            (tenant_id, workflow_id, width, starts_at, started, completed, failed, cancelled, duration_ms, buckets, counts)
-        select c.tenant_id, c.workflow_id, c.width, to_timestamp(c.starts), c.started, c.completed, c.failed, c.cancelled,
-            c.duration_ms, c.buckets::integer[], c.counts::integer[]
-        from unnest($1::text[], $2::uuid[], $3::integer[], $4::bigint[], $5::integer[], $6::integer[], $7::integer[],
-            $8::integer[], $9::bigint[], $10::text[], $11::text[])
-            as c(tenant_id, workflow_id, width, starts, started, completed, failed, cancelled, duration_ms, buckets, counts)
-        on conflict (tenant_id, workflow_id, width, starts_at) do update set
+            (tenant_id, workflow_id, trigger_type, width, starts_at, started, completed, failed, cancelled, duration_ms,
+            buckets, counts)
+        select c.tenant_id, c.workflow_id, c.trigger_type, c.width, to_timestamp(c.starts), c.started, c.completed, c.failed,
+            c.cancelled, c.duration_ms, c.buckets::integer[], c.counts::integer[]
+        from unnest($1::text[], $2::uuid[], $3::text[], $4::integer[], $5::bigint[], $6::integer[], $7::integer[],
+            $8::integer[], $9::integer[], $10::bigint[], $11::text[], $12::text[])
+            as c(tenant_id, workflow_id, trigger_type, width, starts, started, completed, failed, cancelled, duration_ms,
+                buckets, counts)
+        on conflict (tenant_id, workflow_id, width, starts_at, trigger_type) do update set
             started = r.started + excluded.started,
             completed = r.completed + excluded.completed,
             failed = r.failed + excluded.failed,
@@ -167,19 +171,20 @@ def _add_jobs(schema: str) -> str:
     names = ", ".join(_JOB_COUNTERS)
     sums = ", ".join(f"{counter} = r.{counter} + excluded.{counter}" for counter in _JOB_COUNTERS)
     return f"""
-        insert into {schema}.analytics_agent as r (tenant_id, agent, width, starts_at, {names})
-        select c.tenant_id, c.agent, c.width, to_timestamp(c.starts), {names}
-        from unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::integer[], $6::integer[], $7::integer[],
-            $8::integer[], $9::bigint[]) as c(tenant_id, agent, width, starts, {names})
-        on conflict (tenant_id, width, starts_at, agent) do update set {sums}
+        insert into {schema}.analytics_agent as r (tenant_id, workflow_id, agent, width, starts_at, {names})
+        select c.tenant_id, c.workflow_id, c.agent, c.width, to_timestamp(c.starts), {names}
+        from unnest($1::text[], $2::uuid[], $3::text[], $4::integer[], $5::bigint[], $6::integer[], $7::integer[],
+            $8::integer[], $9::integer[], $10::bigint[]) as c(tenant_id, workflow_id, agent, width, starts, {names})
+        on conflict (tenant_id, workflow_id, width, starts_at, agent) do update set {sums}
     """  # noqa: S608
 
 
 @cache
 def _insert_open(schema: str) -> str:
     return f"""
-        insert into {schema}.analytics_open_execution (execution_id, tenant_id, workflow_id, started_at, ended, outstanding)
-        select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::timestamptz[], $5::boolean[], $6::integer[])
+        insert into {schema}.analytics_open_execution
+            (execution_id, tenant_id, workflow_id, trigger_type, started_at, ended, outstanding)
+        select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::timestamptz[], $6::boolean[], $7::integer[])
     """  # noqa: S608
 
 
