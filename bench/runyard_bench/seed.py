@@ -2,8 +2,9 @@
 
 The events are made by the classes of the contracts and encoded by the log's own mapper, once for each kind of execution; for
 each execution its ids and times are put in, and the rows are copied into the log with the positions they would have had. So a
-million executions are written in about a minute, and the read models are made of them by the projections. Everything follows
-from the arguments: two runs with the same seed write the same executions.
+million executions are written in about a minute, and the read models are made of them by the projections. What had to be done
+for them counts as done: the relay does not send their jobs and publications now. Everything follows from the arguments: two
+runs with the same seed write the same executions.
 """
 
 import random
@@ -18,6 +19,7 @@ from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.events import EVENT_TYPES
 from runyard_shared.contracts.values import ErrorInfo, StreamSeal, Trigger
+from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
@@ -29,6 +31,8 @@ OTHERS = "others"
 TRIGGERS = ("manual", "webhook", "cron", "incident")
 OUTCOMES = {"completed": 0.88, "failed": 0.08, "cancelled": 0.02, "retried": 0.018, "running": 0.001, "paused": 0.001}
 """How often each comes. `retried` completes at the second attempt."""
+RELAYED = ("relay", "public")
+"""What follows from events, by how far it has come: jobs and other work, publications."""
 _AT_ONCE = 10_000
 _MAPPER = EventMapper(EVENT_TYPES)
 _COLUMNS = ("position", "stream_id", "version", "tenant_id", "topic", "recorded_at", "data", "correlation_id", "causation_id")
@@ -67,7 +71,8 @@ async def seed(
     seed: int = 1,
 ) -> Seeded:
     """Write published workflows and `executions` runs of them, evenly spread over the time before `end`; of ten, nine are the
-    first tenant's. Every workflow, status and trigger occurs throughout, some often and some seldom."""
+    first tenant's. Every workflow, status and trigger occurs throughout, some often and some seldom. The orchestrator must not
+    run meanwhile."""
     await migrate(pool, "orchestrator", "runyard_orchestrator", with_log=True)
     chance = random.Random(seed)
     begin = end - over
@@ -93,6 +98,8 @@ async def seed(
                 await connection.copy_to_table("event", source=counted.text(), columns=_COLUMNS, schema_name="orchestrator")
                 position += counted.lines
                 await connection.execute("update orchestrator.log_head set position = $1", position)
+    for relayed in RELAYED:
+        await Checkpoint(pool, "orchestrator", relayed).save(position)
     return Seeded(executions, position - written, ids[TENANT], begin, end)
 
 

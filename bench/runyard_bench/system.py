@@ -35,8 +35,8 @@ class System:
     database_url: str
     find_parts: Callable[[], dict[str, int]]
     log_tail: Callable[[], str]
-    stopped: Callable[[str], AbstractContextManager[None]]
-    """Inside `with stopped(part)` the part does not run."""
+    stopped: Callable[..., AbstractContextManager[None]]
+    """Inside `with stopped(part, …)` these parts do not run."""
 
     @property
     def parts(self) -> dict[str, int]:
@@ -84,10 +84,11 @@ def _distributed(directory: Path) -> Iterator[System]:
         return {**deployment.running, **{name: pid for name, pid in servers.items() if pid is not None}}
 
     @contextmanager
-    def stopped(part: str) -> Iterator[None]:
-        deployment.stop_processes([part])
+    def stopped(*parts: str) -> Iterator[None]:
+        deployment.stop_processes(parts)
         yield
-        deployment.start_process(part)
+        for part in parts:
+            deployment.start_process(part)
         deployment.wait_until_ready()
 
     def log_tail() -> str:
@@ -145,8 +146,8 @@ def _standalone(directory: Path) -> Iterator[System]:
             postgres.kill()
 
 
-def _inseparable(part: str) -> AbstractContextManager[None]:
-    raise ValueError(f"standalone is one process: {part} cannot be stopped by itself")
+def _inseparable(*parts: str) -> AbstractContextManager[None]:
+    raise ValueError(f"standalone is one process: {' and '.join(parts)} cannot be stopped by themselves")
 
 
 def _wait_for_address(path: Path, process: "subprocess.Popen[bytes]", output: Path) -> str:
