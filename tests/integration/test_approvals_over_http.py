@@ -23,7 +23,8 @@ from runyard_shared.clock import SystemClock, rfc3339
 from tests.approval_services import Process, rabbit_bus
 from tests.gateway import TOKEN, House, Json
 
-RACES = 1000
+RACES = 400
+"""Half of them close. A thousand in which the millisecond is given, by clocks of the test's own, are in `test_approvals`."""
 WAVE = 50
 SECONDS_TO_EXPIRY = 10
 """All of a wave are waiting, and known to the test, well before the first of them expires."""
@@ -112,7 +113,7 @@ async def test_of_a_hundred_answers_over_http_one_wins_and_99_are_told_what_it_w
     assert await shown(home, 1) == {asked["approval_id"]: decision_told(answers[0])}
 
 
-async def test_a_thousand_answers_in_the_millisecond_of_the_timeout_are_decided_alike_for_client_log_and_read_model(
+async def test_hundreds_of_answers_in_the_millisecond_of_the_timeout_are_decided_alike_for_client_log_and_read_model(
     home: House,
 ) -> None:
     workflow_id = await home.publish(gate(timeoutSeconds=SECONDS_TO_EXPIRY))
