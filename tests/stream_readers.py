@@ -42,8 +42,11 @@ class StreamReader:
         self.refusals: list[int] = []
 
     async def read(self) -> None:
-        while not await self._read_once():  # noqa: ASYNC110 - a pause, not a poll
-            await asyncio.sleep(random.uniform(0, 0.05))
+        known = -1
+        while not await self._read_once():
+            longest = 0.05 if self.connections != known else 0.5  # nobody was there
+            known = self.connections
+            await asyncio.sleep(random.uniform(0, longest))
 
     def cut(self) -> None:
         if self._writer is not None:

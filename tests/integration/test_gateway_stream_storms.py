@@ -1,14 +1,14 @@
-"""Hundreds of readers that lose their connections, and their gateway, again and again: each sees every event once, in order."""
+"""Hundreds of readers that lose their connections, and their gateway by `kill -9`: each sees every event once, in order."""
 
 import asyncio
+import os
 import random
+import socket
+import sys
 from collections.abc import Sequence
 
 import asyncpg
-import runyard_gateway.app
-import runyard_gateway.settings
-from pydantic import SecretStr
-from runyard_shared.clock import SystemClock
+from runyard_shared.messaging.rabbit import RabbitBus
 
 from tests.gateway import TOKEN, House, Json, house
 from tests.stream_readers import Seen, StreamReader
@@ -19,8 +19,9 @@ STEPS = 6
 
 
 def walk() -> Json:
-    """A workflow that goes on by itself for a second or two."""
-    steps = [{"id": f"step{number}", "type": "delay", "seconds": 0.2} for number in range(STEPS)]
+    """A workflow that goes some steps by itself, waits for a word, and goes on."""
+    steps: list[Json] = [{"id": f"step{number}", "type": "delay", "seconds": 0.1} for number in range(STEPS)]
+    steps.insert(STEPS // 2, {"id": "gate", "type": "approval", "message": "Go on?"})
     sources = ["trigger", *(step["id"] for step in steps)]
     return {
         "name": "Walk",
@@ -29,14 +30,24 @@ def walk() -> Json:
     }
 
 
+async def go_on(home: House, executions: int) -> None:
+    """Lets all of them pass the gate, as soon as they are there."""
+    asked: list[Json] = []
+    while len(asked) < executions:
+        asked = (await home.call("GET", "/approvals?status=pending"))["items"]
+        await asyncio.sleep(0.01)
+    for each in asked:
+        await home.call("POST", f"/approvals/{each['approvalId']}/approve", json={})
+
+
 class Watcher:
     """What one reader has seen."""
 
-    def __init__(self, home: "Homes", path: str, ends: str = "", after: int | None = None) -> None:
+    def __init__(self, address: str, path: str, ends: str = "", after: int | None = None) -> None:
         self.after = after
         self.positions: list[int] = []
         self.statuses: list[str] = []
-        self.reader = StreamReader(lambda: home.address, path, self._take, ends=ends, after=after)
+        self.reader = StreamReader(lambda: address, path, self._take, ends=ends, after=after)
 
     def _take(self, seen: Seen) -> None:
         if seen.event == "snapshot":
@@ -50,50 +61,61 @@ class Watcher:
                 self.statuses.append(seen.event.removeprefix("execution."))
 
 
-class Homes:
-    """The gateway that readers find, which is another one after `fall`."""
+class Gateway:
+    """The gateway that readers find: a process, at the same address after each death."""
 
-    def __init__(self, home: House) -> None:
-        self._home = home
-        self._gateway = home.gateway
+    def __init__(self, environment: dict[str, str]) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        self._environment = environment | {"RUNYARD_PORT": str(port), "RUNYARD_ADMIN_TOKEN": TOKEN}
+        self._process: asyncio.subprocess.Process | None = None
 
-    @property
-    def address(self) -> str:
-        return self._gateway.address
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "runyard_gateway"), env=os.environ | self._environment
+        )
 
-    async def fall(self, everybody: "Sequence[Watcher]") -> None:
-        """The gateway goes with all its connections, wherever each of them is, and all who had one find a new gateway."""
-        settings = runyard_gateway.settings.Settings(port=0, admin_token=SecretStr(TOKEN))
-        new = await runyard_gateway.app.create(settings, bus=self._home.bus, pool=self._home.pool, clock=SystemClock())
-        await new.start()
-        old, self._gateway = self._gateway, new
-        for each in everybody:
-            each.reader.cut()
-        await old.stop()
-
-    async def close(self) -> None:
-        if self._gateway is not self._home.gateway:
-            await self._gateway.stop()
+    async def kill(self) -> None:
+        """`kill -9`."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
 
 
-async def test_readers_that_are_cut_off_again_and_again_see_every_event_once_and_in_order(pool: asyncpg.Pool) -> None:
-    async with house(pool) as home:
-        homes = Homes(home)
+async def test_readers_that_are_cut_off_again_and_again_see_every_event_once_and_in_order(
+    pool: asyncpg.Pool, postgres_url: str, amqp_url: str, namespace: str
+) -> None:
+    gateway = Gateway({"RUNYARD_DATABASE_URL": postgres_url, "RUNYARD_AMQP_URL": amqp_url, "RUNYARD_AMQP_NAMESPACE": namespace})
+    async with house(pool, bus=RabbitBus(amqp_url, namespace=namespace)) as home:
+        await gateway.start()
         workflow_id = await home.publish(walk())
         begins_at = await home.pool.fetchval("select max(position) from read.event")
-        executions = [await home.run(workflow_id) for _ in range(4)]
-        watchers = {
-            each: [Watcher(homes, f"/executions/{each}/events", "end") for _ in range(READERS_OF_ONE)] for each in executions
-        }
-        programs = [Watcher(homes, "/events", after=begins_at) for _ in range(PROGRAMS)]
-        everybody = [*programs, *(watcher for several in watchers.values() for watcher in several)]
-        reading = [asyncio.create_task(each.reader.read()) for each in everybody]
+        programs = [Watcher(gateway.address, "/events", after=begins_at) for _ in range(PROGRAMS)]
+        everybody = list(programs)
+        reading = [asyncio.create_task(each.reader.read()) for each in programs]
         try:
             async with asyncio.timeout(60):
+                await all_connected(programs)
+                executions = [await home.run(workflow_id) for _ in range(4)]
+                watchers = {
+                    each: [Watcher(gateway.address, f"/executions/{each}/events", "end") for _ in range(READERS_OF_ONE)]
+                    for each in executions
+                }
+                everybody += [watcher for several in watchers.values() for watcher in several]
+                reading += [asyncio.create_task(each.reader.read()) for each in everybody[PROGRAMS:]]
+                await all_connected(everybody)
                 await cut_some(everybody, times=6)
-                await homes.fall(everybody)
+                await gateway.kill()
+                known = [each.reader.connections for each in everybody]
+                await gateway.start()
+                executions.append(await home.run(workflow_id))  # while no reader finds a gateway
+                await all_connected(everybody, besides=known)
+                going_on = asyncio.create_task(go_on(home, len(executions)))
                 await cut_some(everybody, times=6)
+                await going_on
                 await asyncio.gather(*reading[PROGRAMS:])
+                await home.until(executions[-1], "completed")
                 end = await home.pool.fetchval("select max(position) from read.event")
                 while any(each.reader.last_id != end for each in programs):  # noqa: ASYNC110 - they have no common event
                     await asyncio.sleep(0.01)
@@ -101,7 +123,7 @@ async def test_readers_that_are_cut_off_again_and_again_see_every_event_once_and
             for each in reading:
                 each.cancel()
             await asyncio.gather(*reading, return_exceptions=True)
-            await homes.close()
+            await gateway.kill()
 
         stored = "select position from read.event where position > $1 and ($2::uuid is null or stream_id = $2) order by 1"
         for program in programs:
@@ -111,7 +133,14 @@ async def test_readers_that_are_cut_off_again_and_again_see_every_event_once_and
                 expected = [row["position"] for row in await home.pool.fetch(stored, watcher.after, execution_id)]
                 assert watcher.positions == expected
                 assert watcher.statuses[-1] == "completed" and watcher.statuses.count("completed") == 1
-        assert sum(each.reader.connections for each in everybody) > len(everybody)
+        assert sum(each.reader.connections for each in everybody) > 2 * len(everybody)
+
+
+async def all_connected(readers: Sequence[Watcher], besides: Sequence[int] = ()) -> None:
+    """Each has been answered; once more than `besides`, if that says how often before."""
+    times = besides or [0] * len(readers)
+    while any(each.reader.connections == before for each, before in zip(readers, times, strict=True)):  # noqa: ASYNC110 - many
+        await asyncio.sleep(0.01)
 
 
 async def cut_some(everybody: Sequence[Watcher], times: int) -> None:
