@@ -1,6 +1,7 @@
 """`kill -9` of every process in turn while executions are under way: all of them end, and each attempt ran once.
 
 Every script appends a line to a journal when it runs, so the journal tells what really happened, whatever the history says.
+Another program hears of all of it at the public exchange, although services die while they publish.
 """
 
 import secrets
@@ -9,7 +10,8 @@ from collections import Counter
 
 import pytest
 
-from tests.acceptance.systems import Client, Distributed, Json, Standalone
+from tests.acceptance.public_consumer import PublicConsumer
+from tests.acceptance.systems import Client, Distributed, Json, Standalone, eventually
 from tests.acceptance.test_first_promises import bash, chain, edge, workflow
 
 EXECUTIONS = 200
@@ -64,6 +66,35 @@ def check_the_journal(client: Client, journal: str, execution_ids: list[str]) ->
     assert ran <= known
 
 
+def read_models(client: Client) -> list[Json]:
+    items: list[Json] = client.call("GET", "/projections")["items"]
+    return items
+
+
+def events_after(client: Client, position: int) -> list[Json]:
+    found: list[Json] = []
+    cursor = ""
+    while True:
+        page = client.call("GET", f"/events.json?log=orchestrator&after={position}&limit=200{cursor}")
+        found += page["items"]
+        if page["nextCursor"] is None:
+            return found
+        cursor = f"&cursor={page['nextCursor']}"
+
+
+def check_what_others_were_told(client: Client, consumer: PublicConsumer, begin: int) -> None:
+    """Every event of the log was published, each subject's in order; and the read models are what the log gives."""
+    written: dict[str, list[int]] = {}
+    for event in events_after(client, begin):
+        written.setdefault(event["subject"], []).append(int(event["id"]))
+    consumer.take_until({str(position) for positions in written.values() for position in positions})
+    told = consumer.firsts_by_subject()
+    assert {subject: told[subject] for subject in written} == written
+    client.call("POST", "/projections/checksum", status=202)
+    eventually(lambda: all((each["checksum"] or {}).get("finishedAt") for each in read_models(client)), "the check to end")
+    assert [each["checksum"]["differences"] for each in read_models(client)] == [[] for _ in read_models(client)]
+
+
 def wait_for_all(client: Client, execution_ids: list[str]) -> None:
     deadline = time.monotonic() + 120
     waiting = set(execution_ids)
@@ -86,6 +117,8 @@ def wait_for_all(client: Client, execution_ids: list[str]) -> None:
 def test_every_process_is_killed_in_turn_and_nothing_is_lost_or_done_twice(distributed: Distributed) -> None:
     with Client(distributed) as client:
         journal = secrets.token_hex(4)
+        consumer = PublicConsumer(distributed)
+        begin = max(each["head"] for each in read_models(client))
         workflow_id = client.publish(mixed_workflow(client, journal))
         execution_ids: list[str] = []
         victims = list(distributed.processes)
@@ -96,6 +129,7 @@ def test_every_process_is_killed_in_turn_and_nothing_is_lost_or_done_twice(distr
             distributed.revive(victim)
         wait_for_all(client, execution_ids)
         check_the_journal(client, journal, execution_ids)
+        check_what_others_were_told(client, consumer, begin)
 
 
 @pytest.mark.xdist_group("standalone")
