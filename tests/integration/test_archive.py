@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import inspect
 import os
+import random
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import urlencode
 
 import asyncpg
 import msgspec
@@ -391,7 +393,7 @@ async def test_an_archiver_that_dies_at_any_step_leaves_all_as_it_was_and_the_ne
         (manifest,) = await archive.turn()
         assert not any((await archive.seen("default")).values())
         names = {path.name for path in (tmp_path / "default").iterdir()}
-        assert names == {"2026-03.json", manifest.events.name, manifest.output.name}
+        assert names == {"2026-03.json", *(file.name for file in manifest.files.values())}
         assert (await check(pool, archive.store, projections())).differences == []
         assert await archive.seen("other") == others
 
@@ -410,6 +412,72 @@ def dying(step: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
         raise Died
 
     return awaited if inspect.iscoroutinefunction(step) else called
+
+
+HALTS = (
+    "lock table projections.output_seal in access exclusive mode",  # events are in a file, and output is being written
+    "lock table orchestrator.claim in access exclusive mode",  # the files are there, and the log is about to be touched
+    "lock table orchestrator.event in access share mode",  # all is ready, and waits for a quiet moment
+)
+"""What makes an archiver wait in the middle of its work."""
+IS_THERE = "select exists (select from pg_stat_activity where application_name = $1)"
+WAITS = "select exists (select from pg_stat_activity where application_name = $1 and wait_event_type = 'Lock')"
+
+
+async def test_an_archiver_that_is_killed_in_the_middle_loses_nothing_and_the_next_one_finishes(
+    pool: Pool, postgres_url: str, tmp_path: Path
+) -> None:
+    """A real process, and `kill -9`."""
+    chance = random.Random(2026)
+    who = "the archiver"
+
+    async def archiving() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "runyard_projections", "archive", "run"),
+            env={
+                **os.environ,
+                "RUNYARD_DATABASE_URL": f"{postgres_url}?{urlencode({'application_name': who})}",
+                "RUNYARD_ARCHIVE_DIR": str(tmp_path),
+            },
+        )
+
+    async with an_archive(pool, tmp_path, partitioned=True) as archive:
+        await archive.end_all()
+        before, others = await archive.seen("default"), await archive.seen("other")
+        positions = [
+            row["position"]
+            for row in await pool.fetch(
+                "select position from read.event where tenant_id = 'default' and topic not like 'workflow.%' order by 1"
+            )
+        ]
+        for halt in HALTS:
+            async with pool.acquire() as holder, holder.transaction():
+                await holder.execute(halt)
+                process = await archiving()
+                async with asyncio.timeout(30):
+                    while not await pool.fetchval(WAITS, who):  # noqa: ASYNC110 - another process
+                        await asyncio.sleep(0.005)
+                await asyncio.sleep(chance.uniform(0, 0.2))
+                assert process.returncode is None, halt
+                process.kill()
+                await process.wait()
+            async with asyncio.timeout(30):  # until PostgreSQL has noticed
+                while await pool.fetchval(IS_THERE, who):  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.01)
+            for manifest in archive.files.manifests():
+                archive.files.verify(manifest)
+            assert await archive.seen("default") == before, halt
+            assert await archive.seen("other") == others, halt
+        process = await archiving()
+        assert await process.wait() == 0
+        (manifest,) = archive.files.manifests()
+        archived = [event.position async for batch in archive.files.batches(manifest, EVENTS) for event in batch]
+        assert archived == positions
+        assert not any((await archive.seen("default")).values())
+        assert await archive.seen("other") == others
+        assert (await check(pool, archive.store, projections())).differences == []
+        names = {path.name for path in (tmp_path / "default").iterdir()}
+        assert names == {"2026-03.json", *(file.name for file in manifest.files.values())}
 
 
 async def test_archives_are_listed_searched_and_restored_by_command_and_a_damaged_one_is_told(
