@@ -261,6 +261,66 @@ async def test_a_reader_is_given_a_part_of_much_that_waits_and_then_the_rest() -
     assert b"".join(frame.content[:1] for each in taken for frame in each) == b"0123456789"
 
 
+async def test_a_reader_that_waits_is_shown_what_comes_at_once_and_one_that_is_behind_finds_it_in_its_place() -> None:
+    shown: list[bytes] = []
+    keeps_up = True
+
+    def sink(frames: list[LiveFrame]) -> bool:
+        if keeps_up:
+            shown.append(b"".join(frame.content for frame in frames))
+        return keeps_up
+
+    backlog = Backlog(1 << 20)
+    subscription = Subscription(1 << 20, lambda gone: None, backlog)
+    subscription.sink = sink
+
+    def tell(*contents: bytes) -> None:
+        for content in contents:
+            subscription.add(LiveFrame(content))
+        subscription.flush()
+
+    tell(b"0")
+    assert [frame.content for frame in await subscription.take(5)] == [b"0"] and shown == []
+    taking = asyncio.create_task(subscription.take(5))
+    await asyncio.sleep(0)
+    tell(b"1", b"2")
+    assert shown == [b"12"] and backlog.bytes == 0
+    keeps_up = False
+    tell(b"3", b"4")
+    keeps_up = True
+    tell(b"5")  # the reader has its turn now: nothing overtakes
+    assert [frame.content for frame in await taking] == [b"3", b"4", b"5"] and shown == [b"12"]
+    assert backlog.bytes == 0
+
+
+async def test_a_reader_that_cannot_be_shown_something_is_cut_off_and_the_others_are_shown_it() -> None:
+    async with following(Log(0)) as (feed, tail):
+        broken, sound = await tail.of_execution("e1", 0), await tail.of_execution("e1", 0)
+        broken.sink = lambda frames: bool(1 // 0)
+        taking = asyncio.create_task(broken.take(5)), asyncio.create_task(sound.take(5))
+        await asyncio.sleep(0)
+        await feed.tell(1)
+        assert positions(await taking[1]) == [1]
+        assert broken.closed and await taking[0] == []
+
+
+async def test_what_was_forgotten_before_anybody_came_back_is_read_again_and_shown_once() -> None:
+    log = Log(0)
+    async with following(log) as (feed, tail):
+        await tail.of_execution("e0", 0)
+        log.length = MAX_EVENTS + 10
+        await feed.tell(*range(1, log.length + 1))
+        for after in (5, 2, MAX_EVENTS):
+            joined = await tail.join_execution("e1", after)
+            if joined is not None:
+                assert positions(joined.frames) == list(range(after + 1, log.length + 1))
+        near = await tail.joined("e1", 10)
+        assert positions(near.frames) == list(range(11, log.length + 1))
+        log.length += 20
+        await feed.tell(*range(log.length - 19, log.length + 1))
+        assert positions((await tail.joined("e1", 31)).frames) == list(range(32, log.length + 1))
+
+
 def test_an_execution_is_over_when_its_status_is_final_and_nothing_is_left() -> None:
     outstanding = Outstanding(ExecutionStatus.RUNNING, 2, as_of=10)
     steps = [

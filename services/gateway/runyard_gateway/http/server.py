@@ -17,6 +17,9 @@ from runyard_gateway.http.problems import PROBLEM_TYPE, problem_document
 
 ABORT = "runyard.abort"
 """The ASGI extension of a request that drops its connection at once, with whatever is still unsent."""
+PUSH = "runyard.push"
+"""The ASGI extension that sends a piece of the answer under way at once, without a turn of the loop. False if the reader has
+not taken what was sent before: then nothing of it was sent. Only for answers without a length, between two pieces."""
 
 STOP_SECONDS = 5
 IDLE_SECONDS = 75
@@ -30,11 +33,19 @@ class CannotListen(RunyardError):
 
 
 class _Protocol(HttpToolsProtocol):
-    """HTTP/1.1 with two additions: requests can be aborted, and what is not HTTP gets a problem document too."""
+    """HTTP/1.1 with three additions: requests can be aborted, pieces of an answer can be pushed, and what is not HTTP gets a
+    problem document too."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: self.transport.abort}  # type: ignore[dict-item]
+        self.scope["extensions"] = {ABORT: self.transport.abort, PUSH: self._push}  # type: ignore[dict-item]
+
+    def _push(self, piece: bytes) -> bool:
+        if self.flow.write_paused or self.transport.is_closing():
+            return False
+        if piece:  # an empty one would end the answer
+            self.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        return True
 
     def send_400_response(self, msg: str) -> None:
         body = msgspec.json.encode(problem_document(Refusal("malformed_request", msg)))

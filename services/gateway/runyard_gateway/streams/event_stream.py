@@ -9,7 +9,7 @@ import structlog
 from runyard_shared.errors import RunyardError
 from starlette.types import Receive, Scope, Send
 
-from runyard_gateway.http.server import ABORT
+from runyard_gateway.http.server import ABORT, PUSH
 from runyard_gateway.streams.subscription import Subscription
 
 _log = structlog.get_logger(__name__)
@@ -27,14 +27,24 @@ class Connection:
 
     def __init__(self) -> None:
         self._abort: Callable[[], None] | None = None
+        self._push: Callable[[bytes], bool] | None = None
         self._subscription: Subscription | None = None
         self.gone = False
         self._stuck = False
         self.sending_since: float | None = None
         """Since when (`time.monotonic`) what was sent waits for the reader to take it; None if it does not wait."""
 
-    def open(self, abort: Callable[[], None] | None) -> None:
+    def open(self, abort: Callable[[], None] | None, push: Callable[[bytes], bool] | None) -> None:
         self._abort = abort
+        self._push = push
+
+    def push(self, chunk: bytes) -> bool:
+        """Sends it at once, for a source that waits for its subscription. False if that cannot be; then nothing was sent."""
+        return self._push is not None and self._push(chunk)
+
+    @property
+    def can_push(self) -> bool:
+        return self.push(b"")
 
     def attach(self, subscription: Subscription) -> None:
         """From now on a reader that is too slow for the subscription loses its connection, and one that left ends it."""
@@ -83,7 +93,8 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = self._connection
-        connection.open(scope.get("extensions", {}).get(ABORT))
+        extensions = scope.get("extensions", {})
+        connection.open(extensions.get(ABORT), extensions.get(PUSH))
         watch = asyncio.create_task(_watch(receive, connection), name="event stream reader")
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})

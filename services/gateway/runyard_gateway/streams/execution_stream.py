@@ -1,6 +1,6 @@
 """The event stream of one execution (R19): snapshot, then every event, then `end` when nothing more can happen."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
@@ -15,6 +15,7 @@ from runyard_gateway.queries.events import EventPage, EventQueries
 from runyard_gateway.streams.event_stream import Connection, Source
 from runyard_gateway.streams.log_follower import LogFollower
 from runyard_gateway.streams.log_tail import LogTail
+from runyard_gateway.streams.subscription import LiveFrame
 
 _BEGINNINGS: Final = frozenset((events.JobScheduled.topic, events.IterationStarted.topic, events.ApprovalRequested.topic))
 """What begins something that may outlast the execution."""
@@ -95,25 +96,27 @@ class ExecutionStreams:
     ) -> AsyncGenerator[bytes, None]:
         if opening:
             yield opening
-        caught_up = False
+
+        def show(frames: Sequence[LiveFrame], live: bool) -> bytes:
+            for each in frames:
+                if each.recorded is not None:
+                    outstanding.apply(each.recorded)
+            chunk = b"".join([each.content for each in frames])
+            if live and outstanding.nothing:
+                connection.leave()
+                chunk += frame("end", {"executionId": execution_id})
+            return chunk
+
         followed = self._follower.follow(
             lambda last, limit: self._page(tenant_id, execution_id, last, limit),
             lambda last: self._tail.join_execution(execution_id, last, outstanding.as_of),
             connection,
             after,
+            show,
         )
-        async with aclosing(followed) as lists:
-            async for frames in lists:
-                caught_up = caught_up or not frames
-                for each in frames:
-                    if each.recorded is not None:
-                        outstanding.apply(each.recorded)
-                ended = caught_up and outstanding.nothing
-                yield b"".join([each.content for each in frames]) + (
-                    frame("end", {"executionId": execution_id}) if ended else b""
-                )
-                if ended:
-                    return
+        async with aclosing(followed) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def _page(self, tenant_id: str, execution_id: str, after: int, limit: int) -> EventPage:
         end = await self._tail.position()

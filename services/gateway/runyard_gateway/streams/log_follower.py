@@ -1,7 +1,8 @@
 """Events after a position, for ever: from the store until the rest is remembered, then live. No gap, no duplicate."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from runyard_gateway.public_event import ORCHESTRATOR
 from runyard_gateway.queries.events import EventPage
@@ -20,19 +21,23 @@ Join = Callable[[int], Awaitable[Joined | None]]
 """after -> what follows it, from now on; None if that is too much to be remembered"""
 
 
+Show = Callable[[Sequence[LiveFrame], bool], bytes]
+"""(frames, whether the reader has caught up) -> what it is sent of them. Called with each frame once, in order."""
+
+
 class LogFollower:
     """Of one log."""
 
     def __init__(self, keep_alive_seconds: float, log: str = ORCHESTRATOR) -> None:
-        self.keep_alive_seconds = keep_alive_seconds
+        self._keep_alive_seconds = keep_alive_seconds
         self._log = log
         self._turns = asyncio.Semaphore(TURNS)
 
     async def follow(
-        self, read_page: ReadPage, join: Join, connection: Connection, after: int
-    ) -> AsyncGenerator[list[LiveFrame], None]:
-        """Lists of frames in order; an empty list when the reader has caught up, and after each silence from then on. Ends
-        when the subscription does.
+        self, read_page: ReadPage, join: Join, connection: Connection, after: int, show: Show
+    ) -> AsyncGenerator[bytes, None]:
+        """What is shown of the events, chunk by chunk; an empty one after each silence. What happens while the reader waits is
+        pushed to it. Ends when the subscription does.
 
         A reader far behind first reads the store, a page at a time, so that nothing piles up for it meanwhile.
         """
@@ -41,27 +46,41 @@ class LogFollower:
             async with self._turns:
                 page = await read_page(last, PAGE)
             if page.events:
-                yield [EventFrame(event, self._log) for event in page.events]
+                yield show([EventFrame(event, self._log) for event in page.events], False)
             last = page.upto
         subscription, missed = joined
         connection.attach(subscription)
+
+        def fresh(frames: Sequence[LiveFrame]) -> list[LiveFrame]:
+            nonlocal last
+            found: list[LiveFrame] = []
+            for frame in frames:
+                if frame.recorded is not None:
+                    if frame.recorded.position <= last:
+                        continue
+                    last = frame.recorded.position
+                found.append(frame)
+            return found
+
+        def push(frames: Sequence[LiveFrame]) -> bool:
+            return connection.can_push and connection.push(show(fresh(frames), True))
+
         try:
             if missed:
                 last = missed[-1].recorded.position
-                yield [*missed]
-            yield []
+                if chunk := show(missed, False):
+                    yield chunk
+            yield show([], True)
+            subscription.sink = push
+            sent_at = time.monotonic()
             while True:
-                frames = await subscription.take(self.keep_alive_seconds)
+                frames = await subscription.take(self._keep_alive_seconds)
                 if subscription.closed:
                     return
-                fresh: list[LiveFrame] = []
-                for frame in frames:
-                    if frame.recorded is not None:
-                        if frame.recorded.position <= last:
-                            continue
-                        last = frame.recorded.position
-                    fresh.append(frame)
-                if fresh or not frames:
-                    yield fresh
+                chunk = show(fresh(frames), True)
+                # to a reader of a few among many events it is silent
+                if chunk or not frames or time.monotonic() - sent_at > self._keep_alive_seconds:
+                    sent_at = time.monotonic()
+                    yield chunk
         finally:
             subscription.close()

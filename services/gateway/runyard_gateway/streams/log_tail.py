@@ -197,17 +197,19 @@ class LogTail:
 
     def _hand_on(self, events: Iterable[Recorded]) -> None:
         of_execution, of_tenant, recent = self._of_execution, self._of_tenant, self._recent
+        given: set[Subscription] = set()
         for event in events:
             if self._last is not None and event.position <= self._last:
                 continue
             self._last = event.position
             frame = EventFrame(event, self._name)
             recent.append(frame)
-            watching_execution = of_execution.get(execution_of(event))
-            watching_tenant = of_tenant.get(event.tenant_id)
-            for subscription in (*(watching_execution or ()), *(watching_tenant or ())):
-                subscription.offer(frame)
+            for subscription in (*of_execution.get(execution_of(event), ()), *of_tenant.get(event.tenant_id, ())):
+                subscription.add(frame)
+                given.add(subscription)
             self.bells.ring(event)
+        for subscription in given:
+            subscription.flush()
 
     def _restart(self, position: int) -> None:
         self._last = position

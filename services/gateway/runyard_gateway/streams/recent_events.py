@@ -15,13 +15,18 @@ Frames = deque[EventFrame]
 
 
 class RecentEvents:
-    """All events with positions in (`after`, `last`], consecutive; the oldest are dropped when they become too many."""
+    """All events with positions in (`after`, `last`], consecutive; the oldest are dropped when they become too many.
+
+    Most are forgotten before anybody comes back, so only when somebody does are they sorted by execution and tenant.
+    """
 
     def __init__(self, position: int = 0) -> None:
         self._all: Frames = deque()
         self._of_execution: dict[str, Frames] = {}
         self._of_tenant: dict[str, Frames] = {}
         self._bytes = 0
+        self._sorted = position
+        """Up to here."""
         self.after = position
         self.last = position
 
@@ -32,14 +37,12 @@ class RecentEvents:
             self._of_execution.clear()
             self._of_tenant.clear()
             self._bytes = 0
-        self.after = self.last = position
+        self.after = self.last = self._sorted = position
 
     def append(self, frame: EventFrame) -> None:
         """The event that follows `last`."""
         recorded = frame.recorded
         self._all.append(frame)
-        _frames(self._of_execution, execution_of(recorded)).append(frame)
-        _frames(self._of_tenant, recorded.tenant_id).append(frame)
         self._bytes += len(recorded.data) + _OVERHEAD
         self.last = recorded.position
         while self._bytes > MAX_BYTES or len(self._all) > MAX_EVENTS:
@@ -47,6 +50,7 @@ class RecentEvents:
 
     def prepend(self, frames: Sequence[EventFrame], after: int) -> None:
         """All events between `after` and what is remembered."""
+        self._sort()
         for frame in reversed(frames):
             recorded = frame.recorded
             self._all.appendleft(frame)
@@ -56,20 +60,30 @@ class RecentEvents:
         self.after = after
 
     def of_execution(self, execution_id: str, after: int) -> list[EventFrame]:
+        self._sort()
         return _since(self._of_execution.get(execution_id), after)
 
     def of_tenant(self, tenant_id: str, after: int) -> list[EventFrame]:
+        self._sort()
         return _since(self._of_tenant.get(tenant_id), after)
+
+    def _sort(self) -> None:
+        for frame in _since(self._all, self._sorted):
+            _frames(self._of_execution, execution_of(frame.recorded)).append(frame)
+            _frames(self._of_tenant, frame.recorded.tenant_id).append(frame)
+        self._sorted = self.last
 
     def _forget_first(self) -> None:
         recorded = self._all.popleft().recorded
+        self._bytes -= len(recorded.data) + _OVERHEAD
+        self.after = recorded.position
+        if recorded.position > self._sorted:
+            return
         for frames_by_key, key in ((self._of_execution, execution_of(recorded)), (self._of_tenant, recorded.tenant_id)):
             frames = frames_by_key[key]
             frames.popleft()
             if not frames:
                 del frames_by_key[key]
-        self._bytes -= len(recorded.data) + _OVERHEAD
-        self.after = recorded.position
 
 
 def _frames(by_key: dict[str, Frames], key: str) -> Frames:

@@ -175,7 +175,8 @@ class SharedPage:
             place = b"\n" if self._kind.id_name is None else b"id: %d\n\n" % position
             change = LiveFrame(b"\n".join(frames) + place)
             for subscription in tuple(self.subscriptions):
-                subscription.offer(change)
+                subscription.add(change)
+                subscription.flush()
 
     def _frames(self, before: Page, page: Page) -> list[bytes]:
         """Without the empty lines that end them."""
@@ -257,6 +258,7 @@ class SharedPages:
                 subscription.close()
             connection.attach(subscription)
             yield b"".join([page.opening() for page in pages])
+            subscription.sink = lambda frames: connection.push(b"".join([each.content for each in frames]))
             while True:
                 frames = await subscription.take(self._keep_alive_seconds)
                 if subscription.closed:
