@@ -1,4 +1,4 @@
-"""How long a tenant's history is kept before it is archived (R66)."""
+"""How long a tenant's history and audit log are kept before they are archived, and output before it is dropped (R66)."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ class Retention:
             Operation(
                 method="PUT", path=PATH, handle=self.set, name="setRetention", tag="system", permission=Permission.ADMIN,
                 body=requests.SetRetention, body_required=True, answer=answers.Retention,
-                refusals={409: "no_archive_directory"}, summary="Set how long history is kept before it is archived",
+                refusals={409: "no_archive_directory"}, summary="Set how long history, output and audit log are kept",
             ),
         )  # fmt: skip
 
