@@ -44,6 +44,7 @@ tenant and topic, with the routing key `<tenant>.<topic>`: `acme.job.completed`.
 | `id`, `sequence` | the position in that log, from 1, without gaps; unique together with `source` |
 | `type` | `runyard.<topic>.v<revision>` |
 | `subject` | the execution that users see, also of what happens in an iteration; else what the event is about |
+| `iteration` | only of what happens in an iteration of a forEach: its stream; `iteration.started` has its path (`each[3]`) |
 | `time` | when it was recorded, RFC 3339 in UTC with milliseconds |
 | `tenant` | whose event it is |
 | `data` | as below; fields at their default are left out |

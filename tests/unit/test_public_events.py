@@ -32,7 +32,8 @@ def test_a_public_event_is_a_cloud_event() -> None:
         "time": "2026-11-22T17:05:00.123Z", "sequence": "7", "tenant": "acme", "datacontenttype": "application/json",
         "data": {"nodeId": "a", "revision": 2},
     }  # fmt: skip
-    assert public_event(row(8, correlation_id="e1"), "orchestrator").subject == "e1"
+    inner = public_event(row(8, correlation_id="e1"), "orchestrator")
+    assert (inner.subject, inner.iteration) == ("e1", "s1"), "an iteration's events are the execution's, and say which it is"
     assert public_event(row(8), "dispatcher").source == "/runyard/dispatcher"
 
 
