@@ -1,0 +1,170 @@
+"""Executions with their nodes and jobs, their list, how many there are, and their log."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, JobStatus, NodeStatus, Trigger
+
+from runyard_gateway.answers.approvals import ApprovalRow
+from runyard_gateway.answers.body import Body, Cursor, Id, Instant, Item, Json, Position
+from runyard_gateway.execution_log import LogEntry
+
+
+class JobCounts(Body):
+    """Retries are jobs too."""
+
+    completed: int
+    total: int
+
+
+class WaitingRow(Body):
+    """One thing an active execution waits for. `detail` says it in words."""
+
+    reason: Literal["agent", "retry", "delay", "approval", "subworkflow", "jobs"]
+    node_id: str | None
+    node_name: str | None
+    item: Item
+    since: Instant | None
+    until: Annotated[Instant | None, Meta(description="Null: nobody knows, or never")]
+    detail: str
+    job_id: Id | None
+    approval_id: Id | None
+    child_execution_id: Id | None
+
+
+class Execution(Body):
+    """`durationMs` runs until now while the execution is active; `pausedMs`, a part of it, while it is paused.
+
+    `waiting` has at most 20 of `waitingTotal`, oldest first; none once the execution has finished.
+    """
+
+    execution_id: Id
+    workflow_id: Id
+    workflow_name: str
+    version: int
+    status: ExecutionStatus
+    trigger: Trigger
+    started_at: Instant
+    finished_at: Instant | None
+    duration_ms: int
+    paused_ms: int
+    pending_approvals: int
+    parent_execution_id: Annotated[Id | None, Meta(description="Of a subworkflow: the execution that waits for it")]
+    rerun_of: Annotated[Id | None, Meta(description="Of a re-run: the execution that it repeats")]
+    waiting: list[WaitingRow]
+    waiting_total: int
+
+
+class ExecutionRow(Execution):
+    jobs: JobCounts
+
+
+class JobRow(Body):
+    job_id: Id
+    node_id: str
+    node_name: str
+    item: Item
+    action_type: str
+    attempt: Annotated[int, Meta(description="From 1")]
+    status: JobStatus
+    agent: str | None
+    queued_at: Instant
+    dispatched_at: Instant | None
+    started_at: Instant | None
+    finished_at: Instant | None
+    duration_ms: int | None
+    output: Json
+    error: ErrorInfo | None
+
+
+class Progress(Body):
+    """Of the items of a forEach."""
+
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+    running: int
+
+
+class NodeRow(Body):
+    node_id: str
+    name: str
+    type: str
+    status: NodeStatus
+    started_at: Instant | None
+    finished_at: Instant | None
+    output: Json
+    progress: Annotated[Progress | None, Meta(description="Of a forEach that was entered")]
+
+
+class Rerun(Body):
+    execution_id: Id
+    status: ExecutionStatus
+    started_at: Instant
+
+
+class Child(Body):
+    """The execution of a subworkflow node."""
+
+    execution_id: Id
+    node_id: str | None
+    workflow_name: str
+    status: ExecutionStatus
+
+
+class ExecutionDetail(Execution):
+    """`variables`: `inputs`, and the `vars` that nodes have set. `asOf`: the log position that all of this stands for."""
+
+    banner: Annotated[str, Meta(description="The state in words; while it waits, for what")]
+    variables: Json
+    nodes: list[NodeRow]
+    jobs: Annotated[list[JobRow], Meta(description="The first 200, in the order in which they were queued")]
+    jobs_cursor: Annotated[str | None, Meta(description="Give it as `cursor` to …/jobs for the others; null: there are none")]
+    job_counts: JobCounts
+    approvals: Annotated[list[ApprovalRow], Meta(description="The first 200, in the order in which they were asked")]
+    approvals_cursor: Annotated[
+        str | None, Meta(description="Give it as `cursor` to /approvals?executionId=… for the others; null: there are none")
+    ]
+    error: ErrorInfo | None
+    started_by: str
+    from_node: Annotated[str | None, Meta(description="Of a re-run from a node: what is not downstream of it was reused")]
+    reruns: Annotated[list[Rerun], Meta(description="The newest 100 re-runs of this, oldest first")]
+    children: Annotated[list[Child], Meta(description="The newest 100 executions of its subworkflow nodes, oldest first")]
+    as_of: Position
+
+
+class ExecutionList(Body):
+    items: list[ExecutionRow]
+    next_cursor: Cursor
+
+
+class Count(Body):
+    """`count` things, or more than that if it is not `exact`."""
+
+    count: int
+    exact: bool
+
+
+class StatusCount(Count):
+    status: ExecutionStatus
+
+
+class ExecutionCounts(Body):
+    """For badges: counted up to a limit where there may be many."""
+
+    statuses: Annotated[
+        list[StatusCount], Meta(description="Every status, that of the filter left aside; active ones are exact")
+    ]
+    pending_approvals: Annotated[Count, Meta(description="Those that wait for me, of all workflows")]
+
+
+class JobList(Body):
+    items: list[JobRow]
+    next_cursor: Cursor
+
+
+class ExecutionLog(Body):
+    items: list[LogEntry]
+    next_cursor: Cursor
+    first_error: Annotated[LogEntry | None, Meta(description="The first line that is an error; only on the first page")]

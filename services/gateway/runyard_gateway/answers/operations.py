@@ -1,0 +1,127 @@
+"""Events, health, read models, retention, and problems."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+from runyard_shared.public_events import PublicEvent
+
+from runyard_gateway.answers.body import Body, Cursor, Instant, Position
+from runyard_gateway.answers.workflows import Problem
+
+
+class EventList(Body):
+    items: list[PublicEvent]
+    next_cursor: Annotated[Cursor, Meta(description="Also after a page with few events or none, where the log goes on")]
+    position: Annotated[int, Meta(description="So far the log was looked through: go on with it as `after`")]
+
+
+class Health(Body):
+    """`parts`: what this service needs, each null when fine, else what is the matter. `notes`: what does not keep it from being
+    ready: by read model, how far that is behind, and why."""
+
+    status: Literal["ok", "unavailable"]
+    parts: dict[str, str | None]
+    notes: dict[str, str]
+
+
+class ReadModelDifference(Body):
+    """A table whose rows are not what the log gives. `keys`: of the first rows that differ, are missing or are too many."""
+
+    table: str
+    rows: int
+    expected: int
+    keys: list[str]
+
+
+class ReadModelRebuild(Body):
+    """The last one. `failure`: why it came to nothing."""
+
+    position: Annotated[int, Meta(description="How far in the log it has come")]
+    head: Annotated[int, Meta(description="The end of the log, as far as it knows")]
+    started_by: str
+    started_at: Instant | None
+    finished_at: Annotated[Instant | None, Meta(description="Null while it works")]
+    failure: str | None
+
+
+class ReadModelChecksum(ReadModelRebuild):
+    """The last one. `differences`: empty if all rows are what the log gives; null unless it came to its end."""
+
+    differences: list[ReadModelDifference] | None
+
+
+class Projection(Body):
+    """A read model. `reason`: in words, why the status is not ok."""
+
+    name: str
+    status: Literal["ok", "behind", "rebuilding", "broken"]
+    reason: str | None
+    position: Position
+    head: Annotated[int, Meta(description="The end of the log")]
+    lag_events: int
+    lag_seconds: Annotated[float, Meta(description="Age of the oldest event that is not in it")]
+    as_of: Annotated[Instant | None, Meta(description="Time of the last event that is in it")]
+    updated_at: Annotated[Instant, Meta(description="The last sign of life of whoever keeps it up to date")]
+    rebuild: ReadModelRebuild | None
+    checksum: ReadModelChecksum | None
+
+
+class ProjectionList(Body):
+    items: list[Projection]
+
+
+class ReadModelNames(Body):
+    """The read models it began with."""
+
+    names: list[str]
+
+
+class ArchivedMonth(Body):
+    """Executions that began in this month (UTC) are in the archive, and no longer here."""
+
+    month: Annotated[str, Meta(description="Such as 2026-03")]
+    events: int
+    first_position: Position
+    last_position: Position
+    archived_at: Instant
+
+
+class ArchivedAudit(Body):
+    """Commands of this month (UTC) are in the archive, and no longer in the audit log."""
+
+    month: Annotated[str, Meta(description="Such as 2026-03")]
+    entries: int
+    archived_at: Instant
+
+
+class ExpiredMonth(Body):
+    """A month whose time is over, and what it waits for."""
+
+    month: Annotated[str, Meta(description="Such as 2026-03")]
+    reason: str
+    looked_at: Instant
+
+
+class Retention(Body):
+    """How long data is kept after its end. `archived`, `archivedAudit`: newest first."""
+
+    history_months: Annotated[int | None, Meta(description="Then executions are archived; null: never")]
+    output_days: Annotated[int | None, Meta(description="Then output of jobs is dropped; 0: never; null: as the installation")]
+    default_output_days: Annotated[int | None, Meta(description="What the installation does; 0: never; null: not known yet")]
+    audit_months: Annotated[int | None, Meta(description="Then the audit log is archived; null: never")]
+    changed_at: Instant | None
+    changed_by: str | None
+    archived: list[ArchivedMonth]
+    archived_audit: list[ArchivedAudit]
+    waiting: list[ExpiredMonth]
+
+
+class ProblemDocument(Body):
+    """RFC 9457. Some problems have further members."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Annotated[str, Meta(description="Stable, snake_case")]
+    errors: list[Problem] = []
