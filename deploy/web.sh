@@ -42,7 +42,7 @@ state_of() {
 }
 
 packages() {
-    state=$(state_of package.json package-lock.json)
+    state=$(state_of package-lock.json)
     if [ "$(cat "$ui/node_modules/.runyard" 2>/dev/null)" = "$state" ]; then return; fi
     echo "Getting the web app's packages …" >&2
     (cd "$ui" && npm ci --no-audit --no-fund --loglevel=error)
@@ -51,7 +51,7 @@ packages() {
 
 # from the document of the API
 types() {
-    if [ "$ui/src/api/schema.d.ts" -nt "$ui/openapi.json" ]; then return; fi
+    if [ -n "$(find "$ui/src/api/schema.d.ts" -newer "$ui/openapi.json" -newer "$ui/package.json" 2>/dev/null)" ]; then return; fi
     (cd "$ui" && npm run --silent types >/dev/null)
 }
 

@@ -1,0 +1,43 @@
+/**
+ * What a list shows while it changes. Rows that are shown change in place and stay where they are, so that nobody clicks on what
+ * has just moved; new executions are counted, and come in when they are asked for.
+ */
+import type { ExecutionRow } from '@/api/types';
+import { isActive } from '@/theme/status';
+
+export interface Rows {
+  /** As shown. */
+  shown: readonly ExecutionRow[];
+  /** Ids of newer executions that are not shown yet. */
+  fresh: ReadonlySet<string>;
+}
+
+export const NO_ROWS: Rows = { shown: [], fresh: new Set() };
+
+/** One row came: changed if it is shown; new only if it began after the first that is shown. */
+export function withRow(rows: Rows, row: ExecutionRow): Rows {
+  const index = rows.shown.findIndex((each) => each.executionId === row.executionId);
+  if (index >= 0) {
+    const known = rows.shown[index];
+    if (known !== undefined && !isActive(known.status) && isActive(row.status)) return rows;
+    return { ...rows, shown: rows.shown.with(index, row) };
+  }
+  const first = rows.shown[0];
+  if (first === undefined) return { ...rows, shown: [row] };
+  if (row.executionId < first.executionId || rows.fresh.has(row.executionId)) return rows;
+  return { ...rows, fresh: new Set(rows.fresh).add(row.executionId) };
+}
+
+/** The first page came again, after a lost connection. */
+export function withPage(rows: Rows, page: readonly ExecutionRow[]): Rows {
+  return rows.shown.length === 0 ? { ...rows, shown: page } : page.reduceRight(withRow, rows);
+}
+
+/** Rows that were read anew: as `withRow`, each. Those that were asked for and did not come match the filter no longer. */
+export function withReread(rows: Rows, found: readonly ExecutionRow[]): Rows {
+  return found.reduce(withRow, rows);
+}
+
+export function anyActive(rows: Rows): boolean {
+  return rows.shown.some((each) => isActive(each.status));
+}
