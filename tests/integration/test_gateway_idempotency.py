@@ -28,6 +28,7 @@ from runyard_shared.messaging.topology import DISPATCHER_COMMANDS, approvals_inb
 
 from tests.engine import CATALOG
 from tests.gateway import CHAIN, TOKEN, House, Json, house
+from tests.integration.test_gateway_approvals import asked, gate
 
 KEY = {"Idempotency-Key": "order 66"}
 Handler = Callable[[Call], Awaitable[Any]]
@@ -113,7 +114,8 @@ async def test_who_dies_half_way_leaves_the_command_to_the_next_who_makes_the_sa
     assert len(made) == 2 and made[0] == made[1]
 
 
-SHOWN_ONCE = ("key", "secret", "url", "command")
+NEW_EACH_TIME = ("key", "secret", "url", "command", "position")
+"""What nobody has seen; and a position may be one that also shows what the command did."""
 
 
 async def test_what_a_dead_gateway_has_done_is_known_by_its_key_and_answered_as_if_it_lived(
@@ -135,7 +137,9 @@ async def test_what_a_dead_gateway_has_done_is_known_by_its_key_and_answered_as_
             assert (again.status_code, again.headers.get("location")) == (status, first.headers.get("location")), again.text
             if status == 204:
                 return {}
-            public = [{name: value for name, value in each.json().items() if name not in SHOWN_ONCE} for each in (first, again)]
+            public = [
+                {name: value for name, value in each.json().items() if name not in NEW_EACH_TIME} for each in (first, again)
+            ]
             assert public[0] == public[1]
             return dict(again.json())
 
@@ -148,6 +152,14 @@ async def test_what_a_dead_gateway_has_done_is_known_by_its_key_and_answered_as_
         created = await twice("POST", "/workflows/import", 200, json=CHAIN | {"name": "Imported"})
         updated = await twice("POST", "/workflows/import", 200, json=CHAIN | {"name": "Imported", "description": "new"})
         assert [each["items"][0]["outcome"] for each in (created, updated)] == ["created", "updated"]
+        await home.call("POST", f"{workflow}/activate")
+        run = await twice("POST", f"{workflow}/run", 202, json={})
+        await twice("POST", f"/executions/{run['executionId']}/cancel", 202, json={})
+        await twice("POST", f"/executions/{run['executionId']}/rerun", 202, json={})
+        await twice("POST", "/executions/bulk-rerun", 202, json={"all": True})
+        await twice("POST", "/executions/bulk-cancel", 202, json={"all": True})
+        _, approval_id = await asked(home, gate())
+        await twice("POST", f"/approvals/{approval_id}/approve", 200, json={"note": "yes"})
         pool_made = await twice("POST", "/pools", 201, json={"name": "dmz"})
         assert pool_made["name"] == "dmz"
         await twice("DELETE", "/pools/dmz", 204)
@@ -185,7 +197,7 @@ async def test_a_request_that_is_delivered_again_gets_the_answer_of_the_first(po
             return commands.SaveDraft(workflow_id=workflow_id, document=CHAIN | fields, **texts)
 
         inbox = orchestrator_inbox(workflow_id)
-        asked: list[tuple[str, commands.Command]] = [
+        sent: list[tuple[str, commands.Command]] = [
             (inbox, commands.CreateWorkflow(workflow_id=workflow_id, document=CHAIN, **texts)),
             (inbox, commands.SaveDraft(workflow_id=workflow_id, document=CHAIN | {"description": "1"}, if_revision=1, **texts)),
             (inbox, saved(description="2")),
@@ -203,13 +215,13 @@ async def test_a_request_that_is_delivered_again_gets_the_answer_of_the_first(po
             (approvals_inbox(channel_id), commands.SaveChannel(channel_id=channel_id, name="o", url="json://127.0.0.1:1/")),
             (approvals_inbox(channel_id), commands.DeleteChannel(channel_id=channel_id)),
         ]
-        ids = [new_id() for _ in asked]
-        first = [await ask(queue, command, each) for each, (queue, command) in zip(ids, asked, strict=True)]
+        ids = [new_id() for _ in sent]
+        first = [await ask(queue, command, each) for each, (queue, command) in zip(ids, sent, strict=True)]
         assert [each.problem.code for each in first if each.problem] == ["pool_exists"]
         log = await pool.fetchval("select max(position) from read.event")
         for number in (1, 2, 3, 4, 5, 6, 7, 8, 10):
-            again = await ask(*asked[number], ids[number])
-            assert again == first[number], asked[number]
+            again = await ask(*sent[number], ids[number])
+            assert again == first[number], sent[number]
         assert await pool.fetchval("select max(position) from read.event") == log, "nothing happened twice"
         await asker.close()
 
@@ -230,10 +242,11 @@ async def test_answers_are_forgotten_after_a_day(pool: asyncpg.Pool, fronts: Cal
 
 
 async def test_who_takes_long_keeps_the_key_and_what_failed_may_be_asked_again(fronts: Callable[..., Idempotency]) -> None:
-    calls = SimpleNamespace(total=0)
+    calls, begun = SimpleNamespace(total=0), asyncio.Event()
 
     async def slow(_: Call) -> Answer:
         calls.total += 1
+        begun.set()
         await asyncio.sleep(0.5)
         raise Unavailable("the orchestrator is away")
 
@@ -241,9 +254,9 @@ async def test_who_takes_long_keeps_the_key_and_what_failed_may_be_asked_again(f
         calls.total += 1
         raise Refusal("not_now", "Not now.", 409)
 
-    front = fronts(held_seconds=0.15, wait_seconds=5)
+    front = fronts(held_seconds=0.3, wait_seconds=5)
     failing = asyncio.create_task(front.answer(things(slow), call(), "k"))
-    await asyncio.sleep(0.05)
+    await begun.wait()
     with pytest.raises(Refusal):
         await front.answer(things(refuse), call(), "k")
     with pytest.raises(Unavailable):

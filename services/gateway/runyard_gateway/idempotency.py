@@ -6,6 +6,7 @@ seconds at a time. If that gateway dies, the next one that is asked carries the 
 | command                                            | a second time                                                     |
 |----------------------------------------------------|-------------------------------------------------------------------|
 | run, re-run, bulk re-run, incident                 | the log has claimed the key: the same executions                  |
+| bulk cancel                                        | the choice is kept, and each of them knows the request            |
 | save, publish, import a workflow; cancel           | `Call.request_id` is the same: the log or the state has it        |
 | pools, agents, connections, approvals              | likewise: the service answers a request that it knows as before   |
 | create a user, a role, a channel, a webhook        | `Call.new_id` gives the same id: it is known by that              |

@@ -22,7 +22,7 @@ from runyard_shared.eventstore.store import Claim, ClaimTaken, Commit, EventStor
 from runyard_shared.messaging.answers import Answer, Outcome, answers_to, problem_of
 
 from runyard_orchestrator.beginnings import TRIGGERED, Beginnings, Begun, StartCommand, fingerprint
-from runyard_orchestrator.execution.decide import Circumstances, decide, start
+from runyard_orchestrator.execution.decide import EXECUTION_FINISHED, Circumstances, decide, start
 from runyard_orchestrator.execution.state import ExecutionState
 from runyard_orchestrator.execution.timers import timer_changes
 from runyard_orchestrator.repository import Executions, Workflows, snapshot_of
@@ -98,6 +98,9 @@ class ExecutionHandler:
             tenant_id=state.tenant_id,
             at=decided.at,
             correlation_id=None if state.iteration is None else state.root_id,
+            causation_id=next(
+                (request.request_id for request, outcome in decided.outcomes if _cancelled(request, outcome)), None
+            ),
             timers=decided.timers,
             claims=decided.claims,
             snapshot=snapshot_of(decided.version, state),
@@ -118,6 +121,7 @@ class ExecutionHandler:
             if state is None:
                 await self._beginnings.load(items)
             decided = self._decide(execution_id, items, state)
+            decided.outcomes = await self._as_before(execution_id, decided.outcomes)
             for refusal in decided.refusals:
                 # Not by a message: there is no event from which the relay could send it again.
                 await self.handle(refusal.execution_id, [refusal])
@@ -138,6 +142,15 @@ class ExecutionHandler:
                 if decided.state is not self._executions.known(execution_id):
                     self._executions.forget(execution_id)
         raise VersionConflict(execution_id, -1)
+
+    async def _as_before(self, execution_id: str, outcomes: list[Outcome]) -> list[Outcome]:
+        """A cancel that comes again is not too late because of itself: the log says what it did."""
+        late = {request.request_id for request, outcome in outcomes if _comes_late(request, outcome)}
+        if not late:
+            return outcomes
+        late &= {recorded.causation_id for recorded in await self._store.load(execution_id)}
+        done = {"executionId": execution_id, "status": ExecutionStatus.CANCELLED.value}
+        return [(request, done if request.request_id in late else outcome) for request, outcome in outcomes]
 
     async def _refuse(self, item: reports.StartTriggered, refusal: Refusal) -> None:
         """Tell the trigger record, once, that what it announced cannot begin."""
@@ -274,6 +287,15 @@ def _begins(item: ExecutionItem) -> bool:
     if isinstance(item, Request):
         return isinstance(item.command, StartCommand)
     return isinstance(item, reports.StartIteration | reports.StartSubworkflow | reports.StartTriggered)
+
+
+def _cancelled(request: Request, outcome: dict[str, Any] | Problem) -> bool:
+    return isinstance(request.command, commands.CancelExecution) and not isinstance(outcome, Problem)
+
+
+def _comes_late(request: Request, outcome: dict[str, Any] | Problem) -> bool:
+    cancel = isinstance(request.command, commands.CancelExecution)
+    return cancel and isinstance(outcome, Problem) and outcome.code == EXECUTION_FINISHED
 
 
 def _same_tenant(state: ExecutionState, tenant_id: str) -> None:

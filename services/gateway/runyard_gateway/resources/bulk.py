@@ -54,7 +54,7 @@ class Bulk:
 
     async def cancel(self, call: Call) -> ASGIApp:
         body: requests.BulkCancel = call.body
-        chosen = await self._choose(call.tenant_id, body, _ACTIVE, b"")
+        chosen = await self._choose_once(call.tenant_id, body, None if call.once is None else call.new_id(), _ACTIVE)
 
         async def cancel_one(execution_id: str) -> Outcome:
             command = commands.CancelExecution(execution_id=execution_id, reason=body.reason, force=body.force)
@@ -69,7 +69,7 @@ class Bulk:
     async def rerun(self, call: Call) -> ASGIApp:
         body: requests.BulkRerun = call.body
         key = idempotency_key(call)
-        chosen = await self._choose_once(call.tenant_id, body, key)
+        chosen = await self._choose_once(call.tenant_id, body, key, FINISHED_EXECUTIONS)
 
         async def rerun_one(execution_id: str) -> Outcome:
             command = commands.RerunExecution(
@@ -86,13 +86,15 @@ class Bulk:
 
         return json_answer(await _carry_out(chosen, rerun_one, result, answers.BulkRerunDone), 202)
 
-    async def _choose_once(self, tenant_id: str, body: requests.BulkRerun, key: str | None) -> Chosen:
+    async def _choose_once(
+        self, tenant_id: str, body: requests.BulkRequest, key: str | None, statuses: frozenset[ExecutionStatus]
+    ) -> Chosen:
         """With a key, the choice is written down before anything is sent: whoever asks again, also after we died half way, gets
-        the rest of the same, and not re-runs of the re-runs."""
+        the rest of the same, and not re-runs of the re-runs, nor an end of what has begun since."""
         digest = sha256(body.model_dump_json(by_alias=True).encode()).digest()
         chosen = None if key is None else await self._bulk_requests.chosen(tenant_id, key)
         if chosen is None:
-            chosen = await self._choose(tenant_id, body, FINISHED_EXECUTIONS, digest)
+            chosen = await self._choose(tenant_id, body, statuses, digest)
             if key is not None:
                 chosen = await self._bulk_requests.keep(tenant_id, key, chosen, self._clock.now())
         if chosen.body_sha256 != digest:

@@ -20,7 +20,10 @@ from runyard_orchestrator.nodes import type_of
 from runyard_orchestrator.nodes.approval import report_on_approval
 from runyard_orchestrator.workflow.graph import Graph
 
-__all__ = ["Circumstances", "Decision", "Stimulus", "decide", "start"]
+__all__ = ["EXECUTION_FINISHED", "Circumstances", "Decision", "Stimulus", "decide", "start"]
+
+EXECUTION_FINISHED = "execution_finished"
+"""The refusal of a cancel that comes too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def _cancel(walk: Walk, command: commands.CancelExecution, actor: str) -> None:
     if state.is_finished:
         if not _stop_what_still_runs(walk, command.reason, force=command.force):
             raise Conflict(
-                "execution_finished",
+                EXECUTION_FINISHED,
                 f"the execution is already {state.status}; there is nothing to cancel",
                 executionStatus=state.status.value,
             )
