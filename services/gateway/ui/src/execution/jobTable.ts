@@ -7,7 +7,10 @@
 import type { JobRow, JobStatus } from '@/api/types';
 import { type ErrorInfo, type ExecutionEvent, number, text } from './event';
 
-/** A job as lists show it. Its output is not kept (thousands of jobs may have a lot of it): read the job to show it. */
+/**
+ * A job as lists show it. Its output is not kept (thousands of jobs may have a lot of it): read the job to show it. `durationMs`
+ * is null until it has ended: it is counted from `startedAt`.
+ */
 export type JobLine = Omit<JobRow, 'output'>;
 
 export interface JobTable {
@@ -18,7 +21,7 @@ export interface JobTable {
   readonly complete: boolean;
   /** The log position that each row stands for. */
   readonly positions: ReadonlyMap<string, number>;
-  /** Jobs that events told of, but not in which iteration they are. */
+  /** Jobs that events told of, but not what their node is called or in which iteration they are. */
   readonly vague: ReadonlySet<string>;
 }
 
@@ -53,15 +56,22 @@ export function withRows(
 ): JobTable {
   const draft = new Draft(table);
   const read = new Set<string>();
+  const names = new Map<string, string>();
   for (const row of rows) {
     const known = table.byId.get(row.jobId);
     draft.vague.delete(row.jobId);
+    names.set(row.nodeId, row.nodeName);
     if (known && ((table.positions.get(row.jobId) ?? 0) > asOf || (hasEnded(known.status) && !hasEnded(row.status)))) {
       draft.put({ ...known, nodeName: row.nodeName, item: row.item }, table.positions.get(row.jobId) ?? 0);
     } else {
       draft.put(lineOf(row), asOf);
       read.add(row.jobId);
     }
+  }
+  for (const jobId of draft.vague) {
+    const row = draft.get(jobId);
+    const nodeName = row && names.get(row.nodeId);
+    if (row && nodeName !== undefined) draft.put({ ...row, nodeName }, draft.position(jobId));
   }
   for (const event of later) {
     const jobId = text(event, 'jobId');
@@ -155,7 +165,7 @@ function errorOf(event: ExecutionEvent): ErrorInfo | null {
 }
 
 function lineOf({ output: _output, ...line }: JobRow): JobLine {
-  return line;
+  return hasEnded(line.status) ? line : { ...line, durationMs: null };
 }
 
 function same(one: JobLine, other: JobLine): boolean {
