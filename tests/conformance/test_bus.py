@@ -260,6 +260,28 @@ async def test_what_a_listener_cannot_read_or_handle_is_dropped_and_not_parked(h
     assert parked.items == []
 
 
+async def test_who_hears_broadcasts_is_called_with_each_at_once_until_it_cancels(here: Bus, there: Bus) -> None:
+    heard: list[int] = []
+
+    def hear(items: Sequence[Item]) -> None:
+        if any(item == Ping(number=2) for item in items):
+            raise ValueError("two")
+        heard.extend(item.number for item in items if isinstance(item, Ping))
+
+    hearing = await there.hear(NEWS, Item, hear)
+    await here.broadcast(NEWS, [Ping(number=1), Stray(number=7)])
+    for number in range(2, 300):  # more than a broker sends without acknowledgements
+        await here.broadcast(NEWS, pings(number))
+    await until(lambda: heard[-1:] == [299])
+    assert heard == [1, *range(3, 300)]
+    await hearing.cancel()
+    notes = Notes()
+    await there.listen(NEWS, Item, notes)
+    await here.broadcast(NEWS, pings(300))
+    await until(lambda: notes.numbers == [300])
+    assert heard[-1] == 299
+
+
 async def test_a_mailbox_gets_what_is_posted_while_it_is_open(here: Bus, there: Bus) -> None:
     notes = Notes()
     await here.post("box", pings(1))

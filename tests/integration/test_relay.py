@@ -13,7 +13,7 @@ from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.follower import Follower
 from runyard_shared.eventstore.relay import Relay
 from runyard_shared.ids import new_id
-from runyard_shared.messaging.bus import Handler, Publication, Subscription
+from runyard_shared.messaging.bus import Handler, Hearer, Publication, Subscription
 
 from tests.eventstores import SCHEMA, Log, make_log, names, open_log, until
 
@@ -79,6 +79,9 @@ class Outlet:
 
     async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
         raise AssertionError("the relay listens to nothing")
+
+    async def hear(self, exchange: str, item_type: Any, hearer: Hearer[Any]) -> Subscription:
+        raise AssertionError("the relay hears nothing")
 
     async def open_mailbox(self, mailbox: str, item_type: Any, handler: Handler[Any]) -> Subscription:
         raise AssertionError("the relay has no mailbox")

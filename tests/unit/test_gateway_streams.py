@@ -1,7 +1,7 @@
 """The tail of the log in one gateway: what a reader is given when broadcasts are lost or too many, and when all come back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -52,17 +52,20 @@ class Feed:
     """The bus, as far as the tail uses it."""
 
     def __init__(self) -> None:
-        self.hear: Callable[[Sequence[FeedBatch]], Awaitable[None]]
+        self.heard: Callable[[Sequence[FeedBatch]], None]
+        self.tail: LogTail
 
-    async def listen(self, exchange: str, item_type: Any, handler: Any) -> "Feed":
-        self.hear = handler
+    async def hear(self, exchange: str, item_type: Any, hearer: Any) -> "Feed":
+        self.heard = hearer
         return self
 
     async def cancel(self) -> None:
         pass
 
     async def tell(self, *positions: int, log: str = "orchestrator") -> None:
-        await self.hear([FeedBatch(log=log, events=[event(each) for each in positions])])
+        self.heard([FeedBatch(log=log, events=[event(each) for each in positions])])
+        while self.tail.is_held_up:  # noqa: ASYNC110 - nobody but a test waits for it
+            await asyncio.sleep(0)
 
 
 class Tail(LogTail):
@@ -80,6 +83,7 @@ class Tail(LogTail):
 @asynccontextmanager
 async def following(log: Log) -> AsyncIterator[tuple[Feed, Tail]]:
     feed, tail = Feed(), Tail(log, 1 << 24, Backlog(1 << 26))  # type: ignore[arg-type]
+    feed.tail = tail
     live = LiveEvents(feed, {"orchestrator": tail})  # type: ignore[arg-type]
     await live.start()
     yield feed, tail
@@ -104,6 +108,20 @@ async def test_a_gap_is_filled_before_anything_newer_and_repetitions_are_dropped
         await feed.tell(3, 4)
         await feed.tell(17, 18, log="dispatcher")
         assert await offered(subscription) == [11, 12, 13, 14, 15, 16, 17, 18]
+
+
+async def test_what_comes_while_the_store_is_read_waits_for_what_was_before_it() -> None:
+    log = Log(10)
+    async with following(log) as (feed, tail):
+        subscription = await tail.of_execution("e1", 10)
+        log.length = 15
+        taking = asyncio.create_task(subscription.take(5))
+        await asyncio.sleep(0)
+        for positions_of in ((11,), (14, 15), (16,), (17, 18)):
+            feed.heard([FeedBatch(log="orchestrator", events=[event(each) for each in positions_of])])
+        assert positions(await taking) == [11], "with nothing before it, it is there at once"
+        await feed.tell(19)
+        assert await offered(subscription) == [12, 13, 14, 15, 16, 17, 18, 19]
 
 
 async def test_while_the_store_is_away_nothing_newer_overtakes_what_is_missing() -> None:

@@ -24,6 +24,10 @@ Handler = Callable[[Sequence[T]], Awaitable[None]]
 any other exception makes the adapter offer the items one by one and park those that still fail."""
 
 
+Hearer = Callable[[Sequence[T]], None]
+"""Takes a list of items without waiting for anything. What it raises is logged, and the items are lost to it."""
+
+
 class Publication(NamedTuple):
     """`body`: a JSON list, ready to be sent."""
 
@@ -61,6 +65,9 @@ class Bus(Protocol):
 
     async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
         """Hear broadcasts from now on. At most `max_waiting` messages wait; beyond that the oldest are dropped."""
+
+    async def hear(self, exchange: str, item_type: Any, hearer: Hearer[Any]) -> Subscription:
+        """As `listen`, for who must not be late: called where a message comes in, and not when the loop gets to it."""
 
     async def publish(self, exchange: str, content_type: str, publications: Sequence[Publication]) -> None:
         """Publish to a topic exchange, in this order; returns once the broker has all of it safe in every queue bound to it.

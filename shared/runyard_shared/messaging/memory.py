@@ -10,14 +10,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, get_args
 
 import msgspec
+import structlog
 
 from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Conflict
-from runyard_shared.messaging.bus import Handler, Publication, Subscription
+from runyard_shared.messaging.bus import Handler, Hearer, Publication, Subscription
 from runyard_shared.messaging.call import Call
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.topology import PARKED, TOPOLOGY, Topology
+
+log = structlog.get_logger(__name__)
 
 MAX_ITEMS: Final = 256
 MAX_WAITING: Final = 10_000
@@ -28,6 +31,7 @@ class MemoryBus:
         self._clock = clock or SystemClock()
         self._queues = {name: _Queue(name, MAX_WAITING if name == PARKED else None) for name in topology.queues}
         self._listeners: dict[str, list[_Queue]] = {name: [] for name in topology.exchanges}
+        self._hearers: dict[str, list[_Hearing]] = {name: [] for name in topology.exchanges}
         self._public_exchange = topology.public_exchange
         self._mailboxes: dict[str, _Queue] = {}
         self._consumers: list[_Consumer] = []
@@ -62,12 +66,19 @@ class MemoryBus:
     async def broadcast(self, exchange: str, items: Sequence[Any]) -> None:
         for listener in self._listeners[exchange]:
             listener.put(list(items))
+        for hearing in tuple(self._hearers[exchange]):
+            hearing.hear(items)
 
     async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
         listeners, own = self._listeners[exchange], _Queue(exchange, max_waiting)
         listeners.append(own)
         delivery = Delivery(exchange, handler, None, self._clock)
         return self._subscribe(own, item_type, delivery, MAX_ITEMS, lambda: listeners.remove(own))
+
+    async def hear(self, exchange: str, item_type: Any, hearer: Hearer[Any]) -> Subscription:
+        hearing = _Hearing(_Reader(item_type), hearer, self._hearers[exchange].remove)
+        self._hearers[exchange].append(hearing)
+        return hearing
 
     async def publish(self, exchange: str, content_type: str, publications: Sequence[Publication]) -> None:
         """Nobody outside can bind a queue to a bus within this process, so what is published goes nowhere."""
@@ -212,6 +223,29 @@ class _Consumer:
             if not await self._delivery.park(body, reason, 0):
                 return False
         return not items or await self._delivery.deliver(items)
+
+
+class _Hearing:
+    def __init__(self, reader: "_Reader", hearer: Hearer[Any], ended: Callable[["_Hearing"], None]) -> None:
+        self._reader = reader
+        self._hearer = hearer
+        self._ended = ended
+        self._cancelled = False
+
+    def hear(self, items: Sequence[Any]) -> None:
+        items, unreadable = self._reader.read(items)
+        for _, reason in unreadable:
+            log.error("message_dropped", reason=reason)
+        try:
+            if items:
+                self._hearer(items)
+        except Exception as problem:  # who broadcasts has nothing to do with it
+            log.error("message_dropped", reason=f"{type(problem).__name__}: {problem}", exc_info=problem)
+
+    async def cancel(self) -> None:
+        if not self._cancelled:
+            self._cancelled = True
+            self._ended(self)
 
 
 class _Reader:

@@ -28,7 +28,7 @@ from runyard_shared.messaging.amqp.publisher import Publisher
 from runyard_shared.messaging.amqp.queues import declare_own_queue, listener_queue, qualified
 from runyard_shared.messaging.amqp.sender import MAX_ITEMS, Sender, encoded_lists
 from runyard_shared.messaging.amqp.wire import Wire
-from runyard_shared.messaging.bus import Handler, Publication, Subscription
+from runyard_shared.messaging.bus import Handler, Hearer, Publication, Subscription
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.topology import (
     AGENTS,
@@ -46,6 +46,7 @@ CONNECT_SECONDS: Final = 10
 FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 2.0
 MAX_MAILBOX: Final = 10_000
+MAX_UNHEARD: Final = 10_000
 Renew = Callable[[], Awaitable[str]]
 """Gives the URL with new credentials when the broker refuses those there are. Raises `Unavailable`, or `Revoked`: give up."""
 LOCKED: Final = 405
@@ -167,6 +168,14 @@ class RabbitBus:
             await self._publish(qualified(self._namespace, exchange), "", items)
 
     async def listen(self, exchange: str, item_type: Any, handler: Handler[Any], *, max_waiting: int = 10_000) -> Subscription:
+        return await self._listen(exchange, item_type, handler, None, max_waiting)
+
+    async def hear(self, exchange: str, item_type: Any, hearer: Hearer[Any]) -> Subscription:
+        return await self._listen(exchange, item_type, _unheard, hearer, MAX_UNHEARD)
+
+    async def _listen(
+        self, exchange: str, item_type: Any, handler: Handler[Any], hearer: Hearer[Any] | None, max_waiting: int
+    ) -> Subscription:
         self._refuse_agents("listen")
         name = qualified(self._namespace, exchange)
 
@@ -178,7 +187,16 @@ class RabbitBus:
         prefetch = min(PREFETCH, max_waiting)
         delivery = Delivery(exchange, handler, None, self._clock)
         return await self._subscribe(
-            Consumer(declare, item_type, delivery, self._forget, max_items=MAX_ITEMS, prefetch=prefetch, agents=self._agents)
+            Consumer(
+                declare,
+                item_type,
+                delivery,
+                self._forget,
+                max_items=MAX_ITEMS,
+                prefetch=prefetch,
+                agents=self._agents,
+                hearer=hearer,
+            )
         )
 
     async def publish(self, exchange: str, content_type: str, publications: Sequence[Publication]) -> None:
@@ -371,3 +389,7 @@ class RabbitBus:
 
     async def _park(self, parked: Parked) -> None:
         await self.send(PARKED, [parked])
+
+
+async def _unheard(_items: Sequence[Any]) -> None:
+    """The handler of a consumer that has a hearer, which gets all there is."""

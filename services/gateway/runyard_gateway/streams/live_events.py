@@ -25,7 +25,7 @@ class LiveEvents:
         return next((tail.trouble for tail in self._tails.values() if tail.trouble is not None), None)
 
     async def start(self) -> None:
-        self._feed = await self._bus.listen(FEED, FeedBatch, self._hear)
+        self._feed = await self._bus.hear(FEED, FeedBatch, self._hear)
         for tail in self._tails.values():
             tail.start()
 
@@ -41,10 +41,10 @@ class LiveEvents:
         if self._feed is not None:
             await self._feed.cancel()
 
-    async def _hear(self, batches: Sequence[FeedBatch]) -> None:
+    def _hear(self, batches: Sequence[FeedBatch]) -> None:
         for batch in batches:
             if batch.log in self._others:
                 self._others[batch.log](batch.events)
         for batch in batches:
             if batch.events and (tail := self._tails.get(batch.log)) is not None:
-                await tail.take(batch.events)
+                tail.hear(batch.events)

@@ -7,6 +7,7 @@ events are only counted.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
@@ -26,6 +27,8 @@ _log = structlog.get_logger(__name__)
 LOOK_EVERY_SECONDS = 1.0
 TURN_SECONDS = 0.02
 PAGE = 1000
+MAX_HELD_UP = 128
+"""So many batches wait for the store; what comes then is read from there as well."""
 MAX_GAP = 20_000
 """A longer gap is not replayed to everybody: readers are cut off and resume from the store, each at its own pace."""
 
@@ -51,6 +54,9 @@ class LogTail:
         self._recent = RecentEvents()
         self._last: int | None = None
         self._in_order = asyncio.Lock()
+        self._held_up: deque[list[Recorded]] = deque()
+        """Batches that come after something which is being read from the store."""
+        self._going_on: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
         self._ending = False
         self.trouble: str | None = None
@@ -66,9 +72,10 @@ class LogTail:
 
     async def stop(self) -> None:
         self.end_streams()
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        tasks = [task for task in (self._looking, self._going_on) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def position(self) -> int:
         """Everything up to it is in the store; whoever begins to watch without another await hears of everything after it."""
@@ -116,9 +123,35 @@ class LogTail:
     def anything_is_watched(self) -> bool:
         return bool(self._of_execution or self._of_tenant or self.bells)
 
-    async def take(self, events: list[Recorded]) -> None:
-        """A batch of the feed. Hands on what is new, after whatever is missing before it. If the store is away the batch is
-        left for later."""
+    def hear(self, events: list[Recorded]) -> None:
+        """A batch of the feed. Hands on what is new, at once or after whatever is missing before it."""
+        if self._held_up or self._in_order.locked():
+            if len(self._held_up) < MAX_HELD_UP:
+                self._held_up.append(events)
+        elif not self.anything_is_watched or self._last is None:
+            self._restart(max(events[-1].position, self._last or 0))
+        elif events[0].position > self._last + 1:
+            self._held_up.append(events)
+        else:
+            self._hand_on(events)
+        if self._held_up and (self._going_on is None or self._going_on.done()):
+            self._going_on = asyncio.create_task(self._go_on(), name=f"gateway feed {self._name}")
+
+    @property
+    def is_held_up(self) -> bool:
+        """Whether something is read from the store before what came after it."""
+        return bool(self._held_up)
+
+    async def _go_on(self) -> None:
+        while self._held_up:
+            try:
+                await self._take(self._held_up[0])
+            except Exception:  # noqa: BLE001 - the next batch finds what is missing
+                _log.exception("events of the feed are left for later")
+            self._held_up.popleft()
+
+    async def _take(self, events: list[Recorded]) -> None:
+        """If the store is away the batch is left for later."""
         async with self._in_order:
             first, last = events[0].position, events[-1].position
             if not self.anything_is_watched or self._last is None:

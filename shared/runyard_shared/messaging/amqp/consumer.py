@@ -14,21 +14,28 @@ from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, Origin, WireClosed
 from runyard_shared.messaging.amqp.wire import Wire
+from runyard_shared.messaging.bus import Hearer
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.senders import trespass
 from runyard_shared.messaging.topology import sender_of
 
 PREFETCH: Final = 128
+HEARD: Final = 1 / 4
+"""Of the messages that may be unacknowledged: so many are acknowledged together by who hears broadcasts."""
+
+_log = structlog.get_logger(__name__)
 
 Declare = Callable[[Channel], Awaitable[str]]
 """Makes sure on a fresh channel that the queue is there; gives its name."""
 
 
 class Consumer:
-    """`agents`: the exchange by which agents speak, if any do."""
+    """`agents`: the exchange by which agents speak, if any do. With a `hearer`, that is called at once for each message, and
+    the handler of the delivery not at all."""
 
     def __init__(
         self,
@@ -40,6 +47,7 @@ class Consumer:
         max_items: int,
         prefetch: int = PREFETCH,
         agents: str | None = None,
+        hearer: Hearer[Any] | None = None,
     ) -> None:
         self._declare = declare
         self._item = msgspec.json.Decoder(item_type)
@@ -49,6 +57,7 @@ class Consumer:
         self._max_items = max_items
         self._prefetch = prefetch
         self._agents = agents
+        self._hearer = hearer
         self._channel: Channel | None = None
         self._waiting: deque[tuple[int, bytes, Origin]] = deque()
         self._arrived = asyncio.Event()
@@ -71,7 +80,7 @@ class Consumer:
             self._waiting.clear()
             self._channel = channel
             await channel.consume(await self._declare(channel), self._on_delivery)
-            if self._loop is None:
+            if self._loop is None and self._hearer is None:
                 self._loop = asyncio.create_task(self._run())
 
     async def cancel(self) -> None:
@@ -91,8 +100,26 @@ class Consumer:
         self._ended(self)
 
     def _on_delivery(self, tag: int, body: bytes, origin: Origin) -> None:
+        if self._delivery.cancelled.is_set():
+            return
         self._waiting.append((tag, body, origin))
-        self._arrived.set()
+        if self._hearer is None:
+            self._arrived.set()
+        else:
+            self._hear(self._hearer)
+
+    def _hear(self, hearer: Hearer[Any]) -> None:
+        tag, items, refused = self._take()
+        for _, reason in refused:
+            _log.error("message_dropped", reason=reason)
+        try:
+            if items:
+                hearer(items)
+        except Exception as problem:  # noqa: BLE001 - broadcasts may be lost, and the connection is not only for them
+            _log.error("message_dropped", reason=f"{type(problem).__name__}: {problem}", exc_info=problem)
+        if self._channel is not None and tag % max(1, int(self._prefetch * HEARD)) == 0:
+            with suppress(WireClosed):
+                self._channel.acknowledge(tag)
 
     async def _run(self) -> None:
         while not self._delivery.cancelled.is_set():
