@@ -19,3 +19,4 @@ window.matchMedia ??= (query: string) =>
     onchange: null,
   }) as unknown as MediaQueryList;
 Element.prototype.scrollIntoView ??= () => {};
+if (!('fonts' in document)) Object.defineProperty(document, 'fonts', { value: new EventTarget() });
