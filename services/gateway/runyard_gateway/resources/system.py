@@ -1,5 +1,6 @@
 """What is not about workflows: who am I, is the gateway well, how busy it is, what can be called."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -37,6 +38,7 @@ class System:
         self._metrics = metrics
         self._metrics_token = metrics_token
         self._stale_after_seconds = stale_after_seconds
+        self._documented: Sequence[Operation] = ()
         self._openapi = b""
 
     def operations(self) -> Sequence[Operation]:
@@ -62,7 +64,7 @@ class System:
 
     def document(self, operations: Sequence[Operation]) -> None:
         """All operations there are, these included; called once, before the first request."""
-        self._openapi = json_answer(openapi_document(operations)).body
+        self._documented = operations
 
     async def me(self, call: Call) -> ASGIApp:
         identity = call.identity
@@ -104,6 +106,8 @@ class System:
         return bytes_answer(self._metrics.text(lags), content_type=b"text/plain; version=1.0.0; charset=utf-8")
 
     async def openapi(self, call: Call) -> ASGIApp:
+        if not self._openapi:  # a fifth of a second: no gateway starts later for it, and no stream waits
+            self._openapi = await asyncio.to_thread(lambda: json_answer(openapi_document(self._documented)).body)
         return bytes_answer(self._openapi, content_type=b"application/json")
 
     async def docs(self, call: Call) -> ASGIApp:
