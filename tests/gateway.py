@@ -36,6 +36,8 @@ from runyard_shared.sealing import OpeningKey
 
 TOKEN = "a-token-for-tests-that-nobody-could-guess"
 MASTER_KEY = "a-master-key-for-tests-and-long-enough-to-be-one"
+NO_TLS = False
+"""A client of a gateway on this machine need not read the certificates of the world, which takes as long as a small test."""
 Json = dict[str, Any]
 
 CHAIN: Json = {
@@ -66,7 +68,7 @@ class LinkedAgent:
     def at(self, gateway: runyard_gateway.app.Service) -> None:
         """The gateway it talks to from now on."""
         headers = {"Authorization": f"Bearer {self.key}"}
-        self.http = httpx.AsyncClient(base_url=gateway.address, headers=headers, timeout=20, trust_env=False)
+        self.http = httpx.AsyncClient(base_url=gateway.address, headers=headers, timeout=20, trust_env=False, verify=NO_TLS)
         self._clients.append(self.http)
 
     async def enrol(self, transport: str = "https") -> httpx.Response:
@@ -140,6 +142,7 @@ class House:
             # a thousand requests at once wait their turn for a connection, however long that takes
             timeout=httpx.Timeout(20, pool=None),
             trust_env=False,
+            verify=NO_TLS,
         )
 
     async def call(self, method: str, path: str, *, status: int = 200, **options: Any) -> Any:

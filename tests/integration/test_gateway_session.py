@@ -15,7 +15,7 @@ from runyard_gateway.http.sessions import Sessions
 from runyard_gateway.queries.sessions import SessionQueries
 from runyard_shared.messaging.memory import MemoryBus
 
-from tests.gateway import TOKEN, House, Json, frames, gateway_alone, house
+from tests.gateway import NO_TLS, TOKEN, House, Json, frames, gateway_alone, house
 
 HOST_COOKIE = "__Host-runyard_session"
 
@@ -30,7 +30,7 @@ class Browser:
     """Keeps cookies and, once signed in, sends the CSRF token as the web app does."""
 
     def __init__(self, home: House) -> None:
-        self.http = httpx.AsyncClient(base_url=f"{home.gateway.address}/api/v1", trust_env=False)
+        self.http = httpx.AsyncClient(base_url=f"{home.gateway.address}/api/v1", trust_env=False, verify=NO_TLS)
         self.csrf: Json = {}
 
     async def sign_in(self, key: str) -> Json:

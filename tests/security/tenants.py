@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from tests.gateway import House, Json
+from tests.gateway import NO_TLS, House, Json
 
 WORKFLOW: Json = {
     "name": "Asks and acts",
@@ -104,7 +104,7 @@ async def two_tenants(home: House) -> AsyncIterator[tuple[Tenant, Tenant]]:
     for name in ("acme", "globex"):
         made = await home.call("POST", "/tenants", status=201, json={"tenantId": name, "name": name.title(), "user": "owner"})
         headers = {"Authorization": f"Bearer {made['key']}"}
-        http = httpx.AsyncClient(base_url=home.gateway.address, headers=headers, timeout=20, trust_env=False)
+        http = httpx.AsyncClient(base_url=home.gateway.address, headers=headers, timeout=20, trust_env=False, verify=NO_TLS)
         tenants.append(Tenant(name, http))
         await tenants[-1].settle()
         tenants[-1].secrets["owner's API key"] = made["key"]
