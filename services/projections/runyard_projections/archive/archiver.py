@@ -64,7 +64,8 @@ class Archiver:
         )
 
     async def turn(self, tell: Callable[[str], None] = lambda line: None) -> list[AnyManifest]:
-        """Archive what is due; returns what was archived. Raises `Conflict` if another process is at it."""
+        """Archive what is due; returns what was archived. Raises `Conflict` if another process is at it, `NotYet` if a month of
+        an audit log could not leave it."""
         if self._files is None:
             raise Conflict("no_archive_directory", "there is no place for archives: set RUNYARD_ARCHIVE_DIR")
         done: list[AnyManifest] = []
@@ -94,7 +95,7 @@ class Archiver:
     async def _archive_audit(
         self, connection: Connection, files: ArchiveFiles, tell: Callable[[str], None]
     ) -> list[AuditManifest]:
-        """A month that cannot leave the audit log now is left for the next turn."""
+        """Raises `NotYet` when all is done but months that cannot leave the audit log now."""
         if not await connection.fetchval(_HAS_AUDIT):
             return []
         due: dict[Month, list[str]] = {}
@@ -102,18 +103,20 @@ class Archiver:
             for month in await months_of_audit(connection, row["tenant_id"], row["since"]):
                 due.setdefault(month, []).append(row["tenant_id"])
         done = []
+        waiting: list[str] = []
         for month in sorted(due):
             manifests = [await copy_audit(self._pool, files, self._clock, tenant_id, month) for tenant_id in due[month]]
             try:
                 await forget_audit(self._pool, month, manifests)
             except NotYet as not_yet:
-                _log.info("the audit log is archived later", month=str(month), reason=str(not_yet))
-                tell(f"audit log of {month}: waits: {not_yet}")
+                waiting.append(f"the audit log of {month} waits: {not_yet}")
                 continue
             for manifest in manifests:
                 _log.info("archived audit log", tenant=manifest.tenant_id, month=str(month), entries=manifest.entries.rows)
                 tell(f"{manifest.tenant_id} {month}: {manifest.entries.rows:,} commands of the audit log archived")
             done += manifests
+        if waiting:
+            raise NotYet("; ".join(waiting))
         return done
 
     async def _forget(
