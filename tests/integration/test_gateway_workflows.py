@@ -43,6 +43,10 @@ async def test_a_yaml_document_is_kept_to_the_letter_and_becomes_a_version(home:
     assert version["source"] == YAML and version["document"] == created["draft"]["document"] and version["running"]
     detail = await home.call("GET", path)
     assert (detail["name"], detail["active"], detail["draft"]["savedBy"]) == ("Über YAML", True, "admin")
+    assert (detail["triggers"], detail["draftDiffers"], detail["draftedBy"]) == (["manual"], False, "admin")
+    saved = await home.call("PUT", f"{path}/draft", content=YAML.encode() + b"# later\n", headers=AS_YAML)
+    [row] = (await home.call("GET", "/workflows", params={"minPosition": saved["position"]}))["items"]
+    assert row["draftDiffers"] and row["draftedAt"] == saved["draft"]["savedAt"]
 
 
 async def test_an_invalid_draft_is_saved_and_all_its_problems_are_told_at_once(home: House) -> None:

@@ -30,6 +30,10 @@ class WorkflowRow(Body):
     created_at: Instant
     created_by: str
     updated_at: Instant
+    drafted_at: Annotated[Instant, Meta(description="When the draft was saved")]
+    drafted_by: str
+    draft_differs: Annotated[bool, Meta(description="Whether the draft is another text than the version that runs")]
+    triggers: Annotated[list[str], Meta(description="Their types in the version that runs, each once")]
 
 
 class WorkflowDetail(WorkflowRow):

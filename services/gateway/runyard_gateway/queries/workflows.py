@@ -10,18 +10,23 @@ from runyard_gateway.database import Database, Row
 from runyard_gateway.queries.columns import instant, raw_json
 
 _ROW_COLUMNS = (
-    "workflow_id::text as workflow_id, name, active, archived, published_version, latest_version,"
-    " created_at, created_by, updated_at"
+    "w.workflow_id::text as workflow_id, w.name, w.active, w.archived, w.published_version, w.latest_version,"
+    " w.created_at, w.created_by, w.updated_at, w.drafted_at, w.drafted_by,"
+    " running.source is distinct from w.draft_source as draft_differs,"
+    " array(select distinct t->>'type' from json_array_elements(running.document->'triggers') t order by 1) as triggers"
+)
+_WITH_RUNNING = (
+    " from read.workflow w"
+    " left join read.workflow_version running on running.workflow_id = w.workflow_id and running.version = w.published_version"
 )
 _PAGE = (
-    f"select {_ROW_COLUMNS} from read.workflow where tenant_id = $1 and (name, workflow_id) > ($2, $3::uuid)"  # noqa: S608
-    " and archived = $5 and ($6::boolean is null or active = $6)"
-    " and ($7::text is null or strpos(lower(name), lower($7)) > 0) order by name, workflow_id limit $4"
+    f"select {_ROW_COLUMNS}{_WITH_RUNNING} where w.tenant_id = $1 and (w.name, w.workflow_id) > ($2, $3::uuid)"
+    " and w.archived = $5 and ($6::boolean is null or w.active = $6)"
+    " and ($7::text is null or strpos(lower(w.name), lower($7)) > 0) order by w.name, w.workflow_id limit $4"
 )
 _ONE = (
-    f"select {_ROW_COLUMNS}, draft_document::text as draft_document, draft_source, draft_format, draft_revision,"  # noqa: S608
-    " drafted_at, drafted_by"
-    " from read.workflow where workflow_id = $1::uuid and tenant_id = $2"
+    f"select {_ROW_COLUMNS}, w.draft_document::text as draft_document, w.draft_source, w.draft_format, w.draft_revision"
+    f"{_WITH_RUNNING} where w.workflow_id = $1::uuid and w.tenant_id = $2"
 )
 _VERSION_COLUMNS = (
     "v.workflow_id::text as workflow_id, v.version, v.version = w.published_version as running, v.published_at, v.published_by"
@@ -147,6 +152,10 @@ def _workflow_row(row: Row) -> WorkflowRow:
         created_at=instant(row["created_at"]) or "",
         created_by=row["created_by"],
         updated_at=instant(row["updated_at"]) or "",
+        drafted_at=instant(row["drafted_at"]) or "",
+        drafted_by=row["drafted_by"],
+        draft_differs=row["draft_differs"],
+        triggers=row["triggers"],
     )
 
 
