@@ -80,6 +80,8 @@ async def test_an_approver_sees_what_waits_and_the_execution_goes_on_with_the_no
     assert (row["status"], row["approvers"], row["executionId"]) == ("pending", ["alice"], execution_id)
     detail = await home.call("GET", f"/executions/{execution_id}")
     assert (detail["status"], detail["pendingApprovals"]) == ("paused", 1)
+    context = row.pop("context")  # seen by whoever may answer, without any permission
+    assert (context["trigger"]["type"], context["variables"], context["nodes"]) == ("manual", detail["variables"], [])
     assert detail["approvals"] == [row]
 
     refused = await bob.answers(approval_id)

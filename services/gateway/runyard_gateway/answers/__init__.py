@@ -43,6 +43,8 @@ from runyard_gateway.answers.connections import (
     ConnectionTypeList,
 )
 from runyard_gateway.answers.executions import (
+    ApprovalContext,
+    ApprovalDetail,
     Child,
     Count,
     Execution,
@@ -151,6 +153,8 @@ __all__ = [
     "ApiKeyMade",
     "ApiKeyRow",
     "ApprovalAnswered",
+    "ApprovalContext",
+    "ApprovalDetail",
     "ApprovalList",
     "ApprovalNotification",
     "ApprovalRow",

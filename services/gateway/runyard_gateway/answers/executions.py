@@ -113,6 +113,19 @@ class Child(Body):
     status: ExecutionStatus
 
 
+class ApprovalContext(Body):
+    """What to know before deciding (R23). `nodes`: of the execution, outside of iterations, what had ended when this was asked,
+    in that order."""
+
+    trigger: Trigger
+    variables: Annotated[Json, Meta(description="`inputs`, and the `vars` that nodes have set")]
+    nodes: list[NodeRow]
+
+
+class ApprovalDetail(ApprovalRow):
+    context: ApprovalContext
+
+
 class ExecutionDetail(Execution):
     """`variables`: `inputs`, and the `vars` that nodes have set. `asOf`: the log position that all of this stands for."""
 

@@ -6,8 +6,9 @@ asked for each time. All are read once and held compressed too: they are a few m
 
 import gzip
 import mimetypes
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
@@ -40,7 +41,8 @@ The API is there all the same: see <a href="/docs">/docs</a>.</p>
 """
 
 
-class _File(NamedTuple):
+@dataclass(frozen=True)
+class _File:
     """One file, as an ASGI application. `packed`: compressed, None where that does not help."""
 
     content: bytes

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
+import msgspec
 from runyard_shared.contracts import commands
 from runyard_shared.contracts.values import ApprovalStatus
 from runyard_shared.errors import FieldProblem, Forbidden, Invalid, Refusal
@@ -23,6 +24,7 @@ from runyard_gateway.http.query import ReadQuery
 from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.approvals import ApprovalQueries, Approver, PageKey
 from runyard_gateway.read_position import EXECUTIONS, ReadPosition
+from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.path_ids import approval_id_of, no_approval
 
 PATH = "/api/v1/approvals"
@@ -39,9 +41,12 @@ _REFUSALS = {
 
 
 class Approvals:
-    def __init__(self, commands: Commands, queries: ApprovalQueries, read_position: ReadPosition) -> None:
+    def __init__(
+        self, commands: Commands, queries: ApprovalQueries, executions: ExecutionReader, read_position: ReadPosition
+    ) -> None:
         self._commands = commands
         self._queries = queries
+        self._executions = executions
         self._read_position = read_position
 
     def operations(self) -> Sequence[Operation]:
@@ -50,7 +55,8 @@ class Approvals:
             _operation("GET", PATH, self.list, "listApprovals",
                        "Approvals, oldest first; without automation:view those that one may answer", answers.ApprovalList,
                        query=requests.ApprovalsQuery),
-            _operation("GET", one, self.detail, "getApproval", "An approval", answers.ApprovalRow, query=ReadQuery,
+            _operation("GET", one, self.detail, "getApproval", "An approval, and what to know before deciding",
+                       answers.ApprovalDetail, query=ReadQuery,
                        refusals={404: "approval_not_found"}),
             _operation("POST", f"{one}/approve", self.approve, "approve", "Approve; the first decision counts",
                        answers.ApprovalAnswered, body=requests.AnswerApproval, refusals=_REFUSALS,
@@ -85,7 +91,18 @@ class Approvals:
         found = await self._queries.approval(call.tenant_id, approval_id)
         if found is None or not (call.identity.may(Permission.VIEW) or _is_for(found, call.identity)):
             raise no_approval(approval_id)
-        return json_answer(found)
+        execution = (await self._executions.detail(call.tenant_id, found.execution_id)).detail
+        before = [
+            (node.finished_at, node)
+            for node in execution.nodes
+            if node.type != "trigger" and node.finished_at is not None and node.finished_at <= found.requested_at
+        ]
+        context = answers.ApprovalContext(
+            trigger=execution.trigger,
+            variables=execution.variables,
+            nodes=[node for _, node in sorted(before, key=lambda each: each[0])],
+        )
+        return json_answer(answers.ApprovalDetail(**msgspec.structs.asdict(found), context=context))
 
     async def approve(self, call: Call) -> ASGIApp:
         return await self._answer(call, ApprovalStatus.APPROVED)

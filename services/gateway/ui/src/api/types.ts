@@ -12,6 +12,7 @@ export type JobStatus = JobRow['status'];
 export type NodeRow = Schemas['NodeRow'];
 export type NodeStatus = NodeRow['status'];
 export type ApprovalRow = Schemas['ApprovalRow'];
+export type ApprovalDetail = Schemas['ApprovalDetail'];
 export type ApprovalStatus = ApprovalRow['status'];
 export type LogEntry = Schemas['LogEntry'];
 export type ExecutionGraph = Schemas['ExecutionGraph'];

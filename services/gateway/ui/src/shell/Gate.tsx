@@ -4,6 +4,7 @@ import { Navigate, Outlet, useLocation } from 'react-router';
 import { SessionProvider, useSessionQuery } from '@/api/session';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { Shell } from './Shell';
+import { WaitingForMeProvider } from './waitingForMe';
 
 export function Gate() {
   const session = useSessionQuery();
@@ -27,9 +28,11 @@ export function Gate() {
   }
   return (
     <SessionProvider session={session.data}>
-      <Shell>
-        <Outlet />
-      </Shell>
+      <WaitingForMeProvider>
+        <Shell>
+          <Outlet />
+        </Shell>
+      </WaitingForMeProvider>
     </SessionProvider>
   );
 }

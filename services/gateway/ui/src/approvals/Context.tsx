@@ -1,0 +1,77 @@
+import { Skeleton } from '@mantine/core';
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ApprovalDetail, NodeRow } from '@/api/types';
+import { TriggerText } from '@/executions/TriggerText';
+import { NODE } from '@/theme/status';
+import { ProblemAlert } from '@/ui/ProblemAlert';
+import { StatusBadge } from '@/ui/StatusBadge';
+import classes from './Context.module.css';
+
+/** What started the execution, with what, and what its nodes have found so far. */
+export function Context({ query }: { query: UseQueryResult<ApprovalDetail> }) {
+  if (query.isPending) return <Skeleton height={64} />;
+  if (query.isError) return <ProblemAlert error={query.error} onRetry={() => query.refetch()} />;
+  const { trigger, variables, nodes } = query.data.context;
+  return (
+    <dl className={classes.context}>
+      <dt>Trigger</dt>
+      <dd>
+        <TriggerText trigger={trigger} />
+        {trigger.payload != null && <Value value={trigger.payload} />}
+      </dd>
+      {hasContent(variables) && (
+        <>
+          <dt>Variables</dt>
+          <dd>
+            <Value value={variables} />
+          </dd>
+        </>
+      )}
+      {nodes.map((node) => (
+        <Result key={node.nodeId} node={node} />
+      ))}
+    </dl>
+  );
+}
+
+function Result({ node }: { node: NodeRow }) {
+  return (
+    <>
+      <dt>{node.name}</dt>
+      <dd>
+        <StatusBadge look={NODE[node.status]} bare />
+        {hasContent(node.output) && <Value value={node.output} />}
+      </dd>
+    </>
+  );
+}
+
+function hasContent(value: unknown): boolean {
+  return value !== null && value !== undefined && (typeof value !== 'object' || Object.keys(value).length > 0);
+}
+
+/** One line for each field of an object; long texts scroll in place. */
+function Value({ value }: { value: unknown }) {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return (
+      <div className={classes.fields}>
+        {Object.entries(value).map(([name, each]) => (
+          <div key={name} className={classes.field}>
+            <span className={classes.name}>{name}</span>
+            <Text value={each} />
+          </div>
+        ))}
+      </div>
+    );
+  }
+  return <Text value={value} />;
+}
+
+function Text({ value }: { value: unknown }) {
+  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+  return (
+    <pre className={classes.text} tabIndex={text.includes('\n') ? 0 : undefined}>
+      {text === '' ? '(empty)' : text}
+    </pre>
+  );
+}
