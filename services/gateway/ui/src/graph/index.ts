@@ -9,6 +9,8 @@ import { lazy } from 'react';
 
 export { graphOfDocument } from './document';
 export { allNodes, aroundOf, type GraphModel, type GraphNode, idOf, portsOf } from './model';
+export { lookOf, NODE_TYPES } from './nodeTypes';
 export type { Connection, EdgeState, Editing, NodeState, Place, WorkflowGraphProps } from './props';
 
 export const LazyWorkflowGraph = lazy(async () => ({ default: (await import('./WorkflowGraph')).WorkflowGraph }));
+export const LazyExecutionGraph = lazy(async () => ({ default: (await import('./ExecutionGraph')).ExecutionGraph }));

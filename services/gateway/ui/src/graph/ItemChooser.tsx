@@ -1,0 +1,102 @@
+/** Which iteration of a forEach the graph shows: without one, the nodes of its body have no one state. */
+import { ActionIcon, NumberInput } from '@mantine/core';
+import { IconChevronLeft, IconChevronRight, IconX } from '@tabler/icons-react';
+import { useSearchParams } from 'react-router';
+import { chosenIndex, itemPath } from './executionStates';
+import { allNodes, type GraphModel, type GraphNode } from './model';
+import type { NodeState } from './props';
+import classes from './WorkflowGraph.module.css';
+
+export function ItemChooser({ model, states }: { model: GraphModel; states: ReadonlyMap<string, NodeState> }) {
+  const [params, setParams] = useSearchParams();
+  const item = params.get('item');
+  const choose = (path: string | null) =>
+    setParams(
+      (before) => {
+        const after = new URLSearchParams(before);
+        if (path === null) after.delete('item');
+        else after.set('item', path);
+        return after;
+      },
+      { replace: true, preventScrollReset: true },
+    );
+  const entered = allNodes(model).filter(
+    (node) => (states.get(node.key)?.progress?.total ?? 0) > 0 && itemPath(node.key, 0, item) !== null,
+  );
+  if (entered.length === 0) return null;
+  return (
+    <div className={classes.items}>
+      {entered.slice(0, 3).map((node) => (
+        <Chooser
+          key={node.key}
+          node={node}
+          total={states.get(node.key)?.progress?.total ?? 0}
+          item={item}
+          choose={choose}
+        />
+      ))}
+    </div>
+  );
+}
+
+function Chooser({
+  node,
+  total,
+  item,
+  choose,
+}: {
+  node: GraphNode;
+  total: number;
+  item: string | null;
+  choose: (path: string | null) => void;
+}) {
+  const index = chosenIndex(node.key, item);
+  const last = total - 1;
+  const go = (to: number) => choose(itemPath(node.key, Math.min(Math.max(to, 0), last), item));
+  return (
+    <fieldset className={classes.chooser}>
+      <legend className="visually-hidden">Iteration of {node.name} that is shown</legend>
+      <span className={classes.chooserName} title={node.name}>
+        {node.name}
+      </span>
+      <ActionIcon
+        size="sm"
+        variant="subtle"
+        color="gray"
+        disabled={index === null || index <= 0}
+        onClick={() => go((index ?? 0) - 1)}
+        aria-label="Iteration before"
+      >
+        <IconChevronLeft size={14} aria-hidden />
+      </ActionIcon>
+      <NumberInput
+        size="xs"
+        w={64}
+        min={0}
+        max={last}
+        allowDecimal={false}
+        hideControls
+        placeholder="all"
+        value={index ?? ''}
+        onChange={(value) => (typeof value === 'number' ? go(value) : choose(null))}
+        aria-label={`Iteration of ${node.name}, 0 to ${last}`}
+      />
+      <ActionIcon
+        size="sm"
+        variant="subtle"
+        color="gray"
+        disabled={index === last}
+        onClick={() => go(index === null ? 0 : index + 1)}
+        aria-label="Iteration after"
+      >
+        <IconChevronRight size={14} aria-hidden />
+      </ActionIcon>
+      <span className="numbers">0 to {last}</span>
+      {index !== null && (
+        <ActionIcon size="sm" variant="subtle" color="gray" onClick={() => choose(null)} aria-label="All iterations">
+          <IconX size={14} aria-hidden />
+        </ActionIcon>
+      )}
+    </fieldset>
+  );
+}
