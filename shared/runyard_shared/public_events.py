@@ -4,7 +4,6 @@ A batch is the body of one message: a JSON list of events of one tenant and one 
 key. Batches come in an order in which the events of each subject keep theirs.
 """
 
-import json
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
@@ -109,38 +108,37 @@ def publications(rows: Iterable[Recorded], log: str) -> list[Publication]:
     for row in rows:
         key, subject = (row.tenant_id, row.topic), row.correlation_id or row.stream_id
         body = _published(row, log)
+        size = len(body)
         at = last_by_key.get(key, -1)
-        if at < 0 or at < last_by_subject.get(subject, -1) or not batches[at].takes(len(body)):
-            at = last_by_key[key] = len(batches)
-            batches.append(_Batch(f"{row.tenant_id}.{row.topic}"))
-        batches[at].add(body)
-        last_by_subject[subject] = at
+        if at >= 0 and at >= last_by_subject.get(subject, -1):
+            batch = batches[at]
+            if len(batch.bodies) < MAX_ITEMS and batch.size + size <= MAX_BYTES:
+                batch.bodies.append(body)
+                batch.size += size
+                last_by_subject[subject] = at
+                continue
+        last_by_subject[subject] = last_by_key[key] = len(batches)
+        batches.append(_Batch(f"{row.tenant_id}.{row.topic}", body))
     return [Publication(batch.routing_key, b"[" + b",".join(batch.bodies) + b"]") for batch in batches]
 
 
 class _Batch:
     __slots__ = ("bodies", "routing_key", "size")
 
-    def __init__(self, routing_key: str) -> None:
+    def __init__(self, routing_key: str, body: bytes) -> None:
         self.routing_key = routing_key
-        self.bodies: list[bytes] = []
-        self.size = 0
-
-    def takes(self, size: int) -> bool:
-        return len(self.bodies) < MAX_ITEMS and self.size + size <= MAX_BYTES
-
-    def add(self, body: bytes) -> None:
-        self.bodies.append(body)
-        self.size += len(body)
+        self.bodies = [body]
+        self.size = len(body)
 
 
 def encoded(row: Recorded, log: str) -> bytes:
     """The JSON of `public_event(row, log)`, at a third of the cost: every event of a busy log comes by here."""
-    form = _form(row.tenant_id, log, _type(row.topic, _revision(row)))
-    subject = _quoted(row.stream_id)
+    start, to_subject, to_sequence, to_data = _form(row.tenant_id, log, _type(row.topic, _revision(row)))
+    position, subject = b"%d" % row.position, _quoted(row.stream_id)
     if row.correlation_id:
         subject = b'%b,"iteration":%b' % (_quoted(row.correlation_id), subject)
-    return form % (row.position, subject, _time(row.recorded_at), row.position, memoryview(row.data))
+    time = _time(row.recorded_at)
+    return b"".join((start, position, to_subject, subject, time, to_sequence, position, to_data, row.data, b"}"))
 
 
 def _published(row: Recorded, log: str) -> bytes:
@@ -151,13 +149,15 @@ def _published(row: Recorded, log: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _form(tenant_id: str, log: str, kind: str) -> bytes:
-    """Of the events of one tenant and type; in it go position, subject (and iteration), time, position and data."""
-    source, kind, tenant = (json.dumps(text).replace("%", "%%") for text in (source_of(log), kind, tenant_id))
+def _form(tenant_id: str, log: str, kind: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Of the events of one tenant and type, what stands before position, subject (and iteration), sequence and data."""
+    source, kind_, tenant = (_encode(text) for text in (source_of(log), kind, tenant_id))
     return (
-        f'{{"specversion":"1.0","id":"%d","source":{source},"type":{kind},"subject":%b,"time":"%b","sequence":"%d",'
-        f'"tenant":{tenant},"datacontenttype":"application/json","data":%b}}'
-    ).encode()
+        b'{"specversion":"1.0","id":"',
+        b'","source":%b,"type":%b,"subject":' % (source, kind_),
+        b'"sequence":"',
+        b'","tenant":%b,"datacontenttype":"application/json","data":' % tenant,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -168,7 +168,7 @@ def _quoted(text: str) -> bytes:
 @lru_cache(maxsize=1024)
 def _time(at: datetime) -> bytes:
     """Events that were committed together have few times among them."""
-    return rfc3339(at).encode()
+    return b',"time":"%b",' % rfc3339(at).encode()
 
 
 _type = lru_cache(maxsize=1024)(type_of)

@@ -7,8 +7,11 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from runyard_gateway.http.asgi_extensions import JOIN
+
 Headers = list[tuple[bytes, bytes]]
 
+WITHOUT_BODY = frozenset({204, 304})
 JSON_TYPE = b"application/json"
 
 _encode = msgspec.json.Encoder().encode
@@ -23,6 +26,9 @@ class Answer:
     body: bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        join = scope.get("extensions", {}).get(JOIN)
+        if join is not None and self.body and scope["method"] != "HEAD" and self.status not in WITHOUT_BODY:
+            join()
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
 

@@ -5,7 +5,7 @@ import contextlib
 import resource
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from runyard_shared.errors import Refusal, RunyardError
@@ -13,13 +13,8 @@ from starlette.types import ASGIApp
 from uvicorn import Config, Server
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from runyard_gateway.http.asgi_extensions import ABORT, JOIN, PUSH
 from runyard_gateway.http.problems import PROBLEM_TYPE, problem_document
-
-ABORT = "runyard.abort"
-"""The ASGI extension of a request that drops its connection at once, with whatever is still unsent."""
-PUSH = "runyard.push"
-"""The ASGI extension that sends a piece of the answer under way at once, without a turn of the loop. False if the reader has
-not taken what was sent before: then nothing of it was sent. Only for answers without a length, between two pieces."""
 
 STOP_SECONDS = 5
 IDLE_SECONDS = 75
@@ -33,12 +28,17 @@ class CannotListen(RunyardError):
 
 
 class _Protocol(HttpToolsProtocol):
-    """HTTP/1.1 with three additions: requests can be aborted, pieces of an answer can be pushed, and what is not HTTP gets a
-    problem document too."""
+    """HTTP/1.1 with some additions: requests can be aborted, an answer can leave in one piece, pieces of a long one can be
+    pushed, and what is not HTTP gets a problem document too."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        joining = _Joining(transport)
+        self._join = joining.join
+        super().connection_made(cast("asyncio.Transport", joining))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {ABORT: self.transport.abort, PUSH: self._push}  # type: ignore[dict-item]
+        self.scope["extensions"] = {ABORT: self.transport.abort, JOIN: self._join, PUSH: self._push}  # type: ignore[dict-item]
 
     def _push(self, piece: bytes) -> bool:
         if self.flow.write_paused or self.transport.is_closing():
@@ -55,6 +55,29 @@ class _Protocol(HttpToolsProtocol):
             + body
         )
         self.transport.close()
+
+
+class _Joining:
+    """A transport that can join what is written next to what is written then."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._keeps = False
+        self._kept = b""
+
+    def join(self) -> None:
+        self._keeps = True
+
+    def write(self, data: bytes) -> None:
+        if self._keeps:
+            self._keeps, self._kept = False, data
+            return
+        if self._kept:
+            data, self._kept = self._kept + data, b""
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class _EmbeddedServer(Server):

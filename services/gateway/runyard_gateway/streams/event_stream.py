@@ -9,7 +9,7 @@ import structlog
 from runyard_shared.errors import RunyardError
 from starlette.types import Receive, Scope, Send
 
-from runyard_gateway.http.server import ABORT, PUSH
+from runyard_gateway.http.asgi_extensions import ABORT, PUSH
 from runyard_gateway.streams.subscription import Subscription
 
 _log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from runyard_shared.errors import RunyardError
 from starlette.types import Receive, Scope, Send
 
 from runyard_gateway.http.answer import Headers
-from runyard_gateway.http.server import ABORT
+from runyard_gateway.http.asgi_extensions import ABORT
 from runyard_gateway.queries.output import OutputQueries
 
 PIECE_BYTES = 1024 * 1024
