@@ -25,7 +25,8 @@ ACCESS = {
     "automation:execute": """receiveIncident runWorkflow cancelExecution rerunExecution bulkCancel bulkRerun""",
     "automation:manage": """
         importWorkflows listWebhooks createWebhook rotateWebhook disableWebhook enableWebhook deleteWebhook
-        createWorkflow archiveWorkflow saveDraft validateDraft publishDraft activateWorkflow deactivateWorkflow rollBackWorkflow
+        createWorkflow archiveWorkflow saveDraft checkWorkflow validateDraft publishDraft activateWorkflow
+        deactivateWorkflow rollBackWorkflow
         listChannels createChannel replaceChannel deleteChannel testChannel
         drainAgent resumeAgent createPool deletePool pausePool resumePool
         createConnection replaceConnection deleteConnection enableConnection disableConnection testConnection""",

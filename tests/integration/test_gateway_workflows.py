@@ -59,6 +59,8 @@ async def test_an_invalid_draft_is_saved_and_all_its_problems_are_told_at_once(h
     path = f"/workflows/{created['workflowId']}"
     checked = await home.call("POST", f"{path}/validate")
     assert not checked["valid"] and len(checked["errors"]) > 1
+    assert await home.call("POST", "/workflows/validate", json=wrong | {"name": "Saved nowhere"}) == checked
+    assert [each["name"] for each in (await home.call("GET", "/workflows", params={"q": "nowhere"}))["items"]] == []
     refused = await home.call("POST", f"{path}/publish", status=422)
     assert refused["code"] == "invalid_workflow" and refused["errors"] == checked["errors"]
     await home.call("PUT", f"{path}/draft", json=CHAIN | {"name": "Wrong"})

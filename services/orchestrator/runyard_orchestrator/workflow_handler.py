@@ -39,6 +39,8 @@ class WorkflowHandler:
 
     async def _change(self, request: Request) -> tuple[dict[str, Any], int]:
         command: Any = request.command
+        if isinstance(command, commands.ValidateWorkflow):
+            return await self._checked(command, request.tenant_id), await self._store.head()
         state = await self._workflows.fresh(command.workflow_id)
         if state is not None and request.request_id in state.requests and state.tenant_id == request.tenant_id:
             return await self._as_before(request)
@@ -60,10 +62,6 @@ class WorkflowHandler:
             claims.append(_name_of_its_own(command))
         else:
             state = await self._workflows.get(command.workflow_id, request.tenant_id)
-            if isinstance(command, commands.ValidateWorkflow):
-                errors = _told(problems(state.draft.document, command.catalog))
-                answer = {"valid": not errors, "errors": errors, "warnings": _told(warnings(state.draft.document))}
-                return answer, await self._store.head()
             new = definition.decide(state, command, request.actor)
         if not new:
             return _result(command, state, new), await self._store.head()
@@ -87,6 +85,13 @@ class WorkflowHandler:
             raise await self._name_taken(taken.claim.key, taken.existing) from taken
         self._workflows.remember(replace(state, requests=state.requests | {request.request_id}))
         return _result(command, state, new), commit.position
+
+    async def _checked(self, command: commands.ValidateWorkflow, tenant_id: str) -> dict[str, Any]:
+        document = command.document
+        if document is None:
+            document = (await self._workflows.get(command.workflow_id, tenant_id)).draft.document
+        errors = _told(problems(document, command.catalog))
+        return {"valid": not errors, "errors": errors, "warnings": _told(warnings(document))}
 
     async def _as_before(self, request: Request) -> tuple[dict[str, Any], int]:
         """To a request that comes again: what the log says that it did, whatever happened since."""

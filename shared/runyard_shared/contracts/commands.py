@@ -40,10 +40,14 @@ class Catalog(Contract, frozen=True, kw_only=True):
 
 
 class ValidateWorkflow(Message, frozen=True, kw_only=True):
-    """Checks the draft as a publish would. Reply result: `{valid, errors: [{path, message}], warnings: [{path, message}]}`."""
+    """Checks the draft as a publish would; with a `document` that one, and then there need be no workflow of the id.
+
+    Reply result: `{valid, errors: [{path, message}], warnings: [{path, message}]}`.
+    """
 
     workflow_id: str
     catalog: Catalog
+    document: dict[str, Any] | None = None
 
 
 class PublishWorkflow(Message, frozen=True, kw_only=True):

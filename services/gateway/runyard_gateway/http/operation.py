@@ -95,7 +95,7 @@ class Operation:
 
     `permission`: without it the answer is 403; None for what anybody with a key may ask. `public`: without any key.
     `for_agents`: with the key of an agent, and with no other. `body_limit`: in bytes, None for that of the gateway.
-    `signs_in`: a GET that is a command nevertheless.
+    `signs_in`: a GET that is a command nevertheless. `changes_nothing`: a POST that is none, as its body is a question.
     """
 
     method: str
@@ -122,16 +122,17 @@ class Operation:
     body_limit: int | None = None
     stream: bool = False
     signs_in: bool = False
+    changes_nothing: bool = False
 
     @property
     def is_command(self) -> bool:
         """Whether the audit log has it."""
-        return (self.method != "GET" or self.signs_in) and not self.for_agents
+        return (self.method != "GET" or self.signs_in) and not self.for_agents and not self.changes_nothing
 
     @property
     def takes_idempotency_key(self) -> bool:
         """Whether it is a command of somebody who says who he is."""
-        return self.method not in {"GET", "HEAD"} and not self.public and not self.for_agents
+        return self.method not in {"GET", "HEAD"} and not self.public and not self.for_agents and not self.changes_nothing
 
     @property
     def holds_secret(self) -> bool:

@@ -40,6 +40,7 @@ class Schedules:
                 method="POST", path=f"{PATH}/preview", handle=self.preview, name="previewSchedule", tag="triggers",
                 summary="The next times of a schedule that need not exist yet, with remarks where the clocks are changed",
                 permission=Permission.VIEW, answer=answers.SchedulePreview, body=requests.PreviewSchedule, body_required=True,
+                changes_nothing=True,
                 refusals={422: "invalid_schedule, with what is wrong with the expression and the time zone"},
             ),
         )  # fmt: skip

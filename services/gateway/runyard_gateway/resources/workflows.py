@@ -53,6 +53,9 @@ class Workflows:
             _operation("POST", PATH, self.create, "createWorkflow", "Create a workflow with its first draft",
                        answers.DraftSaved, status=201, refusals={409: "workflow_name_taken", 422: "invalid_document"},
                        answer_headers=ETAG, **_DOCUMENT),
+            _operation("POST", f"{PATH}/validate", self.check, "checkWorkflow",
+                       "All problems that would stop a publish of this document, which need not be saved", answers.Validation,
+                       refusals={422: "invalid_document"}, changes_nothing=True, **_DOCUMENT),
             _operation("GET", one, self.detail, "getWorkflow", "A workflow with its draft", answers.WorkflowDetail,
                        query=ReadQuery, refusals=_NOT_FOUND, answer_headers=ETAG),
             _operation("DELETE", one, self.archive, "archiveWorkflow", "Archive: it cannot run any more, its history stays",
@@ -118,9 +121,15 @@ class Workflows:
                 raise
             return await self._save_draft(call, msgspec.structs.replace(command, if_revision=revision), others)
 
+    async def check(self, call: Call) -> ASGIApp:
+        return await self._validated(call, call.new_id(), _document(call).value)
+
     async def validate(self, call: Call) -> ASGIApp:
-        workflow_id = workflow_id_of(call)
-        command = commands.ValidateWorkflow(workflow_id=workflow_id, catalog=await self._catalogs.catalog(call.tenant_id))
+        return await self._validated(call, workflow_id_of(call))
+
+    async def _validated(self, call: Call, workflow_id: str, document: dict[str, Any] | None = None) -> ASGIApp:
+        catalog = await self._catalogs.catalog(call.tenant_id)
+        command = commands.ValidateWorkflow(workflow_id=workflow_id, catalog=catalog, document=document)
         outcome = await self._commands.send(call, workflow_id, command)
         result = outcome.result
         answer = answers.Validation(
