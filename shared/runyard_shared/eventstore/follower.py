@@ -48,9 +48,9 @@ class Follower:
         """Event data kept for a slow reader."""
         return self._bytes
 
-    def committed(self, rows: list[Recorded]) -> None:
-        """Consecutive rows that were just committed."""
-        size = _size(rows)
+    def committed(self, rows: list[Recorded], size: int | None = None) -> None:
+        """Consecutive rows that were just committed. `size`: of their data, if it is known."""
+        size = bytes_of(rows) if size is None else size
         if self._bytes + size > self._max_bytes:
             self._batches.clear()
             self._bytes = 0
@@ -81,7 +81,7 @@ class Follower:
         rows = await self._store.read(self.position, self._max_events)
         if not rows:
             self.advance(head)  # what was between was archived
-        while len(rows) > 1 and _size(rows) > MAX_BYTES:
+        while len(rows) > 1 and bytes_of(rows) > MAX_BYTES:
             rows = rows[: len(rows) // 2]
         return rows
 
@@ -107,7 +107,7 @@ class Follower:
             self._bytes -= size
             if rows[-1].position > self.position:
                 rest = rows[self.position - rows[0].position + 1 :]
-                size = _size(rest)
+                size = bytes_of(rest)
                 self._batches.appendleft((rest, size))
                 self._bytes += size
 
@@ -121,5 +121,6 @@ class Follower:
         self._wake.clear()
 
 
-def _size(rows: list[Recorded]) -> int:
+def bytes_of(rows: list[Recorded]) -> int:
+    """Of their data."""
     return sum(len(memoryview(row.data)) for row in rows)

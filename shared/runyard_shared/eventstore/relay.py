@@ -19,7 +19,7 @@ import structlog
 from runyard_shared.contracts.feed import FeedBatch, Recorded
 from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.checkpoint import Checkpoint
-from runyard_shared.eventstore.follower import MAX_BYTES_IN_MEMORY, MAX_EVENTS, Follower
+from runyard_shared.eventstore.follower import MAX_BYTES_IN_MEMORY, MAX_EVENTS, Follower, bytes_of
 from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.topology import FEED, PUBLIC_EVENTS
@@ -100,9 +100,10 @@ class Relay:
 
     def committed(self, rows: list[Recorded]) -> None:
         """Rows that the store just committed."""
+        size = bytes_of(rows)
         for follower in (self._feed, self._work, self._public):
             if follower is not None:
-                follower.committed(rows)
+                follower.committed(rows, size)
 
     async def start(self) -> None:
         """Goes on at the checkpoints. Raises `Unavailable` if the database is away."""
