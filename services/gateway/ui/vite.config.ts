@@ -16,7 +16,15 @@ export default defineConfig({
     manifest: true,
     chunkSizeWarningLimit: 700,
   },
-  server: { proxy: { '/api': gateway, '/readyz': gateway } },
+  // the Host stays that of the browser: the gateway takes no commands from the pages of another site
+  server: {
+    proxy: Object.fromEntries(
+      ['/api', '/readyz', '/docs', '/openapi.json', '/asyncapi.json', '/metrics'].map((path) => [
+        path,
+        { target: gateway, changeOrigin: false },
+      ]),
+    ),
+  },
   test: {
     environment: 'jsdom',
     include: ['src/**/*.test.{ts,tsx}'],
