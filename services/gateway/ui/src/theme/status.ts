@@ -1,6 +1,7 @@
 /** Every status of the product: its word, its colour and its icon, decided here and nowhere else (R7, R34). */
 import {
   IconAlertTriangle,
+  IconArchive,
   IconBan,
   IconCircleCheck,
   IconCircleDashed,
@@ -15,7 +16,7 @@ import {
   IconSend,
   type TablerIcon,
 } from '@tabler/icons-react';
-import type { AgentRow, ApprovalStatus, ExecutionStatus, JobStatus, NodeStatus } from '@/api/types';
+import type { AgentRow, ApprovalStatus, ExecutionStatus, JobStatus, NodeStatus, TriggerRecordRow } from '@/api/types';
 
 export type Tone = 'gray' | 'blue' | 'green' | 'red' | 'indigo' | 'amber' | 'cyan';
 
@@ -70,6 +71,20 @@ export const AGENT: Record<AgentRow['status'], Look> = {
   offline: { label: 'Offline', tone: 'red', icon: IconPlugConnectedX },
   draining: { label: 'Draining', tone: 'amber', icon: IconAlertTriangle },
   revoked: { label: 'Revoked', tone: 'gray', icon: IconBan },
+};
+
+/** Of a workflow: what it can do now (R46). */
+export const WORKFLOW: Record<'active' | 'inactive' | 'unpublished' | 'archived', Look> = {
+  active: { label: 'Active', tone: 'green', icon: IconCircleCheck },
+  inactive: { label: 'Inactive', tone: 'gray', icon: IconPlayerPause },
+  unpublished: { label: 'Not published', tone: 'amber', icon: IconCircleDashed },
+  archived: { label: 'Archived', tone: 'gray', icon: IconArchive },
+};
+
+export const TRIGGER_OUTCOME: Record<TriggerRecordRow['outcome'], Look> = {
+  started: { label: 'Started', tone: 'green', icon: IconCircleCheck },
+  skipped: { label: 'Skipped', tone: 'gray', icon: IconMinus },
+  refused: { label: 'Refused', tone: 'red', icon: IconCircleX },
 };
 
 const ACTIVE: ReadonlySet<ExecutionStatus> = new Set(['pending', 'running', 'paused']);
