@@ -1,0 +1,163 @@
+import { Button, Skeleton, Tabs, Title, Tooltip } from '@mantine/core';
+import { IconPlayerStop, IconRefresh } from '@tabler/icons-react';
+import { lazy, Suspense, useState } from 'react';
+import { Link } from 'react-router';
+import { useMay } from '@/api/session';
+import { LazyExecutionGraph } from '@/graph';
+import { EXECUTION, isActive } from '@/theme/status';
+import { LiveMark } from '@/ui/LiveMark';
+import { Page, Panel } from '@/ui/Page';
+import { StatusBadge } from '@/ui/StatusBadge';
+import { useShortcuts } from '@/ui/shortcuts';
+import { ApprovalsPanel } from './ApprovalsPanel';
+import { CancelDialog } from './actions/CancelDialog';
+import { Banner } from './banner/Banner';
+import classes from './ExecutionPage.module.css';
+import { Facts } from './Facts';
+import { LogPanel } from './log/LogPanel';
+import { useParam, useSetParams } from './params';
+import { useExecution, useStreamState } from './store';
+import { VariablesPanel } from './VariablesPanel';
+
+const RerunDialog = lazy(() => import('./actions/RerunDialog'));
+
+const TABS = ['overview', 'log', 'variables', 'approvals'] as const;
+type Tab = (typeof TABS)[number];
+
+export function ExecutionView() {
+  const detail = useExecution();
+  const stream = useStreamState();
+  const mayExecute = useMay('automation:execute');
+  const [dialog, setDialog] = useState<'cancel' | 'rerun' | null>(null);
+  const [tab, show] = useTab();
+  const set = useSetParams();
+  const active = isActive(detail.status);
+
+  const firstError = () => set({ tab: 'log', at: 'error', find: null, level: null, node: null });
+  const cancel = () => mayExecute && active && setDialog('cancel');
+  const rerun = () => mayExecute && !active && setDialog('rerun');
+  useShortcuts([
+    { key: 'o', does: 'Show the overview', run: () => show('overview') },
+    { key: 'l', does: 'Show the log', run: () => show('log') },
+    { key: 'v', does: 'Show the variables', run: () => show('variables') },
+    { key: 'a', does: 'Show the approvals', run: () => show('approvals') },
+    { key: 'e', does: 'Go to the first error', run: firstError },
+    { key: 'c', does: 'Cancel the execution', run: cancel },
+    { key: 'r', does: 'Run it again', run: rerun },
+  ]);
+
+  return (
+    <Page
+      title={`${detail.workflowName}, ${EXECUTION[detail.status].label.toLowerCase()}`}
+      heading={
+        <div className={classes.title}>
+          <Title order={1}>
+            <Link to={`/automation/workflows/${detail.workflowId}`}>{detail.workflowName}</Link>
+          </Title>
+          <span role="status">
+            <StatusBadge look={EXECUTION[detail.status]} />
+          </span>
+          <span className={classes.live}>
+            <LiveMark state={stream} />
+          </span>
+        </div>
+      }
+      actions={
+        <>
+          <Action
+            label="Cancel"
+            icon={<IconPlayerStop size={16} aria-hidden />}
+            onClick={cancel}
+            whyNot={!active ? 'It has ended' : mayExecute ? null : NOT_ALLOWED}
+          />
+          <Action
+            label="Run again"
+            icon={<IconRefresh size={16} aria-hidden />}
+            onClick={rerun}
+            whyNot={active ? 'It has not ended: cancel it, or wait' : mayExecute ? null : NOT_ALLOWED}
+          />
+        </>
+      }
+    >
+      <Facts />
+      <Banner onFirstError={firstError} />
+      <Tabs value={tab} onChange={(value) => show((value ?? 'overview') as Tab)} keepMounted={false} mt="sm">
+        <Tabs.List mb="sm">
+          <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          <Tabs.Tab value="log">Log</Tabs.Tab>
+          <Tabs.Tab value="variables">Variables</Tabs.Tab>
+          <Tabs.Tab value="approvals">
+            Approvals
+            {detail.pendingApprovals > 0 && <span className="numbers"> ({detail.pendingApprovals} waiting)</span>}
+          </Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="overview">
+          <Overview />
+        </Tabs.Panel>
+        <Tabs.Panel value="log">
+          <LogPanel />
+        </Tabs.Panel>
+        <Tabs.Panel value="variables">
+          <VariablesPanel />
+        </Tabs.Panel>
+        <Tabs.Panel value="approvals">
+          <ApprovalsPanel />
+        </Tabs.Panel>
+      </Tabs>
+      <CancelDialog opened={dialog === 'cancel'} onClose={() => setDialog(null)} />
+      {dialog === 'rerun' && (
+        <Suspense>
+          <RerunDialog opened onClose={() => setDialog(null)} />
+        </Suspense>
+      )}
+    </Page>
+  );
+}
+
+function Overview() {
+  return (
+    <div className={classes.overview}>
+      <Panel className={classes.graph}>
+        <Suspense fallback={<Skeleton height="100%" />}>
+          <LazyExecutionGraph />
+        </Suspense>
+      </Panel>
+    </div>
+  );
+}
+
+const NOT_ALLOWED = 'You need the permission automation:execute';
+
+function Action({
+  label,
+  icon,
+  onClick,
+  whyNot,
+}: {
+  label: string;
+  icon: React.ReactNode;
+  onClick: () => void;
+  whyNot: string | null;
+}) {
+  return (
+    <Tooltip label={whyNot} disabled={whyNot === null}>
+      <Button
+        variant="default"
+        leftSection={icon}
+        onClick={onClick}
+        // not `disabled`: the reason is to be reached by keyboard
+        data-disabled={whyNot !== null || undefined}
+        aria-disabled={whyNot !== null || undefined}
+      >
+        {label}
+      </Button>
+    </Tooltip>
+  );
+}
+
+function useTab(): [Tab, (tab: Tab) => void] {
+  const named = useParam('tab');
+  const set = useSetParams();
+  const tab = TABS.find((each) => each === named) ?? 'overview';
+  return [tab, (next) => set({ tab: next === 'overview' ? null : next, at: null })];
+}

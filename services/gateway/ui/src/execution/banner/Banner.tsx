@@ -1,0 +1,137 @@
+/** What the execution does, what it waits for and until when; or how it ended, and the way to the reason. */
+import { type CSSProperties, useMemo } from 'react';
+import { Link } from 'react-router';
+import { EXECUTION, isActive } from '@/theme/status';
+import { Countdown } from '@/ui/Countdown';
+import { useNow } from '@/ui/clock';
+import { durationText } from '@/ui/time';
+import { useSetParams } from '../params';
+import { useExecution, useJobs } from '../store';
+import classes from './Banner.module.css';
+import { type Reason, reasonsOf } from './reasons';
+
+const SHOWN = 2;
+
+export function Banner({ onFirstError }: { onFirstError: () => void }) {
+  const detail = useExecution();
+  const { icon: Icon, tone, animated } = EXECUTION[detail.status];
+  const style = { '--tone': `var(--ry-${tone})`, '--ground': `var(--ry-${tone}-ground)` } as CSSProperties;
+  return (
+    <section className={classes.banner} style={style} aria-label="Status">
+      <Icon size={22} aria-hidden className={`${classes.icon} ${animated ? classes.turning : ''}`} />
+      <div className={classes.words}>{isActive(detail.status) ? <Going /> : <Ended onFirstError={onFirstError} />}</div>
+    </section>
+  );
+}
+
+function Going() {
+  const detail = useExecution();
+  const { list, byId } = useJobs();
+  const { first, total } = useMemo(() => reasonsOf(detail, list, byId), [detail, list, byId]);
+  if (first.length === 0) {
+    return <div className={classes.headline}>{total > 0 ? detail.banner : 'Deciding what comes next'}</div>;
+  }
+  const rest = first.slice(SHOWN);
+  return (
+    <ul className={classes.reasons}>
+      {first.slice(0, SHOWN).map((reason, index) => (
+        <ReasonLine key={reason.key} reason={reason}>
+          {index === Math.min(SHOWN, first.length) - 1 && rest.length > 0 && (
+            <details className={classes.more}>
+              <summary>and {total - SHOWN} more</summary>
+              <ul className={classes.reasons}>
+                {rest.map((each) => (
+                  <ReasonLine key={each.key} reason={each} />
+                ))}
+                {total - SHOWN > rest.length && <li>and {total - SHOWN - rest.length} that are not listed here</li>}
+              </ul>
+            </details>
+          )}
+        </ReasonLine>
+      ))}
+    </ul>
+  );
+}
+
+function ReasonLine({ reason, children }: { reason: Reason; children?: React.ReactNode }) {
+  const set = useSetParams();
+  return (
+    <li className={classes.reason}>
+      <span>{reason.words}</span>
+      <span className={classes.time}>
+        {reason.until !== null ? (
+          <>
+            {reason.kind === 'approval' ? 'expires in ' : reason.kind === 'agent' ? 'gives up in ' : 'in '}
+            <Countdown at={reason.until} />
+          </>
+        ) : (
+          reason.since !== null && <Since at={reason.since} verb={reason.kind === 'running' ? 'for' : 'waiting for'} />
+        )}
+      </span>
+      {reason.approvalId !== null && (
+        <button type="button" className={classes.link} onClick={() => set({ tab: 'approvals' })}>
+          Answer
+        </button>
+      )}
+      {reason.jobId !== null && (
+        <button type="button" className={classes.link} onClick={() => set({ job: reason.jobId })}>
+          {reason.kind === 'running' ? 'Output' : 'Job'}
+          <span className="visually-hidden"> of {reason.words}</span>
+        </button>
+      )}
+      {reason.childExecutionId !== null && (
+        <Link to={`/automation/executions/${reason.childExecutionId}`}>Open that execution</Link>
+      )}
+      {children}
+    </li>
+  );
+}
+
+function Since({ at, verb }: { at: string; verb: string }) {
+  const ms = useNow() - new Date(at).getTime();
+  return (
+    <span className="numbers">
+      {verb} {durationText(Math.max(0, Math.floor(ms / 1000) * 1000)).replace('.0 s', ' s')}
+    </span>
+  );
+}
+
+function Ended({ onFirstError }: { onFirstError: () => void }) {
+  const detail = useExecution();
+  const { list } = useJobs();
+  const set = useSetParams();
+  const { error } = detail;
+  const job = useMemo(
+    () =>
+      error?.nodeId == null ? undefined : list.findLast((each) => each.nodeId === error.nodeId && each.error !== null),
+    [list, error],
+  );
+  const node = detail.nodes.find((each) => each.nodeId === error?.nodeId);
+  return (
+    <>
+      <div className={classes.headline}>{detail.banner}</div>
+      {detail.status === 'failed' && error && (
+        <div className={classes.doing}>
+          {(node ?? job) && (
+            <span>
+              {node?.name ?? job?.nodeName}
+              {job && `, ${job.actionType}`}
+              {job && job.attempt > 1 && `, attempt ${job.attempt}`}
+              {job?.agent && `, on ${job.agent}`}
+            </span>
+          )}
+          {error.exitCode != null && <span>exit code {error.exitCode}</span>}
+          {error.statusCode != null && <span>HTTP {error.statusCode}</span>}
+          {job && (
+            <button type="button" className={classes.link} onClick={() => set({ job: job.jobId })}>
+              Output
+            </button>
+          )}
+          <button type="button" className={classes.link} onClick={onFirstError}>
+            First error in the log
+          </button>
+        </div>
+      )}
+    </>
+  );
+}
