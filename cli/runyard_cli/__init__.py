@@ -1,0 +1,1 @@
+"""The `runyard` command: a client of the HTTP API, and of nothing else."""
