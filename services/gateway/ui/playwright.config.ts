@@ -1,11 +1,14 @@
 import { defineConfig } from '@playwright/test';
 
+// workers inherit it: each run has a folder of its own
+process.env.RUNYARD_E2E_RUN ??= String(process.pid);
+
 /** Against a real server of its own (e2e/serverSetup.ts) or that of RUNYARD_URL and RUNYARD_TOKEN; Chromium is Debian's. */
 export default defineConfig({
   testDir: 'e2e',
   testMatch: '**/*.spec.ts',
   globalSetup: './e2e/serverSetup.ts',
-  outputDir: 'test-results',
+  outputDir: `test-results/${process.env.RUNYARD_E2E_RUN}`,
   fullyParallel: true,
   workers: Number(process.env.RUNYARD_E2E_WORKERS ?? 2),
   retries: 0,
@@ -19,7 +22,8 @@ export default defineConfig({
     locale: 'en-GB',
     timezoneId: 'UTC',
     reducedMotion: 'reduce',
-    trace: 'retain-on-failure',
+    screenshot: 'only-on-failure',
+    trace: process.env.RUNYARD_TRACE ? 'retain-on-failure' : 'off',
     launchOptions: {
       executablePath: process.env.RUNYARD_CHROMIUM ?? '/usr/bin/chromium',
       args: [

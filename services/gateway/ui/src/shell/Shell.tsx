@@ -33,7 +33,7 @@ interface Place {
 
 const PLACES: readonly Place[] = [
   { to: '/automation/executions', label: 'Executions', icon: IconBolt, key: 'g e' },
-  { to: '/automation/approvals', label: 'Pending approvals', icon: IconHandStop, key: 'g p' },
+  { to: '/automation/approvals', label: 'Approvals', icon: IconHandStop, key: 'g p' },
   { to: '/automation/workflows', label: 'Workflows', icon: IconRoute, key: 'g w' },
   { to: '/automation/analytics', label: 'Analytics', icon: IconChartBar, key: 'g a' },
   { to: '/automation/agents', label: 'Agents', icon: IconServer2, key: 'g s' },
