@@ -69,7 +69,9 @@ describe('an edit of the graph', () => {
       '      why: "no"',
       '  - {from: ask, port: rejected, to: note}',
     ]);
-    expect(lines(after).indexOf('  - id: note')).toBe(lines(TEXT).indexOf('  - {id: probe, type: action, action: http.request, params: {url: "http://x/"}}   # cheap'));
+    expect(lines(after).indexOf('  - id: note')).toBe(
+      lines(TEXT).indexOf('  - {id: probe, type: action, action: http.request, params: {url: "http://x/"}}   # cheap'),
+    );
   });
 
   it('adds a node into an edge', () => {
@@ -115,7 +117,10 @@ describe('an edit of the graph', () => {
   });
 
   it('takes away one edge, also of two that are alike', () => {
-    const twice = TEXT.replace('  - {from: probe, to: restart}\n', '  - {from: probe, to: restart}\n  - {from: probe, port: success, to: restart}\n');
+    const twice = TEXT.replace(
+      '  - {from: probe, to: restart}\n',
+      '  - {from: probe, to: restart}\n  - {from: probe, port: success, to: restart}\n',
+    );
     const [first, second] = graph(twice).edges.filter((edge) => edge.from === 'probe');
     expect(gone(twice, disconnect(twice, graph(twice), first?.key ?? ''))).toEqual(['  - {from: probe, to: restart}']);
     expect(gone(twice, disconnect(twice, graph(twice), second?.key ?? ''))).toEqual([
@@ -156,7 +161,9 @@ describe('a field of the form', () => {
 
   it('keeps comments within what it changes', () => {
     const after = setField(TEXT, 'restart', 'params', { script: 'echo one\necho three\n', env: { A: '1' } });
-    expect(after).toContain('      # careful\n      script: |\n        echo one\n        echo three\n      env:\n        A: "1"\n    maxRetries: 2');
+    expect(after).toContain(
+      '      # careful\n      script: |\n        echo one\n        echo three\n      env:\n        A: "1"\n    maxRetries: 2',
+    );
     expect(gone(TEXT, after)).toEqual(['        echo two']);
   });
 
@@ -171,7 +178,20 @@ describe('a field of the form', () => {
   });
 
   it('writes texts so that no reader of YAML takes them for something else', () => {
-    for (const text of ['no', '1_000', '2026-11-23', '007', '{{ inputs.host }}', 'a: b', ' x', '', 'true', '# y', '1e3', '12:30:45']) {
+    for (const text of [
+      'no',
+      '1_000',
+      '2026-11-23',
+      '007',
+      '{{ inputs.host }}',
+      'a: b',
+      ' x',
+      '',
+      'true',
+      '# y',
+      '1e3',
+      '12:30:45',
+    ]) {
       const after = setField(TEXT, 'ask', 'message', text);
       expect(parsed(after).value).toMatchObject({ nodes: { 0: { message: text } } });
     }

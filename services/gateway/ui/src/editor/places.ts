@@ -31,7 +31,9 @@ export function rangeOf({ text, document }: Parsed, steps: readonly Step[]): { f
     const parent = nodeAt(document, path.slice(0, -1));
     if (!isMap(parent) && typeof path[length - 1] === 'string') continue;
     if (isMap(parent)) {
-      const pair = parent.items.find((each) => String((each.key as { value?: unknown }).value) === String(path[length - 1]));
+      const pair = parent.items.find(
+        (each) => String((each.key as { value?: unknown }).value) === String(path[length - 1]),
+      );
       const key = (pair?.key as { range?: [number, number, number] } | undefined)?.range;
       if (!key) continue;
       const value = (pair?.value as { range?: [number, number, number] } | null)?.range;

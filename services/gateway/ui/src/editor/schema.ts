@@ -1,7 +1,8 @@
 /** The shape of a workflow document, for completion and for what a field may hold: a part of the API's own description. */
-import workflow from './workflowSchema.json';
+
 import type { Step } from './text/parsed';
 import { valueAt } from './text/parsed';
+import workflow from './workflowSchema.json';
 
 export interface Shape {
   $ref?: string;

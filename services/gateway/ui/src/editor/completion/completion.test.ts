@@ -13,7 +13,13 @@ const KNOWN: Surroundings = {
       output: { properties: { statusCode: { type: 'integer' }, body: { type: 'string' } } },
       connections: ['http'],
     },
-    { type: 'script.bash', description: '', params: {}, output: { properties: { stdout: {} } }, connections: ['secrets'] },
+    {
+      type: 'script.bash',
+      description: '',
+      params: {},
+      output: { properties: { stdout: {} } },
+      connections: ['secrets'],
+    },
   ],
   connections: [
     { name: 'shop', kind: 'http', description: '' },
@@ -67,7 +73,8 @@ describe('completion', () => {
     expect(offered(`${NODES}edges:\n  - {from: |}`)).toEqual(['trigger', 'probe', 'well', 'note']);
     expect(offered(`${NODES}edges:\n  - {from: well, port: |, to: note}`)).toEqual(['true', 'false']);
     expect(offered(`${NODES}edges:\n  - from: probe\n    to: |\n`)).toEqual(['probe', 'well', 'note']);
-    const body = 'nodes:\n  - id: each\n    type: forEach\n    body:\n      nodes: [{id: look, type: delay}]\n      edges:\n';
+    const body =
+      'nodes:\n  - id: each\n    type: forEach\n    body:\n      nodes: [{id: look, type: delay}]\n      edges:\n';
     expect(offered(`${body}        - {from: i|}`)).toEqual(['item', 'look']);
   });
 
@@ -78,9 +85,15 @@ describe('completion', () => {
     expect(message('{{ nodes.| }}')).toEqual(['probe', 'well', 'note', 'ask']);
     expect(message('{{ nodes.probe.output.|')).toEqual(['statusCode', 'body']);
     expect(message('{{ vars.v|')).toEqual(['verdict']);
-    expect(offered(`${NODES}  - id: c\n    type: condition\n    expression: nodes.probe.output.statusCode == 200 && inputs.|\n`)).toEqual(['host']);
+    expect(
+      offered(
+        `${NODES}  - id: c\n    type: condition\n    expression: nodes.probe.output.statusCode == 200 && inputs.|\n`,
+      ),
+    ).toEqual(['host']);
     const script = `${NODES}  - id: s\n    type: action\n    action: script.bash\n    params:\n      script: |-\n        echo {{ nodes.probe.output.^\n`;
-    expect(completionAt(script.replace('^', ''), script.indexOf('^'), KNOWN)?.options.map(({ label }) => label)).toEqual(['statusCode', 'body']);
+    expect(
+      completionAt(script.replace('^', ''), script.indexOf('^'), KNOWN)?.options.map(({ label }) => label),
+    ).toEqual(['statusCode', 'body']);
   });
 
   it('offers nothing in comments and in texts', () => {

@@ -7,14 +7,23 @@ import { type Caret, caretAt } from './place';
 
 /** What there is in the tenant to refer to. */
 export interface Surroundings {
-  actions: readonly { type: string; description: string; params: Fields; output: Fields; connections: readonly string[] }[];
+  actions: readonly {
+    type: string;
+    description: string;
+    params: Fields;
+    output: Fields;
+    connections: readonly string[];
+  }[];
   connections: readonly { name: string; kind: string; description: string }[];
   pools: readonly { name: string; description: string }[];
   workflows: readonly { name: string }[];
 }
 
 export interface Fields {
-  properties?: Record<string, { type?: string; description?: string; enum?: unknown[]; default?: unknown; [keyword: string]: unknown }>;
+  properties?: Record<
+    string,
+    { type?: string; description?: string; enum?: unknown[]; default?: unknown; [keyword: string]: unknown }
+  >;
   required?: string[];
   [keyword: string]: unknown;
 }
@@ -53,7 +62,10 @@ function keyOptions({ path, value, present, flow }: Caret, known: Surroundings):
     .filter(([key]) => !present.includes(key))
     .map(([key, field], place) => {
       const holds = params === null ? shapeAt(value, [...path, key]) : field;
-      const description = typeof (field as { description?: unknown }).description === 'string' ? String((field as { description?: unknown }).description) : FIELD_WORDS[key];
+      const description =
+        typeof (field as { description?: unknown }).description === 'string'
+          ? String((field as { description?: unknown }).description)
+          : FIELD_WORDS[key];
       return {
         label: key,
         type: 'property' as const,
@@ -66,7 +78,11 @@ function keyOptions({ path, value, present, flow }: Caret, known: Surroundings):
 }
 
 /** What stands behind a key, so that one can go on writing. */
-function opening(shape: { type?: string; properties?: unknown } | undefined, flow: boolean, path: readonly Step[]): string {
+function opening(
+  shape: { type?: string; properties?: unknown } | undefined,
+  flow: boolean,
+  path: readonly Step[],
+): string {
   const within = '  '.repeat(path.length + 1);
   if (flow) return ': ';
   if (shape?.type === 'array' && path.length === 0) return `:\n${within}- `;
@@ -99,9 +115,18 @@ function valueOptions({ path, value }: Caret, known: Surroundings): Option[] {
       case 'connection':
         return known.connections
           .filter(({ kind }) => !action || action.connections.includes(kind))
-          .map(({ name, kind, description }) => ({ label: name, type: 'constant', detail: kind, ...(description ? { info: description } : {}) }));
+          .map(({ name, kind, description }) => ({
+            label: name,
+            type: 'constant',
+            detail: kind,
+            ...(description ? { info: description } : {}),
+          }));
       case 'pool':
-        return known.pools.map(({ name, description }) => ({ label: name, type: 'constant', ...(description ? { info: description } : {}) }));
+        return known.pools.map(({ name, description }) => ({
+          label: name,
+          type: 'constant',
+          ...(description ? { info: description } : {}),
+        }));
       case 'workflow':
         return known.workflows.map(({ name }) => ({ label: name, type: 'constant' }));
     }
@@ -118,7 +143,12 @@ function enumOptions(shape: { type?: string; enum?: unknown[]; const?: unknown }
 function edgeOptions(value: unknown, edge: readonly Step[], field: string): Option[] {
   const level = edge.slice(0, -2);
   const nodes = nodesOf(value, level);
-  const ids = nodes.map(({ id, name, type }) => ({ label: id, type: 'variable' as const, detail: type, ...(name ? { info: name } : {}) }));
+  const ids = nodes.map(({ id, name, type }) => ({
+    label: id,
+    type: 'variable' as const,
+    detail: type,
+    ...(name ? { info: name } : {}),
+  }));
   if (field === 'to') return ids;
   if (field === 'from') return [{ label: level.length === 0 ? 'trigger' : 'item', type: 'variable' }, ...ids];
   if (field !== 'port') return [];
@@ -190,7 +220,12 @@ function expressionOptions({ path, value, word, from }: Caret, known: Surroundin
   return options.length === 0 ? null : { from: from + word.length - last.length, options };
 }
 
-function namesBelow(steps: readonly string[], path: readonly Step[], value: unknown, known: Surroundings): (readonly [string, string?])[] {
+function namesBelow(
+  steps: readonly string[],
+  path: readonly Step[],
+  value: unknown,
+  known: Surroundings,
+): (readonly [string, string?])[] {
   const [root, id, part, ...further] = steps;
   if (root === undefined) {
     if (path[0] === 'triggers') return [['incident', 'The incident as it was sent']];
@@ -204,14 +239,17 @@ function namesBelow(steps: readonly string[], path: readonly Step[], value: unkn
     const node = visible.find((each) => each.id === id);
     if (part !== 'output' || further.length > 0 || !node) return [];
     const output = known.actions.find(({ type }) => type === node.action)?.output;
-    if (node.type === 'action') return Object.entries(output?.properties ?? {}).map(([key, field]): [string, string?] => [key, field.type]);
+    if (node.type === 'action')
+      return Object.entries(output?.properties ?? {}).map(([key, field]): [string, string?] => [key, field.type]);
     return (OUTPUTS[node.type] ?? []).map((each): [string] => [each]);
   }
   if (id !== undefined) return [];
   if (root === 'inputs') {
     const inputs = valueAt(value, ['inputs', 'properties']);
     if (typeof inputs !== 'object' || inputs === null) return [];
-    return Object.entries(inputs).map(([key, field]) => [key, String(field?.description ?? field?.type ?? '')] as [string, string]);
+    return Object.entries(inputs).map(
+      ([key, field]) => [key, String(field?.description ?? field?.type ?? '')] as [string, string],
+    );
   }
   if (root === 'vars') return [...new Set(visible.flatMap(({ values }) => values))].map((each): [string] => [each]);
   return (FIXED[root] ?? []).map((each): [string] => [each]);

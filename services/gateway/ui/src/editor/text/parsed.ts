@@ -67,8 +67,7 @@ export function same(one: unknown, other: unknown): boolean {
   return (
     keys.length === Object.keys(other).length &&
     keys.every(
-      (key) =>
-        key in other && same((one as Record<string, unknown>)[key], (other as Record<string, unknown>)[key]),
+      (key) => key in other && same((one as Record<string, unknown>)[key], (other as Record<string, unknown>)[key]),
     )
   );
 }

@@ -28,10 +28,15 @@ export function withValue(text: string, path: readonly Step[], given: unknown, a
     return parts.reduce((now, [step, part]) => withPart(now, [...path, step], part), text);
   }
   const expected = setIn(whole, path, value);
-  return checked(text, expected, () => spliceValue(text, path, value, after), (tree) => {
-    if (value === undefined) tree.deleteIn(path);
-    else tree.setIn(path, tree.createNode(value));
-  });
+  return checked(
+    text,
+    expected,
+    () => spliceValue(text, path, value, after),
+    (tree) => {
+      if (value === undefined) tree.deleteIn(path);
+      else tree.setIn(path, tree.createNode(value));
+    },
+  );
 }
 
 function withPart(text: string, path: readonly Step[], part: unknown): string {
@@ -221,7 +226,9 @@ function spliceItem(text: string, seq: YAMLSeq.Parsed, at: number, item: unknown
 function spliceBlockList(text: string, path: readonly Step[], item: unknown): string | null {
   const made = spliceValue(text, path, [{ place: 'taken' }]);
   if (made === null) return null;
-  return made.replace(/- place: taken|\{place: taken\}/, (found) => (found[0] === '-' ? `- ${inline(item)}` : inline(item)));
+  return made.replace(/- place: taken|\{place: taken\}/, (found) =>
+    found[0] === '-' ? `- ${inline(item)}` : inline(item),
+  );
 }
 
 function cutItem(text: string, seq: YAMLSeq.Parsed, index: number): string | null {
