@@ -1,9 +1,11 @@
 import { notifications } from '@mantine/notifications';
 import { problemOf } from '@/api/problem';
 
+const CLOSE = { 'aria-label': 'Close the message' };
+
 /** Something was done: one line, gone after a while. */
 export function said(message: string): void {
-  notifications.show({ message, color: 'ink', autoClose: 4000 });
+  notifications.show({ message, color: 'ink', autoClose: 4000, closeButtonProps: CLOSE });
 }
 
 /** Something was not done, and why. Stays until it is closed. */
@@ -16,5 +18,6 @@ export function failed(what: string, error: unknown): void {
     color: 'red',
     autoClose: false,
     withBorder: true,
+    closeButtonProps: CLOSE,
   });
 }

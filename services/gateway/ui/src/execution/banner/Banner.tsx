@@ -35,7 +35,7 @@ function Going() {
   return (
     <ul className={classes.reasons}>
       {first.slice(0, SHOWN).map((reason, index) => (
-        <ReasonLine key={reason.key} reason={reason}>
+        <ReasonLine key={reason.key} reason={reason} alone={first.length === 1}>
           {index === Math.min(SHOWN, first.length) - 1 && rest.length > 0 && (
             <details className={classes.more}>
               <summary>and {total - SHOWN} more</summary>
@@ -53,7 +53,7 @@ function Going() {
   );
 }
 
-function ReasonLine({ reason, children }: { reason: Reason; children?: React.ReactNode }) {
+function ReasonLine({ reason, alone, children }: { reason: Reason; alone?: boolean; children?: React.ReactNode }) {
   const set = useSetParams();
   return (
     <li className={classes.reason}>
@@ -83,6 +83,7 @@ function ReasonLine({ reason, children }: { reason: Reason; children?: React.Rea
         <Link to={`/automation/executions/${reason.childExecutionId}`}>Open that execution</Link>
       )}
       {children}
+      {reason.question !== null && alone && <div className={classes.question}>“{reason.question}”</div>}
     </li>
   );
 }

@@ -7,6 +7,8 @@ export interface Reason {
   key: string;
   kind: 'running' | WaitingRow['reason'];
   words: string;
+  /** Of an approval: what is asked. */
+  question: string | null;
   since: string | null;
   /** When it is over, if that is known. */
   until: string | null;
@@ -38,7 +40,7 @@ export function reasonsOf(
     running += 1;
     if (live.length < MAX_RUNNING) live.push(ofJob(job));
   }
-  const all = [...waiting.map(ofRow), ...live];
+  const all = [...waiting.map((row) => ofRow(row, facts)), ...live];
   all.sort((one, other) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind));
   const unnamed = Math.max(0, facts.waitingTotal - facts.waiting.length);
   return { first: all, total: waiting.length + unnamed + running };
@@ -56,11 +58,13 @@ function stillWaits(row: WaitingRow, facts: ExecutionFacts, byId: ReadonlyMap<st
   return true;
 }
 
-function ofRow(row: WaitingRow): Reason {
+function ofRow(row: WaitingRow, facts: ExecutionFacts): Reason {
+  const approval = facts.approvals.find((each) => each.approvalId === row.approvalId);
   return {
     key: [row.reason, row.item, row.nodeId, row.jobId].join(' '),
     kind: row.reason,
     words: sentence(withoutTime(row)),
+    question: approval?.message || null,
     since: row.since,
     until: row.until,
     nodeId: row.nodeId,
@@ -81,6 +85,7 @@ function ofJob(job: JobLine): Reason {
     key: job.jobId,
     kind: 'running',
     words: `${item}${words}`,
+    question: null,
     since: job.startedAt ?? job.dispatchedAt,
     until: null,
     nodeId: job.nodeId,
