@@ -1,0 +1,196 @@
+import { Alert, Group, Select, Text } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
+import { IconMinus, IconPencil, IconPlus } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense, useMemo } from 'react';
+import { useSearchParams } from 'react-router';
+import { api, take } from '@/api/client';
+import type { Difference, VersionRow, WorkflowDetail } from '@/api/types';
+import { CopyButton } from '@/ui/CopyButton';
+import { Panel } from '@/ui/Page';
+import { ProblemAlert } from '@/ui/ProblemAlert';
+import { versionQuery, workflowKey } from '../queries';
+import type { Text as Source } from './Source';
+import { numberOf, Waiting } from './Versions';
+import classes from './Versions.module.css';
+
+const SourceView = lazy(async () => ({ default: (await import('./Source')).Source }));
+const SideBySide = lazy(async () => ({ default: (await import('./Source')).SideBySide }));
+
+const DRAFT = 'draft';
+
+/** The text of a version or, with `against` (a version or `draft`), how the two differ. */
+export function Shown({
+  workflow,
+  versions,
+  version,
+  against,
+}: {
+  workflow: WorkflowDetail;
+  versions: readonly VersionRow[];
+  version: number;
+  against: string | null;
+}) {
+  const [, setParams] = useSearchParams();
+  const { workflowId } = workflow;
+  const text = useQuery(versionQuery(workflowId, version));
+  const compare = (next: string | null) =>
+    setParams({ tab: 'versions', version: String(version), ...(next ? { against: next } : {}) });
+  const other = numberOf(against);
+  const choices = [
+    { value: DRAFT, label: 'the draft' },
+    ...versions
+      .filter((each) => each.version !== version)
+      .map((each) => ({ value: String(each.version), label: `version ${each.version}` })),
+  ];
+  const chosen = against === DRAFT || other !== null ? against : null;
+  if (chosen !== null && !choices.some((each) => each.value === chosen))
+    choices.push({ value: chosen, label: `version ${chosen}` });
+  return (
+    <Panel className={classes.shown}>
+      <div className={classes.head}>
+        <Text fw={600}>Version {version}</Text>
+        <Group gap={6} wrap="nowrap">
+          <Text size="sm" c="dimmed">
+            compared with
+          </Text>
+          <Select
+            size="xs"
+            w={160}
+            aria-label={`Version ${version} compared with`}
+            placeholder="nothing"
+            data={choices}
+            value={chosen}
+            onChange={compare}
+            clearable
+          />
+        </Group>
+        {text.data && chosen === null && (
+          <div className={classes.right}>
+            <CopyButton value={text.data.source} what="the text" />
+          </div>
+        )}
+      </div>
+      {text.isError ? (
+        <ProblemAlert error={text.error} onRetry={() => text.refetch()} />
+      ) : text.isPending ? (
+        <Waiting />
+      ) : chosen === null ? (
+        <Suspense fallback={<Waiting />}>
+          <SourceView text={text.data.source} format={text.data.format} label={`Text of version ${version}`} />
+        </Suspense>
+      ) : chosen === DRAFT ? (
+        <Texts
+          before={{ text: text.data.source, format: text.data.format, label: `Version ${version}` }}
+          after={{ text: workflow.draft.source, format: workflow.draft.format, label: 'The draft' }}
+        />
+      ) : other !== null ? (
+        <Compared workflowId={workflowId} one={version} other={other} />
+      ) : null}
+    </Panel>
+  );
+}
+
+/** Always from the older to the newer, whichever was chosen first. */
+function Compared({ workflowId, one, other }: { workflowId: string; one: number; other: number }) {
+  const older = Math.min(one, other);
+  const newer = Math.max(one, other);
+  const before = useQuery(versionQuery(workflowId, older));
+  const after = useQuery(versionQuery(workflowId, newer));
+  const diff = useQuery({
+    queryKey: [...workflowKey(workflowId), 'diff', older, newer],
+    staleTime: Number.POSITIVE_INFINITY,
+    queryFn: ({ signal }) =>
+      take(
+        api.GET('/api/v1/workflows/{workflowId}/versions/{version}/diff', {
+          params: { path: { workflowId, version: newer }, query: { against: older } },
+          signal,
+        }),
+      ),
+  });
+  const error = before.error ?? after.error ?? diff.error;
+  if (error) return <ProblemAlert error={error} />;
+  if (!before.data || !after.data || !diff.data) return <Waiting />;
+  return (
+    <>
+      <Differences differences={diff.data.differences} older={older} newer={newer} />
+      <Texts
+        before={{ text: before.data.source, format: before.data.format, label: `Version ${older}` }}
+        after={{ text: after.data.source, format: after.data.format, label: `Version ${newer}` }}
+      />
+    </>
+  );
+}
+
+function Texts({ before, after }: { before: Source; after: Source }) {
+  const narrow = useMediaQuery('(max-width: 75em)') ?? false;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as values, not as objects
+  const pair = useMemo(
+    () => ({ before, after }),
+    [before.text, before.format, before.label, after.text, after.format, after.label],
+  );
+  if (before.text === after.text) {
+    return (
+      <Alert m="sm" color="gray" variant="light">
+        The texts are the same.
+      </Alert>
+    );
+  }
+  return (
+    <Suspense fallback={<Waiting />}>
+      <SideBySide before={pair.before} after={pair.after} narrow={narrow} />
+    </Suspense>
+  );
+}
+
+const KINDS = {
+  added: ['Added', IconPlus],
+  removed: ['Removed', IconMinus],
+  changed: ['Changed', IconPencil],
+} as const;
+
+function Differences({
+  differences,
+  older,
+  newer,
+}: {
+  differences: readonly Difference[];
+  older: number;
+  newer: number;
+}) {
+  if (differences.length === 0) {
+    return (
+      <Alert m="sm" color="gray" variant="light">
+        Versions {older} and {newer} do the same; at most comments and layout differ.
+      </Alert>
+    );
+  }
+  return (
+    <ul className={classes.differences} aria-label={`What differs from version ${older} to ${newer}`}>
+      {differences.map(({ kind, path, before, after }) => {
+        const [word, Icon] = KINDS[kind];
+        return (
+          <li key={`${kind} ${path}`} className={classes.difference}>
+            <span className={classes.kind} data-kind={kind}>
+              <Icon size={13} stroke={2.4} aria-hidden />
+              {word}
+            </span>
+            <span className={classes.path}>{path}</span>
+            <span className={classes.values}>
+              {kind !== 'added' && <span className={kind === 'changed' ? classes.before : ''}>{said(before)}</span>}
+              {kind === 'changed' && ' → '}
+              {kind !== 'removed' && said(after)}
+            </span>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+const MOST = 200;
+
+function said(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return text.length > MOST ? `${text.slice(0, MOST)} …` : text;
+}
