@@ -1,4 +1,4 @@
-import { expect, lookAt, signIn, test, unique } from './test';
+import { expect, lookAt, pageOf, test, unique } from './test';
 
 function gate(name: string, approval: object) {
   return {
@@ -42,8 +42,7 @@ test('an approval is decided from the inbox while somebody watches the execution
   const name = unique('Gate');
   const workflowId = await api.workflow(gate(name, { approvers: [approver] }));
 
-  const inbox = await browser.newPage({ baseURL: api.url });
-  await signIn(inbox, api.url, key);
+  const inbox = await pageOf(browser, api, key);
   await inbox.goto('/automation/approvals');
   await expect(inbox.getByRole('heading', { name: 'Nothing waits for you' })).toBeVisible();
 
@@ -63,7 +62,7 @@ test('an approval is decided from the inbox while somebody watches the execution
   await expect(page.getByText('Completed').first()).toBeVisible();
   const detail = await api.until(executionId, 'completed');
   expect(detail.variables).toMatchObject({ said: 'go on, the backup is done', via: 'web' });
-  await inbox.close();
+  await inbox.context().close();
 });
 
 test('of two who decide at once, the second is told whose decision counts', async ({ page, api }) => {

@@ -1,4 +1,4 @@
-import { expect, lookAt, signIn, test, unique } from './test';
+import { expect, lookAt, pageOf, test, unique } from './test';
 
 const SLEEP = (seconds: number) => ({
   id: 'work',
@@ -107,8 +107,7 @@ test('whoever may only look has nothing to press, and an unreachable server is s
   const user = unique('viewer').replace(' ', '-');
   await api.call('POST', '/users', { name: user, roles: ['viewer'] });
   const { key } = await api.call('POST', '/api-keys', { user });
-  const page = await browser.newPage({ baseURL: api.url });
-  await signIn(page, api.url, key);
+  const page = await pageOf(browser, api, key);
   await page.goto('/automation/executions');
   await expect(page.getByRole('heading', { name: 'Executions' })).toBeVisible();
   await expect(page.getByRole('checkbox')).toHaveCount(0);
@@ -118,5 +117,5 @@ test('whoever may only look has nothing to press, and an unreachable server is s
   await page.unroute('**/api/v1/executions?**');
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(page.getByRole('alert')).toHaveCount(0);
-  await page.close();
+  await page.context().close();
 });

@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
-import { type APIRequestContext, test as base, expect, type Page } from '@playwright/test';
+import { type APIRequestContext, type Browser, test as base, expect, type Page } from '@playwright/test';
 
 const IMAGES = resolve(import.meta.dirname, '../../../../docs/images/web');
 
@@ -65,6 +65,19 @@ export function unique(name: string): string {
 export async function signIn(page: Page, url: string, key: string): Promise<void> {
   const answer = await page.context().request.post(`${url}/api/v1/session`, { data: { key } });
   expect(answer.status()).toBe(201);
+}
+
+/** A page of somebody else, in a browser of their own; close its context at the end. */
+export async function pageOf(browser: Browser, api: Api, key: string): Promise<Page> {
+  const context = await browser.newContext({
+    baseURL: api.url,
+    reducedMotion: 'reduce',
+    locale: 'en-GB',
+    timezoneId: 'UTC',
+  });
+  const page = await context.newPage();
+  await signIn(page, api.url, key);
+  return page;
 }
 
 interface Fixtures {

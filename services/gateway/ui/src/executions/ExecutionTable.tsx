@@ -20,7 +20,9 @@ interface Props {
 export function ExecutionTable({ rows, current, selected, onSelect }: Props) {
   const marked = useRef<HTMLTableRowElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the marked row is another one
-  useEffect(() => marked.current?.scrollIntoView({ block: 'nearest' }), [current]);
+  useEffect(() => {
+    void marked.current?.scrollIntoView({ block: 'nearest' }); // newer browsers answer with a promise
+  }, [current]);
   const all = rows.length > 0 && rows.every((each) => selected.has(each.executionId));
   return (
     <table className={classes.table}>

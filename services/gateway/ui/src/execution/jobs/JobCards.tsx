@@ -1,0 +1,80 @@
+/** The jobs where there is no room for a table. */
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { useRef } from 'react';
+import { JOB } from '@/theme/status';
+import { StatusBadge } from '@/ui/StatusBadge';
+import { instantText } from '@/ui/time';
+import type { JobLine } from '../store';
+import { JobDuration } from './JobDuration';
+import classes from './JobTimeline.module.css';
+
+const CARD = 74;
+const MOST_CARDS = 7;
+
+export function JobCards({
+  jobs,
+  selected,
+  onOpen,
+}: {
+  jobs: readonly JobLine[];
+  selected: string | null;
+  onOpen: (jobId: string) => void;
+}) {
+  const room = useRef<HTMLElement>(null);
+  const virtual = useVirtualizer({
+    count: jobs.length,
+    getScrollElement: () => room.current,
+    estimateSize: () => CARD,
+    overscan: 6,
+    getItemKey: (index) => jobs[index]?.jobId ?? index,
+  });
+  return (
+    <section
+      ref={room}
+      className={classes.room}
+      style={{ height: CARD * Math.min(Math.max(jobs.length, 2), MOST_CARDS) }}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
+      tabIndex={0}
+      aria-label="Jobs"
+    >
+      <ul className={classes.cards} style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map(({ index, key, start }) => {
+          const job = jobs[index];
+          return (
+            job && (
+              <li
+                key={key}
+                style={{ transform: `translateY(${start}px)`, height: CARD }}
+                aria-posinset={index + 1}
+                aria-setsize={jobs.length}
+              >
+                <button
+                  type="button"
+                  className={classes.card}
+                  aria-current={selected === job.jobId}
+                  onClick={() => onOpen(job.jobId)}
+                >
+                  <span className={classes.cardLine}>
+                    <strong className={classes.ellipsis}>{job.nodeName}</strong>
+                    <StatusBadge look={JOB[job.status]} bare />
+                  </span>
+                  <span className={`${classes.cardLine} ${classes.soft}`}>
+                    <span className={classes.ellipsis}>
+                      {[job.item, job.actionType, job.agent, job.attempt > 1 ? `attempt ${job.attempt}` : null]
+                        .filter(Boolean)
+                        .join(' · ')}
+                    </span>
+                  </span>
+                  <span className={`${classes.cardLine} ${classes.soft} numbers`}>
+                    {instantText(job.startedAt ?? job.queuedAt)}
+                    <JobDuration job={job} />
+                  </span>
+                </button>
+              </li>
+            )
+          );
+        })}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,199 @@
+/** All jobs in the order in which they were queued: as a table with a Gantt chart, or with all their times (R13). */
+import { Button, CloseButton, SegmentedControl, TextInput } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
+import { IconListDetails, IconSearch, IconSearchOff } from '@tabler/icons-react';
+import { useCallback, useMemo, useRef, useState } from 'react';
+import { useSearchParams } from 'react-router';
+import type { JobStatus } from '@/api/types';
+import { JOB } from '@/theme/status';
+import { EmptyState } from '@/ui/EmptyState';
+import { useActive, useExecution, useJobs } from '../store';
+import { countByStatus, filterOf, isFiltered, type JobFilter, matching } from './filter';
+import { JobCards } from './JobCards';
+import { JobTable } from './JobTable';
+import classes from './JobTimeline.module.css';
+
+const STATUSES = Object.keys(JOB) as JobStatus[];
+const NUMBER = new Intl.NumberFormat();
+
+export function JobTimeline() {
+  const { list, complete } = useJobs();
+  const active = useActive();
+  const [params, setParams] = useSearchParams();
+  const narrow = useMediaQuery('(max-width: 48em)', undefined, { getInitialValueInEffect: false });
+  const filter = useMemo(() => filterOf(params), [params]);
+  const shown = useMemo(() => matching(list, filter), [list, filter]);
+  const view = params.get('jobs') === 'times' ? 'times' : 'chart';
+
+  const change = useCallback(
+    (make: (params: URLSearchParams) => void, push = false) =>
+      setParams(
+        (before) => {
+          const after = new URLSearchParams(before);
+          make(after);
+          return after;
+        },
+        { replace: !push, preventScrollReset: true },
+      ),
+    [setParams],
+  );
+  const open = useCallback((jobId: string) => change((after) => after.set('job', jobId), true), [change]);
+
+  return (
+    <div className={classes.timeline}>
+      <div className={classes.bar}>
+        <StatusFilter chosen={filter.statuses} change={change} />
+        <TextFilter text={filter.text} change={change} />
+        <Chosen filter={filter} change={change} />
+        <span className={classes.count} role="status">
+          {isFiltered(filter)
+            ? `${NUMBER.format(shown.length)} of ${NUMBER.format(list.length)}`
+            : NUMBER.format(list.length)}
+          {list.length === 1 ? ' job' : ' jobs'}
+          {!complete && ', reading the others …'}
+        </span>
+        {!narrow && (
+          <SegmentedControl
+            size="xs"
+            value={view}
+            onChange={(next) => change((after) => (next === 'times' ? after.set('jobs', next) : after.delete('jobs')))}
+            data={[
+              { value: 'chart', label: 'Chart' },
+              { value: 'times', label: 'Times' },
+            ]}
+            aria-label="What the table shows"
+          />
+        )}
+      </div>
+      {shown.length === 0 ? (
+        <Nothing any={list.length > 0} complete={complete} change={change} />
+      ) : narrow ? (
+        <JobCards jobs={shown} selected={params.get('job')} onOpen={open} />
+      ) : (
+        <JobTable jobs={shown} all={list} active={active} view={view} selected={params.get('job')} onOpen={open} />
+      )}
+    </div>
+  );
+}
+
+type Change = (make: (params: URLSearchParams) => void, push?: boolean) => void;
+
+function StatusFilter({ chosen, change }: { chosen: readonly JobStatus[]; change: Change }) {
+  const { list } = useJobs();
+  const counts = useMemo(() => countByStatus(list), [list]);
+  const toggle = (status: JobStatus) =>
+    change((after) => {
+      const next = chosen.includes(status) ? chosen.filter((each) => each !== status) : [...chosen, status];
+      after.delete('jobStatus');
+      for (const each of next) after.append('jobStatus', each);
+    });
+  return (
+    <fieldset className={classes.statuses}>
+      <legend className="visually-hidden">Only jobs that are</legend>
+      {STATUSES.filter((status) => counts.has(status) || chosen.includes(status)).map((status) => {
+        const { label, icon: Icon, tone } = JOB[status];
+        return (
+          <button
+            key={status}
+            type="button"
+            className={classes.status}
+            aria-pressed={chosen.includes(status)}
+            style={{ '--tone': `var(--ry-${tone})`, '--ground': `var(--ry-${tone}-ground)` } as React.CSSProperties}
+            onClick={() => toggle(status)}
+          >
+            <Icon size={13} stroke={2.2} aria-hidden />
+            {label}
+            <span className="numbers">{NUMBER.format(counts.get(status) ?? 0)}</span>
+          </button>
+        );
+      })}
+    </fieldset>
+  );
+}
+
+function TextFilter({ text, change }: { text: string; change: Change }) {
+  const [typed, setTyped] = useState(text);
+  const before = useRef(text);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  // the address was changed by something else: back, or a link
+  if (before.current !== text) {
+    before.current = text;
+    if (text !== typed.trim()) setTyped(text);
+  }
+  const type = (next: string) => {
+    setTyped(next);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => {
+      before.current = next.trim();
+      change((after) => (next.trim() === '' ? after.delete('jobText') : after.set('jobText', next.trim())));
+    }, 150);
+  };
+  return (
+    <TextInput
+      size="xs"
+      w={200}
+      value={typed}
+      onChange={(event) => type(event.currentTarget.value)}
+      placeholder="Node, agent, error …"
+      aria-label="Only jobs with this text"
+      leftSection={<IconSearch size={14} aria-hidden />}
+      rightSection={
+        typed === '' ? null : <CloseButton size="xs" onClick={() => type('')} aria-label="Clear the text" />
+      }
+    />
+  );
+}
+
+function Chosen({ filter: { node, item }, change }: { filter: JobFilter; change: Change }) {
+  const { nodes } = useExecution();
+  const { list } = useJobs();
+  const name = node === null ? null : nodes.find((each) => each.nodeId === node)?.name;
+  return (
+    <>
+      {node !== null && (
+        <Chip
+          words={`Node ${name ?? list.find((each) => each.nodeId === node)?.nodeName ?? node}`}
+          onClear={() => change((after) => after.delete('node'))}
+        />
+      )}
+      {item !== null && <Chip words={`Iteration ${item}`} onClear={() => change((after) => after.delete('item'))} />}
+    </>
+  );
+}
+
+function Chip({ words, onClear }: { words: string; onClear: () => void }) {
+  return (
+    <span className={classes.chip}>
+      {words}
+      <CloseButton size="xs" onClick={onClear} aria-label={`All jobs, not only of ${words}`} />
+    </span>
+  );
+}
+
+function Nothing({ any, complete, change }: { any: boolean; complete: boolean; change: Change }) {
+  const active = useActive();
+  if (!any)
+    return (
+      <EmptyState icon={IconListDetails} title={complete ? 'No jobs' : 'Reading the jobs'}>
+        {active
+          ? 'The first job appears here as soon as an action is reached.'
+          : 'No action was reached before the execution ended: the log says why.'}
+      </EmptyState>
+    );
+  return (
+    <EmptyState icon={IconSearchOff} title="No job matches">
+      <Button
+        variant="default"
+        size="xs"
+        mt="xs"
+        onClick={() =>
+          change((after) => {
+            for (const each of ['jobStatus', 'jobText', 'node', 'item']) after.delete(each);
+          })
+        }
+      >
+        Show all jobs
+      </Button>
+    </EmptyState>
+  );
+}

@@ -1,0 +1,100 @@
+/** The scale of the Gantt chart, and the parts of a bar on it. Pure. */
+import type { JobLine } from '../store';
+
+export interface Scale {
+  /** Milliseconds since 1970. */
+  from: number;
+  to: number;
+  /** From tick to tick; ticks begin at `from`. */
+  step: number;
+}
+
+const STEPS = [
+  100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000,
+  3_600_000, 7_200_000, 14_400_000, 21_600_000, 43_200_000, 86_400_000, 172_800_000, 604_800_000, 2_592_000_000,
+];
+const MOST_TICKS = 6;
+
+/**
+ * From the first job to the last end. While something can still happen, up to the next tick after now: the scale changes in steps,
+ * not with each second.
+ */
+export function scaleOf(jobs: readonly JobLine[], active: boolean, now: number): Scale {
+  let from = Number.POSITIVE_INFINITY;
+  let last = 0;
+  for (const job of jobs) {
+    const { queued, finished, started } = timesOf(job);
+    from = Math.min(from, queued);
+    last = Math.max(last, finished ?? started ?? queued);
+  }
+  if (jobs.length === 0) from = now;
+  const span = Math.max((active ? Math.max(last, now) : last) - from, 100);
+  const step = STEPS.find((each) => span / each <= MOST_TICKS) ?? STEPS.at(-1) ?? span;
+  return { from, to: from + (active ? Math.ceil((span * 1.02) / step) * step : span), step };
+}
+
+export function ticksOf({ from, to, step }: Scale): number[] {
+  const ticks: number[] = [];
+  for (let at = from; at <= to - step * 0.25; at += step) ticks.push(at);
+  return ticks;
+}
+
+/** In percent of the width. */
+export function placeOf(at: number, { from, to }: Scale): number {
+  return Math.min(100, Math.max(0, ((at - from) / (to - from)) * 100));
+}
+
+/** `0`, `20 s`, `5 min`: how long after the beginning. */
+export function tickText(ms: number): string {
+  if (ms === 0) return '0';
+  if (ms < 1000) return `${ms} ms`;
+  if (ms < 60_000) return `${ms / 1000} s`;
+  if (ms < 3_600_000)
+    return ms % 60_000 === 0 ? `${ms / 60_000} min` : `${Math.floor(ms / 60_000)} min ${(ms % 60_000) / 1000} s`;
+  if (ms < 86_400_000) return `${ms / 3_600_000} h`;
+  return `${ms / 86_400_000} d`;
+}
+
+interface Times {
+  queued: number;
+  dispatched: number | null;
+  started: number | null;
+  finished: number | null;
+}
+
+const times = new WeakMap<JobLine, Times>();
+
+export function timesOf(job: JobLine): Times {
+  let known = times.get(job);
+  if (known === undefined) {
+    const at = (iso: string | null) => (iso === null ? null : Date.parse(iso));
+    known = {
+      queued: Date.parse(job.queuedAt),
+      dispatched: at(job.dispatchedAt),
+      started: at(job.startedAt),
+      finished: at(job.finishedAt),
+    };
+    times.set(job, known);
+  }
+  return known;
+}
+
+export interface BarPart {
+  part: 'queued' | 'dispatched' | 'ran';
+  from: number;
+  to: number;
+}
+
+/** Waiting for an agent, on its way to it, running. What has not ended goes on until `now`. */
+export function barOf(job: JobLine, now: number): BarPart[] {
+  const { queued, dispatched, started, finished } = timesOf(job);
+  const end = Math.max(finished ?? now, queued);
+  const parts: BarPart[] = [];
+  const add = (part: BarPart['part'], from: number, to: number) => {
+    if (to > from || part === 'ran') parts.push({ part, from, to: Math.max(from, to) });
+  };
+  add('queued', queued, dispatched ?? started ?? end);
+  if (dispatched !== null) add('dispatched', dispatched, started ?? end);
+  if (started !== null) add('ran', started, end);
+  return parts;
+}

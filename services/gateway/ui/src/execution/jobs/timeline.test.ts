@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import type { JobLine } from '../store';
+import { barOf, placeOf, scaleOf, ticksOf, tickText } from './chart';
+import { filterOf, matching } from './filter';
+
+const START = Date.parse('2026-11-23T06:00:00.000Z');
+const at = (seconds: number) => new Date(START + seconds * 1000).toISOString();
+
+function job(jobId: string, change: Partial<JobLine> = {}): JobLine {
+  return {
+    jobId,
+    nodeId: 'restart',
+    nodeName: 'Restart',
+    item: null,
+    actionType: 'script.bash',
+    attempt: 1,
+    status: 'completed',
+    agent: 'local',
+    queuedAt: at(0),
+    dispatchedAt: at(1),
+    startedAt: at(2),
+    finishedAt: at(10),
+    durationMs: 8000,
+    error: null,
+    ...change,
+  };
+}
+
+const JOBS = [
+  job('1'),
+  job('2', { status: 'failed', error: { reason: 'exit_code', message: 'The disk is full' } as JobLine['error'] }),
+  job('3', { nodeId: 'work', item: 'each[1]' }),
+  job('4', { nodeId: 'work', item: 'each[11]' }),
+  job('5', { nodeId: 'work', item: 'each[1].inner[0]', agent: 'db-01' }),
+];
+
+test.each([
+  ['', '12345'],
+  ['jobStatus=failed', '2'],
+  ['jobStatus=failed&jobStatus=completed', '12345'],
+  ['jobStatus=nonsense', '12345'],
+  ['node=restart', '12'],
+  ['node=each', '345'],
+  ['item=each[1]', '35'],
+  ['jobText=FULL disk', '2'],
+  ['jobText=db-01&node=work', '5'],
+])('jobs are listed by what is in the address: %s', (query, expected) => {
+  const found = matching(JOBS, filterOf(new URLSearchParams(query)));
+  expect(found.map((each) => each.jobId).join('')).toBe(expected);
+});
+
+test('the scale of what has ended is exactly as long, that of what goes on changes in steps', () => {
+  const ended = scaleOf(JOBS, false, START + 99_000);
+  expect(ended).toEqual({ from: START, to: START + 10_000, step: 2000 });
+  expect(ticksOf(ended).map((tick) => tickText(tick - START))).toEqual(['0', '2 s', '4 s', '6 s', '8 s']);
+  const one = scaleOf(JOBS, true, START + 31_000);
+  const other = scaleOf(JOBS, true, START + 38_000);
+  expect(other).toEqual(one);
+  expect(one.to).toBe(START + 40_000);
+  expect(scaleOf([], true, START).to).toBeGreaterThan(START);
+});
+
+test('a bar has the waiting, the way to the agent, and the run', () => {
+  const parts = (change: Partial<JobLine>) =>
+    barOf(job('x', change), START + 20_000).map(({ part, from, to }) => [
+      part,
+      (from - START) / 1000,
+      (to - START) / 1000,
+    ]);
+  expect(parts({})).toEqual([
+    ['queued', 0, 1],
+    ['dispatched', 1, 2],
+    ['ran', 2, 10],
+  ]);
+  expect(parts({ startedAt: null, finishedAt: null })).toEqual([
+    ['queued', 0, 1],
+    ['dispatched', 1, 20],
+  ]);
+  expect(parts({ dispatchedAt: null, startedAt: null, finishedAt: null })).toEqual([['queued', 0, 20]]);
+  expect(parts({ finishedAt: null }).at(-1)).toEqual(['ran', 2, 20]);
+});
+
+test('places are within the chart, whatever clocks say', () => {
+  const scale = scaleOf(JOBS, false, START);
+  expect([-5, 0, 5, 10, 15].map((seconds) => placeOf(START + seconds * 1000, scale))).toEqual([0, 0, 50, 100, 100]);
+});
