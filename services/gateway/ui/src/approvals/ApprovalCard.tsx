@@ -179,7 +179,7 @@ function Decision({ approval, onAnswered }: Pick<Props, 'approval' | 'onAnswered
       />
       <Group gap="sm">
         <Button
-          color="green.9"
+          className={classes.approve}
           leftSection={<IconCheck size={16} aria-hidden />}
           loading={sending === 'approve'}
           disabled={sending !== null}
@@ -188,7 +188,7 @@ function Decision({ approval, onAnswered }: Pick<Props, 'approval' | 'onAnswered
           Approve
         </Button>
         <Button
-          color="red.9"
+          className={classes.reject}
           variant="outline"
           leftSection={<IconX size={16} aria-hidden />}
           loading={sending === 'reject'}
