@@ -20,6 +20,6 @@ function Going({ job }: { job: JobLine }) {
   return started === null ? (
     <span style={{ color: 'var(--ry-ink-soft)' }}>waits {durationText(now - queued)}</span>
   ) : (
-    <>{durationText(now - started)}</>
+    durationText(now - started)
   );
 }

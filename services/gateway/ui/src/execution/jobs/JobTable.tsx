@@ -1,12 +1,12 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useMemo, useRef } from 'react';
 import { JOB } from '@/theme/status';
 import { useNow } from '@/ui/clock';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { useShortcuts } from '@/ui/shortcuts';
 import { durationText, fullInstantText, instantText } from '@/ui/time';
 import { hasEnded, type JobLine } from '../store';
-import { barOf, placeOf, type Scale, scaleOf, ticksOf, tickText, timesOf } from './chart';
+import { barOf, placeOf, type Scale, scaleOf, ticksOf, tickText } from './chart';
 import { JobDuration } from './JobDuration';
 import classes from './JobTimeline.module.css';
 
@@ -31,7 +31,6 @@ export function JobTable({ jobs, all, active, view, selected, onOpen }: JobTable
     getScrollElement: () => room.current,
     estimateSize: () => ROW,
     overscan: 12,
-    scrollMargin: 0,
     scrollPaddingStart: HEAD,
     getItemKey: (index) => jobs[index]?.jobId ?? index,
   });
@@ -153,7 +152,6 @@ const Row = memo(function Row({
   onOpen: (jobId: string) => void;
 }) {
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: the button in the first cell does the same
     <tr
       className={classes.row}
       data-job={job.jobId}
