@@ -16,7 +16,16 @@ import {
   IconSend,
   type TablerIcon,
 } from '@tabler/icons-react';
-import type { AgentRow, ApprovalStatus, ExecutionStatus, JobStatus, NodeStatus, TriggerRecordRow } from '@/api/types';
+import type {
+  AgentRow,
+  ApprovalStatus,
+  AuditRow,
+  ExecutionStatus,
+  JobStatus,
+  NodeStatus,
+  ReadModel,
+  TriggerRecordRow,
+} from '@/api/types';
 
 export type Tone = 'gray' | 'blue' | 'green' | 'red' | 'indigo' | 'amber' | 'cyan';
 
@@ -73,6 +82,18 @@ export const AGENT: Record<AgentRow['status'], Look> = {
   revoked: { label: 'Revoked', tone: 'gray', icon: IconBan },
 };
 
+export type PoolState = 'ready' | 'full' | 'draining' | 'paused' | 'offline' | 'empty';
+
+/** Of a pool: whether jobs that ask for it can run now. */
+export const POOL: Record<PoolState, Look> = {
+  ready: { label: 'Ready', tone: 'green', icon: IconCircleCheck },
+  full: { label: 'Full', tone: 'amber', icon: IconAlertTriangle },
+  draining: { label: 'Draining', tone: 'amber', icon: IconAlertTriangle },
+  paused: { label: 'Paused', tone: 'indigo', icon: IconPlayerPause },
+  offline: { label: 'Offline', tone: 'red', icon: IconPlugConnectedX },
+  empty: { label: 'No agents', tone: 'gray', icon: IconCircleDashed },
+};
+
 /** Of a workflow: what it can do now (R46). */
 export const WORKFLOW: Record<'active' | 'inactive' | 'unpublished' | 'archived', Look> = {
   active: { label: 'Active', tone: 'green', icon: IconCircleCheck },
@@ -85,6 +106,30 @@ export const TRIGGER_OUTCOME: Record<TriggerRecordRow['outcome'], Look> = {
   started: { label: 'Started', tone: 'green', icon: IconCircleCheck },
   skipped: { label: 'Skipped', tone: 'gray', icon: IconMinus },
   refused: { label: 'Refused', tone: 'red', icon: IconCircleX },
+};
+
+/** Of a read model (R69). */
+export const READ_MODEL: Record<ReadModel['status'], Look> = {
+  ok: { label: 'Up to date', tone: 'green', icon: IconCircleCheck },
+  behind: { label: 'Behind', tone: 'amber', icon: IconAlertTriangle },
+  rebuilding: { label: 'Being rebuilt', tone: 'blue', icon: IconLoader2, animated: true },
+  broken: { label: 'Broken', tone: 'red', icon: IconCircleX },
+};
+
+/** What came of a command, as the audit log says it. */
+export const AUDIT: Record<AuditRow['outcome'], Look> = {
+  done: { label: 'Done', tone: 'green', icon: IconCircleCheck },
+  refused: { label: 'Refused', tone: 'amber', icon: IconBan },
+  failed: { label: 'Failed', tone: 'red', icon: IconCircleX },
+  unknown: { label: 'Not known', tone: 'gray', icon: IconCircleDashed },
+};
+
+/** Whether what opens something still does: users, API keys, tenants, channels. */
+export const ACCESS: Record<'open' | 'closed' | 'expired' | 'revoked', Look> = {
+  open: { label: 'Enabled', tone: 'green', icon: IconCircleCheck },
+  closed: { label: 'Disabled', tone: 'gray', icon: IconBan },
+  expired: { label: 'Expired', tone: 'amber', icon: IconClockX },
+  revoked: { label: 'Revoked', tone: 'gray', icon: IconBan },
 };
 
 const ACTIVE: ReadonlySet<ExecutionStatus> = new Set(['pending', 'running', 'paused']);

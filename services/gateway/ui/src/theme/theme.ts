@@ -43,6 +43,7 @@ export const theme = createTheme({
   },
   fontSizes: { xs: '0.75rem', sm: '0.8125rem', md: '0.875rem', lg: '1rem', xl: '1.125rem' },
   components: {
+    Checkbox: { defaultProps: { iconColor: 'var(--ry-panel)' } },
     Tooltip: { defaultProps: { openDelay: 300, withinPortal: true } },
     Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm' } },
     Modal: { defaultProps: { centered: false, yOffset: '8vh' } },
