@@ -113,6 +113,7 @@ build) build ;;
 check) use_node && packages && types && cd "$ui" && npm run --silent check ;;
 test) use_node && packages && types && cd "$ui" && npm run --silent test ;;
 browser) browser ;;
+measure) shift && browser && use_node && packages >&2 && cd "$ui" && node bench/list.mjs "$@" ;;
 e2e) shift && e2e "$@" ;;
-*) echo "web.sh build | check | test | browser | e2e" >&2 && exit 2 ;;
+*) echo "web.sh build | check | test | browser | e2e | measure" >&2 && exit 2 ;;
 esac

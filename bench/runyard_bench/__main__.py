@@ -17,10 +17,10 @@ from runyard_standalone.rabbitmq_install import NoRabbitMQ
 
 from runyard_bench.client import Refused
 from runyard_bench.connection import ConnectionLost
-from runyard_bench.figures.alone import chain_alone, fan_alone
+from runyard_bench.figures.alone import answer_alone, chain_alone, fan_alone
 from runyard_bench.figures.live_output import live_output
 from runyard_bench.figures.plan import QUICK, Plan
-from runyard_bench.figures.stored import Stored, memory_rows, page_rows, rebuild_row, stored
+from runyard_bench.figures.stored import Stored, browser_rows, memory_rows, page_rows, rebuild_row, stored
 from runyard_bench.figures.throughput import throughput
 from runyard_bench.figures.watchers import watchers
 from runyard_bench.profile import NoProfiler
@@ -32,14 +32,16 @@ FIGURES = {
     "B1": "executions/s",
     "B2": "one alone",
     "B3": "fan-out",
+    "B4": "approval answered",
     "B5": "event streams",
     "B6": "list pages",
     "B7": "rebuild",
     "B8": "memory",
     "B9": "live output",
     "B10": "CPU by process",
+    "B11": "the list in a browser",
 }
-ON_EMPTY = {"B2": chain_alone, "B3": fan_alone, "B9": live_output, "B5": watchers, "B1": throughput}
+ON_EMPTY = {"B2": chain_alone, "B3": fan_alone, "B4": answer_alone, "B9": live_output, "B5": watchers, "B1": throughput}
 """Measured in this order in one system that was empty before."""
 
 TROUBLES = (Wrong, Refused, ConnectionLost, TimeoutError)
@@ -96,12 +98,13 @@ def _measure(plan: Plan, only: Sequence[str], form: str) -> list[Row]:
         _say(f"starting the system ({form}) …")
         with running(form) as system:
             rows += uvloop.run(_on_empty(system, plan, only))
-    if {"B6", "B7", "B8"} & set(only) and form == "distributed":
-        several = {"B6", "B8"} & set(only)
+    if {"B6", "B7", "B8", "B11"} & set(only) and form == "distributed":
+        several = {"B6", "B8", "B11"} & set(only)
         sizes = [_filled(executions, plan, only) for executions in (plan.seeded if several else plan.seeded[-1:])]
         rows += page_rows(sizes) if "B6" in only else []
         rows += memory_rows(sizes) if "B8" in only else []
         rows += [rebuild_row(sizes[-1])] if "B7" in only else []
+        rows += browser_rows(sizes) if "B11" in only else []
     return sorted(rows, key=lambda row: int(row.figure[1:]))
 
 
@@ -119,9 +122,11 @@ async def _on_empty(system: System, plan: Plan, only: Sequence[str]) -> list[Row
 
 
 def _filled(executions: int, plan: Plan, only: Sequence[str]) -> Stored:
-    _say(f"B6, B7, B8: {executions:,} executions …")
+    _say(f"B6, B7, B8, B11: {executions:,} executions …")
     with running("distributed") as system:
-        return uvloop.run(stored(system, executions, plan, with_pages=bool({"B6", "B8"} & set(only))))
+        return uvloop.run(
+            stored(system, executions, plan, with_pages=bool({"B6", "B8"} & set(only)), with_browser="B11" in only)
+        )
 
 
 def _say(line: str) -> None:

@@ -46,6 +46,16 @@ def fan(name: str, width: int = FAN_WIDTH) -> dict[str, Any]:
     }
 
 
+def gate(name: str) -> dict[str, Any]:
+    """An approval by anybody, then a job that does nothing."""
+    nodes = [{"id": "ask", "type": "approval", "message": "Shall it go on?"}, _job("after")]
+    return {
+        "name": name,
+        "nodes": nodes,
+        "edges": [{"from": "trigger", "to": "ask"}, {"from": "ask", "port": "approved", "to": "after"}],
+    }
+
+
 async def publish(client: Client, document: dict[str, Any]) -> str:
     """Create, publish and activate it. The workflow's id."""
     workflow_id: str = (await client.call("POST", "/workflows", document))["workflowId"]

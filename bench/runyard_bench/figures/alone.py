@@ -1,4 +1,5 @@
-"""B2 and B3: one execution at a time in an idle system, from its start request until a watcher of events sees it complete.
+"""B2, B3 and B4: one execution at a time in an idle system, from its start request until a watcher of events sees it complete;
+and from the answer to its approval until the watcher sees the next job finished.
 
 The watcher is the tenant's event stream, opened before, as a program would use it. A browser opens the stream of the one
 execution once it knows its id; that is measured too. Where the time goes is read from the times at which events
@@ -20,7 +21,7 @@ from runyard_bench.figures.plan import Plan
 from runyard_bench.meter import Meter, until_quiet
 from runyard_bench.quantities import Row, duration, median, p50_p99
 from runyard_bench.system import System
-from runyard_bench.workflows import FAN_WIDTH, Wrong, chain, fan, publish, start_request, started
+from runyard_bench.workflows import FAN_WIDTH, Wrong, chain, fan, gate, publish, start_request, started
 
 WARM_UP = 10
 PATIENCE_SECONDS = 30.0
@@ -31,6 +32,7 @@ ENDS = frozenset({"execution.completed", "execution.failed", "execution.cancelle
 
 class _Data(msgspec.Struct, rename="camel"):
     job_id: str = ""
+    approval_id: str = ""
 
 
 class _Event(msgspec.Struct):
@@ -44,9 +46,13 @@ _decode_event = msgspec.json.Decoder(_Event).decode
 
 @dataclass
 class _Seen:
-    """Of one execution: when each event was recorded, by topic and job (empty for the execution), and when its end came in."""
+    """Of one execution: when each event was recorded, by topic and job (empty for the execution), its approval, and when the
+    last job's and its own end came in."""
 
     recorded: dict[tuple[str, str], float] = field(default_factory=dict)
+    approval_id: str = ""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    job_ended_at: float = 0.0
     end: str = ""
     ended_at: float = 0.0
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,9 +67,20 @@ class _Watcher:
         seen = self._seen.setdefault(event.subject, _Seen())
         # recorded times are cut to milliseconds; the middle of that millisecond is nearest
         seen.recorded[frame.event, event.data.job_id] = event.time.timestamp() + 0.0005
-        if frame.event in ENDS:
+        if frame.event == "approval.requested":
+            seen.approval_id = event.data.approval_id
+            seen.asked.set()
+        elif frame.event == "job.completed":
+            seen.job_ended_at = frame.received_at
+        elif frame.event in ENDS:
             seen.end, seen.ended_at = frame.event, frame.received_at
             seen.over.set()
+
+    async def approval_of(self, execution_id: str) -> str:
+        seen = self._seen.setdefault(execution_id, _Seen())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await seen.asked.wait()
+        return seen.approval_id
 
     async def end_of(self, execution_id: str) -> _Seen:
         seen = self._seen.setdefault(execution_id, _Seen())
@@ -124,6 +141,34 @@ async def fan_alone(system: System, plan: Plan) -> list[Row]:
     times = [run.seconds for run in runs]
     detail = f"median of {len(times)}; {duration(min(times))} to {duration(max(times))}; {meter.usage.noise}"
     return [Row("B3", f"{FAN_WIDTH} parallel jobs, joined", duration(median(times)), detail)]
+
+
+async def answer_alone(system: System, plan: Plan) -> list[Row]:
+    """B4."""
+    client = Client(system.address, system.token)
+    try:
+        request = start_request(client, await publish(client, gate("Bench gate")))
+        await until_quiet(system.parts)
+        watcher = _Watcher()
+        first = started(await client.send(request))
+
+        async def one(execution_id: str) -> float:
+            approval_id = await watcher.approval_of(execution_id)
+            answer = client.prepare("POST", f"/approvals/{approval_id}/approve", b"{}")
+            answered_at = time.time()
+            if (status := (await client.send(answer)).status) != 200:
+                raise Wrong(f"an approval was answered with {status}")
+            return (await watcher.end_of(execution_id)).job_ended_at - answered_at
+
+        with Meter(system.parts) as meter:
+            async with client.stream("/events", watcher.hear, {"after": first.position - 1}):
+                await one(first.execution_id)
+                times = [await one(started(await client.send(request)).execution_id) for _ in range(WARM_UP + plan.alone)]
+    finally:
+        client.close()
+    times = times[WARM_UP:]
+    detail = f"{len(times)} times; seen on /events; {meter.usage.noise}"
+    return [Row("B4", "answer to an approval to next job finished, p50 / p99", p50_p99(times), detail)]
 
 
 async def _one_after_another(client: Client, workflow_id: str, warm_up: int, count: int) -> list[_Alone]:

@@ -1,5 +1,5 @@
-"""B6, B7 and B8, in a system with many executions stored: how long a page of the list takes, by every filter alone and by
-several together, how fast read models are rebuilt, and what memory the services need.
+"""B6, B7, B8 and B11, in a system with many executions stored: how long a page of the list takes, by every filter alone and by
+several together, how fast read models are rebuilt, what memory the services need, and when a browser shows the list.
 
 The log is filled (`seed.py`) while nobody reads it; then the projections' own rebuild command makes the read models of it,
 which is B7. So that sizes can be compared, each is a fresh system at rest: nothing of the filling is left to be relayed or
@@ -18,6 +18,7 @@ import msgspec
 from runyard_shared.clock import rfc3339
 
 from runyard_bench.client import Client, Query
+from runyard_bench.figures.browser import list_in_browser
 from runyard_bench.figures.plan import Plan
 from runyard_bench.meter import Meter, until_quiet
 from runyard_bench.quantities import Row, duration, mebibytes, median, percentile, rate
@@ -42,7 +43,7 @@ _decode_page = msgspec.json.Decoder(_Page).decode
 @dataclass(frozen=True)
 class Stored:
     """`pages`: by filter, seconds p50 and p99 of the newest page. `idle`, `used`: resident bytes by process, when all was
-    stored and after the pages."""
+    stored and after the pages. `browser`: seconds from the navigation until rows can be clicked, cold and warm."""
 
     executions: int
     events: int
@@ -51,9 +52,10 @@ class Stored:
     pages: Mapping[str, tuple[float, float]]
     idle: Mapping[str, int]
     used: Mapping[str, int]
+    browser: Mapping[str, Sequence[float]]
 
 
-async def stored(system: System, executions: int, plan: Plan, *, with_pages: bool) -> Stored:
+async def stored(system: System, executions: int, plan: Plan, *, with_pages: bool, with_browser: bool) -> Stored:
     """Fill the system, rebuild, measure. Raises `Wrong`."""
     async with asyncpg.create_pool(system.database_url, min_size=1, max_size=4) as pool:
         with system.stopped("orchestrator", "projections", "gateway"):
@@ -66,7 +68,8 @@ async def stored(system: System, executions: int, plan: Plan, *, with_pages: boo
     idle = Meter(system.parts).memory_bytes()
     pages = await _pages(system, seeded, plan) if with_pages else {}
     used = Meter(system.parts).memory_bytes()
-    return Stored(executions, events, seed_seconds, rebuild_seconds, pages, idle, used)
+    browser = await list_in_browser(system) if with_browser else {}
+    return Stored(executions, events, seed_seconds, rebuild_seconds, pages, idle, used, browser)
 
 
 def memory_rows(sizes: Sequence[Stored]) -> list[Row]:
@@ -98,6 +101,20 @@ def page_rows(sizes: Sequence[Stored]) -> list[Row]:
             Row("B6", f"list, {name}, p50 / p99", f"{duration(p50)} / {duration(p99)}", f"at {largest.executions:,}; {detail}")
         )
     return rows
+
+
+def browser_rows(sizes: Sequence[Stored]) -> list[Row]:
+    """B11, of each size."""
+    return [
+        Row(
+            "B11",
+            f"list in a browser, {visit}",
+            duration(median(times)),
+            f"median of {len(times)}, at {size.executions:,} executions",
+        )
+        for size in sizes
+        for visit, times in size.browser.items()
+    ]
 
 
 def rebuild_row(size: Stored) -> Row:
