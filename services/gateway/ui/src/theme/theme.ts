@@ -1,5 +1,11 @@
 /** Mantine, in our colours: neutral surfaces and controls, so that colour is left for what has a status. */
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  defaultVariantColorsResolver,
+  type MantineColorsTuple,
+  type VariantColorsResolver,
+} from '@mantine/core';
 
 const ink: MantineColorsTuple = [
   '#f4f5f7',
@@ -26,7 +32,23 @@ const dark: MantineColorsTuple = [
   '#0c0f13',
 ];
 
+/** Filled controls in our own inks: Mantine chooses the colour of their text for one scheme, and uses it in both. */
+const FILLED: Readonly<Record<string, string>> = { ink: '--ry-ink', red: '--ry-red' };
+
+const variantColorResolver: VariantColorsResolver = (input) => {
+  const ground = input.variant === 'filled' ? FILLED[input.color ?? 'ink'] : undefined;
+  const colors = defaultVariantColorsResolver(input);
+  if (ground === undefined) return colors;
+  return {
+    ...colors,
+    background: `var(${ground})`,
+    hover: `color-mix(in srgb, var(${ground}) 86%, var(--ry-panel))`,
+    color: 'var(--ry-panel)',
+  };
+};
+
 export const theme = createTheme({
+  variantColorResolver,
   primaryColor: 'ink',
   primaryShade: { light: 8, dark: 1 },
   autoContrast: true,
