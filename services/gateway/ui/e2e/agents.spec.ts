@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expect, lookAt, signIn, test, unique } from './test';
+
+const ROOT = resolve(import.meta.dirname, '../../../..');
+
+/** A real agent, as the command that the page shows would start it. */
+class Agent {
+  private readonly directory = mkdtempSync(join(tmpdir(), 'runyard-agent-'));
+  private readonly process: ChildProcess;
+  private output = '';
+
+  constructor(command: string) {
+    const [program, ...options] = command.split(' ');
+    expect(program).toBe('runyard-agent');
+    this.process = spawn(join(ROOT, '.venv/bin/python'), ['-m', 'runyard_agent', ...options], {
+      env: { ...process.env, RUNYARD_AGENT_STATE_DIR: this.directory },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.process.stdout, this.process.stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        this.output += chunk.toString();
+      });
+  }
+
+  ended(): Promise<number | null> {
+    const { process } = this;
+    return process.exitCode !== null
+      ? Promise.resolve(process.exitCode)
+      : new Promise((resolve) => process.once('exit', resolve));
+  }
+
+  async remove(): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.ended();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  toString(): string {
+    return this.output;
+  }
+}
+
+const nameOf = (text: string) => unique(text).replaceAll(' ', '-');
+
+test('an agent is created, started with what the page shows, watched, drained and revoked; its pool says why jobs wait', async ({
+  page,
+  api,
+}) => {
+  test.slow();
+  const [pool, name] = [nameOf('dmz'), nameOf('edge')];
+  await page.goto('/automation/agents?tab=pools');
+  await page.getByRole('button', { name: 'New pool' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill(pool);
+  await page.getByRole('dialog').getByRole('button', { name: 'Create it' }).click();
+  const row = page.getByRole('row', { name: new RegExp(pool) });
+  await expect(row).toContainText('It has no agents');
+
+  await row.getByRole('button', { name: `New agent in ${pool}` }).click();
+  const making = page.getByRole('dialog', { name: 'New agent' });
+  await making.getByRole('textbox', { name: 'Name' }).fill(name);
+  await making.getByLabel('Tags').fill('eu, linux');
+  await page.keyboard.press('Enter');
+  await making.getByRole('button', { name: 'Create it' }).click();
+  const shown = page.getByRole('dialog', { name: `The key of ${name}` });
+  const key = await shown.getByRole('region', { name: 'Key', exact: true }).innerText();
+  const command = await shown.getByRole('region', { name: 'Command' }).innerText();
+  expect(command).toContain(key);
+  await expect(shown.getByRole('status')).toContainText(`Waiting for ${name}`);
+  await page.keyboard.press('Escape');
+  await expect(shown).toBeVisible();
+
+  const agent = new Agent(command);
+  try {
+    await expect(shown.getByRole('status'), agent.toString()).toContainText(`${name} is online`, { timeout: 30_000 });
+    await shown.getByRole('button', { name: 'I have stored the key' }).click();
+    await expect(shown).toBeHidden();
+    expect(await page.content()).not.toContain(key);
+
+    await expect(row).toContainText('Ready');
+    await row.getByRole('button', { name: `Pause ${pool} …` }).click();
+    await page.getByRole('dialog').getByLabel('Reason').fill('the rack is being moved');
+    await page.getByRole('dialog').getByRole('button', { name: 'Pause it' }).click();
+    await expect(row).toContainText('Paused by admin: the rack is being moved.');
+    const workflowId = await api.workflow({
+      name: unique('Pool'),
+      nodes: [{ id: 'say', type: 'action', action: 'script.bash', pool, params: { script: 'echo hello' } }],
+      edges: [{ from: 'trigger', to: 'say' }],
+    });
+    const executionId = await api.run(workflowId);
+    await expect(row).toContainText('1');
+    await expect(row.getByRole('link', { name: 'Running executions' })).toBeVisible();
+    await lookAt(page, 'pools');
+    await row.getByRole('button', { name: `Resume ${pool}` }).click();
+    await api.until(executionId, 'completed');
+
+    await row.getByRole('link', { name: '1 of 1' }).click();
+    await expect(page.getByRole('row', { name: new RegExp(name) })).toContainText('Online');
+    await lookAt(page, 'agents');
+    await page.getByRole('link', { name }).click();
+    const drawer = page.getByRole('dialog', { name });
+    await expect(drawer).toContainText('script.bash');
+    await drawer.getByRole('button', { name: 'Drain' }).click();
+    await expect(drawer).toContainText('gets nothing new until it is resumed');
+    await drawer.getByRole('button', { name: 'Resume' }).click();
+    await expect(drawer.getByRole('button', { name: 'Drain' })).toBeVisible();
+    await lookAt(page, 'agent');
+    await drawer.getByRole('button', { name: 'Revoke …' }).click();
+    await page
+      .getByRole('dialog', { name: `Revoke ${name}` })
+      .getByRole('button', { name: 'Revoke it' })
+      .click();
+    await expect(drawer).toContainText('Revoked');
+    expect(await agent.ended(), agent.toString()).toBe(3);
+  } finally {
+    await agent.remove();
+  }
+  await page.goto('/automation/agents?tab=pools');
+  await row.getByRole('button', { name: `Delete ${pool} …` }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test('whoever may only look is told what it would take to do more', async ({ browser, api }) => {
+  const user = nameOf('viewer');
+  await api.call('POST', '/users', { name: user, roles: ['viewer'] });
+  const { key } = await api.call('POST', '/api-keys', { user, name: 'test' });
+  const page = await browser.newPage({ baseURL: api.url });
+  await signIn(page, api.url, key);
+  await page.goto('/automation/agents?new=agent');
+  await expect(
+    page.getByRole('button', { name: 'New agent : This needs the permission automation:admin' }),
+  ).toBeVisible();
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await page.goto('/automation/agents?tab=pools');
+  await expect(page.getByRole('button', { name: /^Pause default/ })).toHaveAttribute('aria-disabled', 'true');
+  await page.close();
+});
