@@ -69,24 +69,30 @@ export function ShortcutsDialog() {
   useShortcuts([{ key: '?', does: 'Show these keys', run: () => setOpened(true) }]);
   return (
     <Modal opened={opened} onClose={() => setOpened(false)} title="Keys">
-      <Table>
-        <Table.Tbody>
-          {opened &&
-            [...shown].flat().map((each) => (
-              <Table.Tr key={each.key}>
-                <Table.Td w={120}>
-                  {each.key.split(' ').map((key, index) => (
-                    <span key={key}>
-                      {index > 0 && ' then '}
-                      <Kbd>{key}</Kbd>
-                    </span>
-                  ))}
-                </Table.Td>
-                <Table.Td>{each.does}</Table.Td>
-              </Table.Tr>
-            ))}
-        </Table.Tbody>
-      </Table>
+      {opened && <ShortcutsTable />}
     </Modal>
+  );
+}
+
+/** Those of the page as it is when the table is first shown. */
+export function ShortcutsTable() {
+  return (
+    <Table>
+      <Table.Tbody>
+        {[...shown].flat().map((each) => (
+          <Table.Tr key={each.key}>
+            <Table.Td w={120}>
+              {each.key.split(' ').map((key, index) => (
+                <span key={key}>
+                  {index > 0 && ' then '}
+                  <Kbd>{key}</Kbd>
+                </span>
+              ))}
+            </Table.Td>
+            <Table.Td>{each.does}</Table.Td>
+          </Table.Tr>
+        ))}
+      </Table.Tbody>
+    </Table>
   );
 }

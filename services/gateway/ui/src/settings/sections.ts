@@ -1,0 +1,98 @@
+/** The sections of the settings: their addresses, what one needs to see each, and what shows it. */
+import {
+  IconActivity,
+  IconArchive,
+  IconBell,
+  IconBuilding,
+  IconHistory,
+  IconInfoCircle,
+  IconKey,
+  IconShield,
+  IconUser,
+  IconUsers,
+  type TablerIcon,
+} from '@tabler/icons-react';
+import { type ComponentType, type LazyExoticComponent, lazy } from 'react';
+import type { Permission } from '@/api/types';
+
+export interface SettingsSection {
+  id: string;
+  label: string;
+  icon: TablerIcon;
+  /** null: for everybody. */
+  permission: Permission | null;
+  Content: LazyExoticComponent<ComponentType>;
+}
+
+export const SECTIONS: readonly SettingsSection[] = [
+  {
+    id: 'profile',
+    label: 'Profile',
+    icon: IconUser,
+    permission: null,
+    Content: lazy(async () => ({ default: (await import('./profile/Profile')).Profile })),
+  },
+  {
+    id: 'users',
+    label: 'Users',
+    icon: IconUsers,
+    permission: 'automation:admin',
+    Content: lazy(async () => ({ default: (await import('./users/Users')).Users })),
+  },
+  {
+    id: 'roles',
+    label: 'Roles',
+    icon: IconShield,
+    permission: 'automation:admin',
+    Content: lazy(async () => ({ default: (await import('./roles/Roles')).Roles })),
+  },
+  {
+    id: 'api-keys',
+    label: 'API keys',
+    icon: IconKey,
+    permission: 'automation:admin',
+    Content: lazy(async () => ({ default: (await import('./apiKeys/ApiKeys')).ApiKeys })),
+  },
+  {
+    id: 'channels',
+    label: 'Notification channels',
+    icon: IconBell,
+    permission: 'automation:manage',
+    Content: lazy(async () => ({ default: (await import('./channels/Channels')).Channels })),
+  },
+  {
+    id: 'audit',
+    label: 'Audit log',
+    icon: IconHistory,
+    permission: 'automation:admin',
+    Content: lazy(async () => ({ default: (await import('./audit/AuditLog')).AuditLog })),
+  },
+  {
+    id: 'retention',
+    label: 'Retention',
+    icon: IconArchive,
+    permission: 'automation:view',
+    Content: lazy(async () => ({ default: (await import('./retention/RetentionSettings')).RetentionSettings })),
+  },
+  {
+    id: 'read-models',
+    label: 'Read models',
+    icon: IconActivity,
+    permission: 'automation:view',
+    Content: lazy(async () => ({ default: (await import('./readModels/ReadModels')).ReadModels })),
+  },
+  {
+    id: 'tenants',
+    label: 'Tenants',
+    icon: IconBuilding,
+    permission: 'automation:installation',
+    Content: lazy(async () => ({ default: (await import('./tenants/Tenants')).Tenants })),
+  },
+  {
+    id: 'about',
+    label: 'About',
+    icon: IconInfoCircle,
+    permission: null,
+    Content: lazy(async () => ({ default: (await import('./about/About')).About })),
+  },
+];
