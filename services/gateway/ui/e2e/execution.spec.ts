@@ -1,4 +1,4 @@
-import { type Api, expect, lookAt, test, unique } from './test';
+import { type Api, expect, expectUsable, lookAt, test, unique } from './test';
 
 const bash = (id: string, name: string, script: string, more: object = {}) => ({
   id,
@@ -69,7 +69,7 @@ test('a run is watched live: it runs, waits for people, is answered in place, an
   await expect(variables).toContainText('hostdb-07');
   await expect(variables).toContainText('usage97');
   await expect(variables).toContainText('respondedByadmin');
-  await lookAt(page, 'execution-variables');
+  await expectUsable(page);
 
   await page.keyboard.press('l');
   const log = page.getByRole('log');
@@ -109,12 +109,13 @@ test('a failure leads to its first error, and is run again from the node that fa
   const dialog = page.getByRole('dialog', { name: 'Run this again' });
   await expect(dialog.getByRole('radio', { name: 'From a node on' })).toBeChecked();
   await expect(dialog.getByRole('combobox', { name: 'The node to begin with' })).toHaveValue('Restart nginx (failed)');
-  const inputs = dialog.getByRole('textbox', { name: 'Inputs' });
-  await inputs.fill('fails: [');
-  await expect(dialog.getByText(/^Line 1: /)).toBeVisible();
-  await inputs.fill('fails: 5');
+  await dialog.getByRole('radio', { name: 'Others' }).check();
+  await dialog.getByRole('radio', { name: 'YAML' }).check({ force: true });
+  const inputs = dialog.getByRole('textbox', { name: 'Inputs as YAML' });
+  await expect(inputs).toHaveValue(/fails: true/);
+  await inputs.fill('fails: maybe');
   await dialog.getByRole('button', { name: 'Run again' }).click();
-  await expect(dialog.getByRole('alert')).toContainText('fails');
+  await expect(dialog.getByText(/^fails /)).toBeVisible();
   await inputs.fill('fails: false');
   await dialog.getByRole('button', { name: 'Run again' }).click();
   await expect(page).not.toHaveURL(new RegExp(executionId));
@@ -131,7 +132,14 @@ test('a running execution is cancelled with a reason, and its job is stopped whe
     nodes: [
       bash('build', 'Build report', 'for i in $(seq 300); do echo line $i; sleep 0.2; done'),
       bash('rescue', 'Rescue', 'true'),
-      { id: 'far', type: 'action', name: 'Upload', action: 'script.bash', tags: ['nowhere'], params: { script: 'true' } },
+      {
+        id: 'far',
+        type: 'action',
+        name: 'Upload',
+        action: 'script.bash',
+        tags: ['nowhere'],
+        params: { script: 'true' },
+      },
     ],
     edges: [
       { from: 'trigger', to: 'build' },

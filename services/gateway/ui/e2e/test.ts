@@ -133,6 +133,9 @@ export async function lookAt(page: Page, name: string): Promise<void> {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     await page.setViewportSize({ width, height: size.height });
     await page.mouse.move(0, 0);
+    // colours are judged when all of them have changed
+    await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', scheme);
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     await expectUsable(page);
     if (process.env.RUNYARD_SCREENSHOTS) {
       mkdirSync(IMAGES, { recursive: true });

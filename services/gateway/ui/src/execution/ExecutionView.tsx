@@ -21,6 +21,8 @@ import { VariablesPanel } from './VariablesPanel';
 
 const RerunDialog = lazy(() => import('./actions/RerunDialog'));
 
+const JobTimeline = lazy(async () => ({ default: (await import('./jobs/JobTimeline')).JobTimeline }));
+
 const TABS = ['overview', 'log', 'variables', 'approvals'] as const;
 type Tab = (typeof TABS)[number];
 
@@ -107,7 +109,7 @@ export function ExecutionView() {
       <CancelDialog opened={dialog === 'cancel'} onClose={() => setDialog(null)} />
       {dialog === 'rerun' && (
         <Suspense>
-          <RerunDialog opened onClose={() => setDialog(null)} />
+          <RerunDialog onClose={() => setDialog(null)} />
         </Suspense>
       )}
     </Page>
@@ -120,6 +122,11 @@ function Overview() {
       <Panel className={classes.graph}>
         <Suspense fallback={<Skeleton height="100%" />}>
           <LazyExecutionGraph />
+        </Suspense>
+      </Panel>
+      <Panel className={classes.timeline}>
+        <Suspense fallback={<Skeleton height={240} />}>
+          <JobTimeline />
         </Suspense>
       </Panel>
     </div>

@@ -68,6 +68,8 @@ export const theme = createTheme({
     Checkbox: { defaultProps: { iconColor: 'var(--ry-panel)' } },
     Tooltip: { defaultProps: { openDelay: 300, withinPortal: true } },
     Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm' } },
+    // a name is heard only of what has a role
+    Loader: { defaultProps: { role: 'status' } },
     Modal: { defaultProps: { centered: false, yOffset: '8vh' } },
   },
 });

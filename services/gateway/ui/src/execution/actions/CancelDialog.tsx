@@ -3,10 +3,11 @@ import { Button, Group, Modal, Radio, Stack, Text, Textarea } from '@mantine/cor
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, take } from '@/api/client';
+import { useOnceKey } from '@/api/onceKey';
+import { problemOf } from '@/api/problem';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { said } from '@/ui/toast';
 import { useExecution, useExecutionStore, useJobs } from '../store';
-import { useCommandKey } from './commandKey';
 
 export function CancelDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   return (
@@ -22,18 +23,19 @@ function CancelForm({ onClose }: { onClose: () => void }) {
   const { list } = useJobs();
   const [reason, setReason] = useState('');
   const [force, setForce] = useState(false);
-  const { key, onError } = useCommandKey(JSON.stringify([reason, force]));
+  const { keyOf, done } = useOnceKey();
   const running = list.filter((job) => job.status === 'running' || job.status === 'dispatched').length;
   const jobs = running === 1 ? 'The job that is running' : `The ${running} jobs that are running`;
   const cancel = useMutation({
     mutationFn: () =>
       take(
         api.POST('/api/v1/executions/{executionId}/cancel', {
-          params: { path: { executionId: store.executionId }, header: { 'Idempotency-Key': key() } },
+          params: { path: { executionId: store.executionId }, header: { 'Idempotency-Key': keyOf({ reason, force }) } },
           body: { reason, force },
         }),
       ),
-    onError,
+    // nobody knows what became of a request without an answer: it is sent again under the same key
+    onError: (error) => problemOf(error).unreachable || done(),
     onSuccess: async ({ position }) => {
       onClose();
       said('Cancelled');
