@@ -1,0 +1,32 @@
+/** One job with all that is known of it, at `?job=` (R14, R15). */
+import { Drawer } from '@mantine/core';
+import { useCallback, useRef } from 'react';
+import { useSearchParams } from 'react-router';
+import { JobView } from './JobView';
+
+export function JobDrawer() {
+  const [params, setParams] = useSearchParams();
+  const jobId = params.get('job');
+  // what it showed stays while it slides away
+  const last = useRef(jobId);
+  if (jobId !== null) last.current = jobId;
+  const close = useCallback(
+    () =>
+      setParams(
+        (before) => {
+          const after = new URLSearchParams(before);
+          after.delete('job');
+          after.delete('stream');
+          return after;
+        },
+        { preventScrollReset: true },
+      ),
+    [setParams],
+  );
+  return (
+    <Drawer.Root opened={jobId !== null} onClose={close} position="right" size="min(100vw, 820px)" keepMounted={false}>
+      <Drawer.Overlay backgroundOpacity={0.25} />
+      {last.current !== null && <JobView key={last.current} jobId={last.current} />}
+    </Drawer.Root>
+  );
+}
