@@ -1,0 +1,3 @@
+from runyard_cli.app import main
+
+main()

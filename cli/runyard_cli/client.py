@@ -1,0 +1,164 @@
+"""The HTTP API as a caller sees it: JSON in and out, problems as exceptions, and a lost answer asked for again.
+
+Each command carries an `Idempotency-Key` of its own, so that asking again after a lost answer counts once. A gateway that
+cannot be reached at all is said at once; one that was lost while it answered is waited for.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from runyard_cli.contexts import Place, is_loopback
+from runyard_cli.errors import Refused, Unreachable
+
+Json = dict[str, Any]
+PREFIX = "/api/v1"
+PATIENCE_SECONDS = 30.0
+"""How long an answer is asked for again."""
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 3.0
+CONNECT_SECONDS = 10.0
+ANSWER_SECONDS = 60.0
+PAGE = 200
+_AWAY = {502, 503, 504}
+
+
+class Api:
+    """One user at one gateway. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.url = place.url
+        self.sleep = sleep
+        self._patience_seconds = patience_seconds
+        local = is_loopback(place.url)
+        self._http = httpx.Client(
+            base_url=place.url + PREFIX,
+            headers={"Authorization": f"Bearer {place.key}", "Accept": "application/json"},
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            transport=transport,
+            # the machine's proxy is not for loopback, and plain HTTP needs no certificates, which take long to read
+            trust_env=not local,
+            verify=place.url.startswith("https:"),
+        )
+
+    def __enter__(self) -> "Api":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> Json:
+        return _json(self.answer("GET", path, query=query))
+
+    def pages(self, path: str, **query: Any) -> Iterator[Json]:
+        """Every page of a list."""
+        query = {"limit": PAGE, **query}
+        while True:
+            page = self.get(path, **query)
+            yield page
+            if not page["nextCursor"]:
+                return
+            query["cursor"] = page["nextCursor"]
+
+    def command(self, method: str, path: str, body: Any = None, *, once: str | None = None, **query: Any) -> Json:
+        """Something is to be done. `once` is its Idempotency-Key: without one it is a new command."""
+        headers = {"Idempotency-Key": once or str(uuid.uuid4())}
+        return _json(self.answer(method, path, query=query, headers=headers, json={} if body is None else body))
+
+    def send(self, path: str, content: bytes, content_type: str, **query: Any) -> Json:
+        """A POST of a file."""
+        headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": content_type}
+        return _json(self.answer("POST", path, query=query, headers=headers, content=content))
+
+    def answer(self, method: str, path: str, *, query: Json | None = None, **options: Any) -> httpx.Response:
+        """An answer that is no problem."""
+        params = {name: value for name, value in (query or {}).items() if value is not None}
+        deadline = time.monotonic() + self._patience_seconds
+        pause = FIRST_PAUSE_SECONDS
+        lost = False
+        while True:
+            wait = pause
+            try:
+                found = self._http.request(method, path, params=params, **options)
+            except httpx.TransportError as trouble:
+                unsent = isinstance(trouble, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+                if isinstance(trouble, httpx.UnsupportedProtocol) or (unsent and not lost) or time.monotonic() > deadline:
+                    raise self.unreachable(trouble) from None
+                lost = True
+            else:
+                if not found.is_error:
+                    return found
+                problem = problem_of(found)
+                again = found.status_code in _AWAY or problem.code == "request_under_way"
+                wait = max(pause, retry_after(found) or 0)
+                if not again or time.monotonic() + wait > deadline:
+                    raise self.refusal(problem)
+            self.sleep(wait)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    @contextmanager
+    def stream(self, path: str, *, query: Json, headers: dict[str, str], read_seconds: float) -> Iterator[httpx.Response]:
+        """An answer that is read as it comes, whatever its status."""
+        timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, read=read_seconds)
+        params = {name: value for name, value in query.items() if value is not None}
+        with self._http.stream("GET", path, params=params, headers=headers, timeout=timeout) as answer:
+            yield answer
+
+    def refusal(self, problem: Refused) -> Exception:
+        """5xx is a gateway that cannot answer, not one that says no."""
+        if problem.status < 500:
+            return problem
+        return Unreachable(
+            problem.message, problems=problem.problems, hint=f"`runyard` asked {self.url}; try again in a while."
+        )
+
+    def unreachable(self, trouble: Exception) -> Unreachable:
+        why = str(trouble) or type(trouble).__name__
+        return Unreachable(
+            f"{self.url} cannot be reached: {why}",
+            hint="Is the address right, and does the gateway run? `runyard contexts` shows the addresses.",
+        )
+
+
+def problem_of(answer: httpx.Response) -> Refused:
+    """What an answer of 4xx or 5xx says; what stands before the gateway may answer anything."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or "status" not in body:
+        what = f"HTTP {answer.status_code} {answer.reason_phrase}".rstrip()
+        body = {"detail": f"{what}, and not by Runyard: is the address right?"}
+    return Refused(answer.status_code, body)
+
+
+def retry_after(answer: httpx.Response) -> float | None:
+    """Seconds, if the answer says when to ask again."""
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else None
+
+
+def _json(answer: httpx.Response) -> Json:
+    if answer.status_code == 204:
+        return {}
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise Unreachable(f"{answer.url} answers, but is no gateway of Runyard.", hint="Is the address right?")
+    return body

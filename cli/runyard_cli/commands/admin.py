@@ -1,0 +1,139 @@
+"""For those who look after an installation: its read models and its audit log."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from runyard_cli import values
+from runyard_cli.client import Api, Json
+from runyard_cli.errors import ExitCode
+from runyard_cli.output import Format, FormatOption, duration, plain, show, status, table, when
+from runyard_cli.session import connected
+
+app = typer.Typer(help="Look after an installation.", no_args_is_help=True)
+projections = typer.Typer(help="Read models: how far they are, made anew, compared with the log.", invoke_without_command=True)
+app.add_typer(projections, name="projections")
+
+NamesArgument = Annotated[list[str] | None, typer.Argument(help="Which read models; none: all.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Until it is done; exit code 1 if it failed or found differences.")
+]
+POLL_SECONDS = 0.5
+
+
+@projections.callback()
+def list_projections(context: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """How far each read model is behind the log, and why."""
+    if context.invoked_subcommand:
+        return
+    with connected(context) as api:
+        show(api.get("/projections"), output, _projections)
+
+
+@projections.command()
+def rebuild(
+    context: typer.Context, names: NamesArgument = None, wait: WaitOption = True, output: FormatOption = Format.TABLE
+) -> None:
+    """Make read models anew from the log, while the system runs."""
+    with connected(context) as api:
+        _background(api, "rebuild", names, wait, output)
+
+
+@projections.command()
+def checksum(
+    context: typer.Context, names: NamesArgument = None, wait: WaitOption = True, output: FormatOption = Format.TABLE
+) -> None:
+    """Compare read models with a replay of the log, while the system runs."""
+    with connected(context) as api:
+        _background(api, "checksum", names, wait, output)
+
+
+@app.command()
+def audit(
+    context: typer.Context,
+    actor: Annotated[str | None, typer.Option(help="Whose commands.")] = None,
+    operation: Annotated[str | None, typer.Option(help="As in /openapi.json: runWorkflow.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="done, refused, failed or unknown.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="At or after: 2h, 7d, 2026-11-23, an instant.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Before.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    cursor: Annotated[str | None, typer.Option(help="What the last page gave as nextCursor.")] = None,
+    output: FormatOption = Format.TABLE,
+) -> None:
+    """Every command: who sent it, from where, and what came of it; newest first."""
+    query = {"actor": actor, "operation": operation, "outcome": outcome, "limit": limit, "cursor": cursor}
+    with connected(context) as api:
+        answer = api.get("/audit", **query, **{"from": values.instant(since), "to": values.instant(until)})
+    show(
+        answer,
+        output,
+        lambda told: table(
+            told["items"],
+            ("AT", lambda row: when(row["startedAt"])),
+            ("ACTOR", lambda row: row["actor"]),
+            ("BY", lambda row: row["credentialType"]),
+            ("FROM", lambda row: row["source"]),
+            ("OPERATION", lambda row: row["operation"]),
+            ("TARGET", lambda row: row["target"]),
+            ("OUTCOME", lambda row: status(row["outcome"])),
+            ("CODE", lambda row: row["code"] or row["status"]),
+            ("TIME", lambda row: duration(row["durationMs"])),
+        ),
+    )
+
+
+def _background(api: Api, what: str, names: list[str] | None, wait: bool, form: Format) -> None:
+    """202 says which; what became of it is in the list."""
+    before = {row["name"]: _began(row, what) for row in api.get("/projections")["items"]}
+    asked = api.command("POST", f"/projections/{what}", {"names": names or []})["names"]
+    if not wait:
+        show({"names": asked}, form, lambda answer: Text(f"Under way: {', '.join(answer['names'])}"))
+        return
+    while True:
+        rows = [row for row in api.get("/projections")["items"] if row["name"] in asked]
+        if all(_began(row, what) != before[row["name"]] and row[what]["finishedAt"] for row in rows):
+            break
+        time.sleep(POLL_SECONDS)
+    show({"items": rows}, form, lambda answer: _results(answer, what))
+    if any(row[what]["failure"] or row[what].get("differences") for row in rows):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _began(row: Json, what: str) -> str | None:
+    return row[what]["startedAt"] if row[what] else None
+
+
+def _projections(answer: Json) -> RenderableType:
+    return table(
+        answer["items"],
+        ("NAME", lambda row: row["name"]),
+        ("STATUS", lambda row: status(row["status"])),
+        ("BEHIND", lambda row: f"{row['lagEvents']:,} events, {row['lagSeconds']:.1f} s" if row["lagEvents"] else ""),
+        ("AS OF", lambda row: when(row["asOf"])),
+        ("REBUILT", lambda row: when(row["rebuild"]["finishedAt"]) if row["rebuild"] else ""),
+        ("COMPARED", lambda row: when(row["checksum"]["finishedAt"]) if row["checksum"] else ""),
+        ("WHY", lambda row: row["reason"]),
+    )
+
+
+def _results(answer: Json, what: str) -> RenderableType:
+    parts: list[RenderableType] = []
+    for row in answer["items"]:
+        result = row[what]
+        bad = result["failure"] or result.get("differences")
+        parts.append(
+            Text.assemble(status("failed" if bad else "ok"), f"  {row['name']}  up to position {result['position']:,}")
+        )
+        if result["failure"]:
+            parts.append(Text(f"    {plain(result['failure'])}", style="red"))
+        for found in result.get("differences") or []:
+            words = (
+                f"    {found['table']}: {found['rows']:,} rows, the log gives {found['expected']:,}; {', '.join(found['keys'])}"
+            )
+            parts.append(Text(plain(words), style="red"))
+    return Group(*parts)

@@ -1,0 +1,122 @@
+"""From what people type to ids: a whole id, its end as lists show it, its beginning, or a name."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from runyard_cli.client import PAGE, Api, Json
+from runyard_cli.errors import Misused, NotFound
+
+_WHOLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_PART = re.compile(r"[0-9a-f-]{4,36}")
+SEARCHABLE_DIGITS = 8
+"""From so many digits on the API finds an id by its beginning."""
+
+
+def execution_id(api: Api, text: str) -> str:
+    """By its beginning wherever it is; by its end among the newest."""
+    text = text.lower()
+    if _WHOLE.fullmatch(text):
+        return text
+    if not _PART.fullmatch(text):
+        raise Misused(f"{text!r} is no id of an execution.", hint="`runyard list` shows their last eight characters.")
+    found = {
+        row["executionId"]: row for row in api.get("/executions", limit=PAGE)["items"] if row["executionId"].endswith(text)
+    }
+    if len(text) >= SEARCHABLE_DIGITS:
+        rows = api.get("/executions", q=text, limit=PAGE)["items"]
+        found |= {row["executionId"]: row for row in rows if row["executionId"].startswith(text)}
+    return _only(
+        found,
+        lambda row: f"{row['executionId']}  {row['workflowName']}  {row['status']}",
+        NotFound(
+            f"No execution is called {text}.",
+            hint=f"The end of an id is looked for among the newest {PAGE}; give the whole id of an older one.",
+        ),
+    )
+
+
+def workflow(api: Api, text: str) -> Json:
+    """The row of a workflow by its name, its id, or the end of that."""
+    if _WHOLE.fullmatch(text.lower()):
+        return api.get(f"/workflows/{text.lower()}")
+    rows = [row for page in api.pages("/workflows", q=text) for row in page["items"]]
+    if exact := [row for row in rows if row["name"] == text]:
+        return dict(exact[0])
+    same = [row for row in rows if row["name"].casefold() == text.casefold()]
+    if not same and _PART.fullmatch(text):
+        same = [row for page in api.pages("/workflows") for row in page["items"] if row["workflowId"].endswith(text)]
+    similar = [f"{row['name']}" for row in rows][:10]
+    missing = NotFound(f"No workflow is called {text!r}.", problems=similar, hint="`runyard workflows` lists them.")
+    found = {row["workflowId"]: row for row in same}
+    return dict(found[_only(found, lambda row: f"{row['workflowId']}  {row['name']}", missing)])
+
+
+def approval_id(api: Api, text: str) -> str:
+    """By its id or the end of that, or by the execution that waits for it, if that waits for one only."""
+    text = text.lower()
+    if not _PART.fullmatch(text):
+        raise Misused(f"{text!r} is no id of an approval.", hint="`runyard approvals` shows them.")
+    rows = [row for page in api.pages("/approvals", status="pending") for row in page["items"]]
+    found = {row["approvalId"]: row for row in rows if _is(row["approvalId"], text)}
+    found = found or {row["approvalId"]: row for row in rows if _is(row["executionId"], text)}
+    if not found and _WHOLE.fullmatch(text):
+        return text
+    return _only(
+        found,
+        lambda row: f"{row['approvalId']}  {row['workflowName']}: {row['message']}",
+        NotFound(f"No approval that waits is called {text}.", hint="`runyard approvals` lists those that wait."),
+    )
+
+
+def job_of(api: Api, execution: str, text: str) -> Json:
+    """The last job of a node, of an item of it (`check@each[2]`), or the job of this id."""
+    node, _, item = text.partition("@")
+    if _WHOLE.fullmatch(text.lower()):
+        return api.get(f"/executions/{execution}/jobs/{text.lower()}")
+    jobs = list(_jobs(api, execution, nodeId=node, item=item or None))
+    if not jobs and _PART.fullmatch(text):
+        jobs = [job for job in _jobs(api, execution) if job["jobId"].endswith(text)]
+    if not jobs:
+        nodes = sorted({job["nodeId"] for job in _jobs(api, execution)})
+        there = f"there are jobs of {', '.join(nodes)}" if nodes else "it has no jobs yet"
+        raise NotFound(f"No job of {text!r} in this execution; {there}.")
+    items = sorted({job["item"] for job in jobs if job["item"]})
+    if len(items) > 1:
+        raise Misused(f"{node} ran for several items: say which.", problems=[f"--job '{node}@{each}'" for each in items[:20]])
+    return jobs[-1]
+
+
+def connection(api: Api, text: str) -> Json:
+    return _named(api, "/connections", "connectionId", text, "connection")
+
+
+def agent(api: Api, text: str) -> Json:
+    return _named(api, "/agents", "agentId", text, "agent")
+
+
+def _named(api: Api, path: str, identity: str, text: str, what: str) -> Json:
+    for page in api.pages(path):
+        for row in page["items"]:
+            if text in (row["name"], row[identity]):
+                return dict(row)
+    raise NotFound(f"No {what} is called {text!r}.", hint=f"`runyard {what}s` lists them.")
+
+
+def _jobs(api: Api, execution: str, **query: Any) -> Iterable[Json]:
+    for page in api.pages(f"/executions/{execution}/jobs", **query):
+        yield from page["items"]
+
+
+def _is(identity: str, text: str) -> bool:
+    return identity == text or identity.endswith(text) or (len(text) >= SEARCHABLE_DIGITS and identity.startswith(text))
+
+
+def _only(found: dict[str, Json], words: Callable[[Json], str], missing: NotFound) -> str:
+    if not found:
+        raise missing
+    if len(found) > 1:
+        raise Misused(
+            "That could be any of these:", problems=[words(row) for row in found.values()], hint="Give more of the id."
+        )
+    return next(iter(found))
