@@ -133,7 +133,7 @@ function Loaded({ workflow }: { workflow: WorkflowDetail }) {
             </Tabs.Tab>
           ))}
         </Tabs.List>
-        <Suspense fallback={<Loader m="md" aria-label="Loading" />}>
+        <Suspense fallback={<Loader m="md" size="sm" aria-label="Loading" />}>
           <Tabs.Panel value="overview">
             <Overview workflow={workflow} />
           </Tabs.Panel>

@@ -14,7 +14,9 @@ import classes from './WorkflowTable.module.css';
 export function WorkflowTable({ rows, current }: { rows: readonly WorkflowRow[]; current: number }) {
   const marked = useRef<HTMLTableRowElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the marked row is another one
-  useEffect(() => marked.current?.scrollIntoView({ block: 'nearest' }), [current]);
+  useEffect(() => {
+    marked.current?.scrollIntoView({ block: 'nearest' });
+  }, [current]);
   return (
     <table className={classes.table}>
       <thead>

@@ -44,7 +44,7 @@ function Members({ title, description, properties, fieldPathId }: ObjectFieldTem
   );
   if (fieldPathId.path.length === 0) return members;
   return (
-    <Fieldset legend={title} variant="default" className={classes.group}>
+    <Fieldset legend={title} variant="default" className={classes.group} classNames={{ legend: classes.legend }}>
       {description && (
         <Text size="xs" c="dimmed" mb="xs">
           {description}
@@ -69,6 +69,7 @@ function Items({ title, schema, items, canAdd, onAddClick, required, disabled, r
         </>
       }
       className={classes.group}
+      classNames={{ legend: classes.legend }}
     >
       {schema.description && (
         <Text size="xs" c="dimmed" mb="xs">
@@ -112,6 +113,7 @@ function Item({ children, buttonsProps, hasToolbar, index }: ArrayFieldItemTempl
           {(hasMoveUp || hasMoveDown) && (
             <>
               <ActionIcon
+                className={classes.move}
                 variant="subtle"
                 color="gray"
                 disabled={off || !hasMoveUp}
@@ -121,6 +123,7 @@ function Item({ children, buttonsProps, hasToolbar, index }: ArrayFieldItemTempl
                 <IconChevronUp size={16} />
               </ActionIcon>
               <ActionIcon
+                className={classes.move}
                 variant="subtle"
                 color="gray"
                 disabled={off || !hasMoveDown}

@@ -53,7 +53,7 @@ export function LastExecutions({ workflow }: { workflow: WorkflowDetail }) {
                 <Instant at={row.startedAt} />
               </Link>
             </td>
-            <td>
+            <td className={classes.trigger}>
               <TriggerText trigger={row.trigger} />
             </td>
             <td>

@@ -27,7 +27,7 @@ export function Overview({ workflow }: { workflow: WorkflowDetail }) {
           {version.isError ? (
             <ProblemAlert error={version.error} onRetry={() => version.refetch()} />
           ) : document === undefined ? (
-            <Loader m="md" aria-label="Loading the graph" />
+            <Loader m="md" size="sm" aria-label="Loading the graph" />
           ) : (
             <Graph document={document} name={workflow.name} />
           )}
@@ -83,7 +83,7 @@ function Graph({ document, name }: { document: unknown; name: string }) {
       { replace: true },
     );
   return (
-    <Suspense fallback={<Loader m="md" aria-label="Loading the graph" />}>
+    <Suspense fallback={<Loader m="md" size="sm" aria-label="Loading the graph" />}>
       <LazyWorkflowGraph model={model} label={`Graph of ${name}`} selected={params.get('node')} onSelect={select} />
     </Suspense>
   );

@@ -4,7 +4,7 @@
  */
 import { Button, Group, SegmentedControl, Stack, Text, Textarea } from '@mantine/core';
 import { IconPlayerPlay } from '@tabler/icons-react';
-import { type FormEvent, useMemo, useState } from 'react';
+import { type FormEvent, useEffect, useMemo, useRef, useState } from 'react';
 import { parse, stringify } from 'yaml';
 import { type Problem, problemOf } from '@/api/problem';
 import { ProblemAlert } from '@/ui/ProblemAlert';
@@ -32,7 +32,11 @@ export function RunForm({ inputs, initial = {}, onRun, onCancel, action = 'Run' 
   const [problems, setProblems] = useState<readonly FieldProblem[]>([]);
   const [refusal, setRefusal] = useState<Problem | null>(null);
   const [busy, setBusy] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
   const fields = useMemo(() => hasFields(inputs), [inputs]);
+  useEffect(() => {
+    if (problems.length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [problems]);
 
   const show = (mode: string) => {
     if (mode === 'text') {
@@ -74,7 +78,7 @@ export function RunForm({ inputs, initial = {}, onRun, onCancel, action = 'Run' 
     }
   };
   return (
-    <form onSubmit={run} noValidate>
+    <form ref={form} onSubmit={run} noValidate>
       <Stack gap="md">
         {(fields || asText) && (
           <Group justify="space-between">
@@ -125,6 +129,10 @@ export function RunForm({ inputs, initial = {}, onRun, onCancel, action = 'Run' 
         )}
         {refusal && <ProblemAlert error={refusal} />}
         <Group justify="flex-end">
+          <Text size="sm" c="var(--ry-red)" role="status" className={classes.count}>
+            {problems.length > 0 &&
+              (problems.length === 1 ? 'One input is not right' : `${problems.length} inputs are not right`)}
+          </Text>
           <Button variant="default" onClick={onCancel}>
             Leave it
           </Button>

@@ -14,14 +14,14 @@ import { localWords, SchedulePreview } from './SchedulePreview';
 import classes from './Triggers.module.css';
 
 const OVERLAP: Record<string, string> = {
-  allow: 'also while the last one runs',
-  skip: 'not while the last one runs',
-  cancelPrevious: 'cancels the last one if it still runs',
+  allow: 'Comes also while the last one runs',
+  skip: 'Left out while the last one runs',
+  cancelPrevious: 'Cancels the last one if it still runs',
 };
 const CATCH_UP: Record<string, string> = {
-  none: 'what was missed is left out',
-  latest: 'of what was missed, the latest is made up for',
-  all: 'all that was missed is made up for',
+  none: 'After an outage: nothing that was missed',
+  latest: 'After an outage: the latest that was missed',
+  all: 'After an outage: all that was missed',
 };
 
 export function Schedules({ workflow }: { workflow: WorkflowDetail }) {

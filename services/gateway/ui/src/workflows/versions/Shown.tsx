@@ -1,15 +1,16 @@
 import { Alert, Group, Select, Text } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
-import { IconMinus, IconPencil, IconPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import { api, take } from '@/api/client';
-import type { Difference, VersionRow, WorkflowDetail } from '@/api/types';
+import type { VersionRow, WorkflowDetail } from '@/api/types';
 import { CopyButton } from '@/ui/CopyButton';
 import { Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { versionQuery, workflowKey } from '../queries';
+import { Differences } from './Differences';
+import { readable } from './readable';
 import type { Text as Source } from './Source';
 import { numberOf, Waiting } from './Versions';
 import classes from './Versions.module.css';
@@ -77,13 +78,10 @@ export function Shown({
         <Waiting />
       ) : chosen === null ? (
         <Suspense fallback={<Waiting />}>
-          <SourceView text={text.data.source} format={text.data.format} label={`Text of version ${version}`} />
+          <SourceView {...readable(text.data, `Text of version ${version}`)} />
         </Suspense>
       ) : chosen === DRAFT ? (
-        <Texts
-          before={{ text: text.data.source, format: text.data.format, label: `Version ${version}` }}
-          after={{ text: workflow.draft.source, format: workflow.draft.format, label: 'The draft' }}
-        />
+        <Texts before={readable(text.data, `Version ${version}`)} after={readable(workflow.draft, 'The draft')} />
       ) : other !== null ? (
         <Compared workflowId={workflowId} one={version} other={other} />
       ) : null}
@@ -114,10 +112,7 @@ function Compared({ workflowId, one, other }: { workflowId: string; one: number;
   return (
     <>
       <Differences differences={diff.data.differences} older={older} newer={newer} />
-      <Texts
-        before={{ text: before.data.source, format: before.data.format, label: `Version ${older}` }}
-        after={{ text: after.data.source, format: after.data.format, label: `Version ${newer}` }}
-      />
+      <Texts before={readable(before.data, `Version ${older}`)} after={readable(after.data, `Version ${newer}`)} />
     </>
   );
 }
@@ -141,56 +136,4 @@ function Texts({ before, after }: { before: Source; after: Source }) {
       <SideBySide before={pair.before} after={pair.after} narrow={narrow} />
     </Suspense>
   );
-}
-
-const KINDS = {
-  added: ['Added', IconPlus],
-  removed: ['Removed', IconMinus],
-  changed: ['Changed', IconPencil],
-} as const;
-
-function Differences({
-  differences,
-  older,
-  newer,
-}: {
-  differences: readonly Difference[];
-  older: number;
-  newer: number;
-}) {
-  if (differences.length === 0) {
-    return (
-      <Alert m="sm" color="gray" variant="light">
-        Versions {older} and {newer} do the same; at most comments and layout differ.
-      </Alert>
-    );
-  }
-  return (
-    <ul className={classes.differences} aria-label={`What differs from version ${older} to ${newer}`}>
-      {differences.map(({ kind, path, before, after }) => {
-        const [word, Icon] = KINDS[kind];
-        return (
-          <li key={`${kind} ${path}`} className={classes.difference}>
-            <span className={classes.kind} data-kind={kind}>
-              <Icon size={13} stroke={2.4} aria-hidden />
-              {word}
-            </span>
-            <span className={classes.path}>{path}</span>
-            <span className={classes.values}>
-              {kind !== 'added' && <span className={kind === 'changed' ? classes.before : ''}>{said(before)}</span>}
-              {kind === 'changed' && ' → '}
-              {kind !== 'removed' && said(after)}
-            </span>
-          </li>
-        );
-      })}
-    </ul>
-  );
-}
-
-const MOST = 200;
-
-function said(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-  return text.length > MOST ? `${text.slice(0, MOST)} …` : text;
 }

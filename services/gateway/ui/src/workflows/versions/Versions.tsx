@@ -132,5 +132,5 @@ function Version({ row, workflow, shown }: { row: VersionRow; workflow: Workflow
 }
 
 export function Waiting() {
-  return <Loader m="md" aria-label="Loading the text" />;
+  return <Loader m="md" size="sm" aria-label="Loading the text" />;
 }
