@@ -48,7 +48,10 @@ export function completionAt(text: string, at: number, known: Surroundings): Com
   const caret = caretAt(text, at);
   if (caret === null) return null;
   if (caret.kind === 'expression') return expressionOptions(caret, known);
-  const options = caret.kind === 'key' ? keyOptions(caret, known) : valueOptions(caret, known);
+  const found = caret.kind === 'key' ? keyOptions(caret, known) : valueOptions(caret, known);
+  // a key that is only changed has its colon
+  const bare = caret.kind === 'key' && /^[\w$-]*[ \t]*:/.test(text.slice(at));
+  const options = bare ? found.map(({ apply: _, ...option }) => option) : found;
   return options.length === 0 ? null : { from: caret.from, options };
 }
 
@@ -191,7 +194,7 @@ function nodesOf(value: unknown, level: readonly Step[]): Known[] {
 // --- expressions
 
 const TRIGGER_FIELDS = ['type', 'payload', 'user', 'webhookId', 'scheduledAt', 'event', 'incidentId'];
-const ROOTS: readonly [string, string][] = [
+const ROOTS: [string, string][] = [
   ['inputs', 'The variables of the run'],
   ['nodes', 'What nodes before it gave'],
   ['vars', 'What setVariables named'],

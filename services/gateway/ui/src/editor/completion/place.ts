@@ -88,9 +88,8 @@ function find(marked: string): Caret | null {
         walk(pair.value, [...path, keys[at] ?? ''], others, within);
       });
     } else if (isSeq(node)) {
-      node.items.forEach((item, at) =>
-        walk(isPair(item) ? item.value : item, [...path, at], [], flow || node.flow === true),
-      );
+      for (const [at, item] of node.items.entries())
+        walk(isPair(item) ? item.value : item, [...path, at], [], flow || node.flow === true);
     } else if (isScalar(node) && typeof node.value === 'string' && node.value.includes(MARK)) {
       found = { ...nowhere(), path, present, flow };
     }

@@ -3,7 +3,7 @@
  * says where, and only that piece of text is replaced. Whether the new text means what was wanted is looked at each time; if not
  * (anchors, unusual layouts), the tree is changed and written as a whole, which keeps comments but not the layout.
  */
-import { isMap, isSeq, type Node, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
+import { type Document, isMap, isSeq, type Node, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 import { keyOf, nodeAt, parsed, type Step, same, valueAt } from './parsed';
 import { inline, itemLines, pairLines } from './render';
 
@@ -96,7 +96,7 @@ export function withoutItem(text: string, path: readonly Step[], index: number):
   );
 }
 
-type Tree = ReturnType<typeof parseDocument>;
+type Tree = Pick<Document, 'contents' | 'deleteIn' | 'setIn' | 'getIn' | 'createNode' | 'toString'>;
 
 function checked(text: string, expected: unknown, splice: () => string | null, change: (tree: Tree) => void): string {
   if (isJson(text)) return `${JSON.stringify(expected, null, 2)}\n`;
@@ -255,7 +255,7 @@ function cutItem(text: string, seq: YAMLSeq.Parsed, index: number): string | nul
   return replaced(text, from, to, '');
 }
 
-function columnOf(text: string, path: readonly Step[], document: Tree): number | null {
+function columnOf(text: string, path: readonly Step[], document: Document): number | null {
   const parent = nodeAt(document, path.slice(0, -1));
   if (!isMap(parent) || parent.flow || !parent.range) return null;
   return parent.range[0] - lineStart(text, parent.range[0]);
