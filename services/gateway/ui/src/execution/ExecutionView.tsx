@@ -1,6 +1,6 @@
 import { Button, Skeleton, Tabs, Title, Tooltip } from '@mantine/core';
 import { IconPlayerStop, IconRefresh } from '@tabler/icons-react';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useRef, useState } from 'react';
 import { Link } from 'react-router';
 import { useMay } from '@/api/session';
 import { LazyExecutionGraph } from '@/graph';
@@ -22,6 +22,7 @@ import { VariablesPanel } from './VariablesPanel';
 const RerunDialog = lazy(() => import('./actions/RerunDialog'));
 
 const JobTimeline = lazy(async () => ({ default: (await import('./jobs/JobTimeline')).JobTimeline }));
+const JobDrawer = lazy(async () => ({ default: (await import('./jobs/JobDrawer')).JobDrawer }));
 
 const TABS = ['overview', 'log', 'variables', 'approvals'] as const;
 type Tab = (typeof TABS)[number];
@@ -33,6 +34,9 @@ export function ExecutionView() {
   const [dialog, setDialog] = useState<'cancel' | 'rerun' | null>(null);
   const [tab, show] = useTab();
   const set = useSetParams();
+  // once it was there it stays, so that it can slide away
+  const drawer = useRef(false);
+  if (useParam('job') !== null) drawer.current = true;
   const active = isActive(detail.status);
 
   const firstError = () => set({ tab: 'log', at: 'error', find: null, level: null, node: null });
@@ -106,6 +110,11 @@ export function ExecutionView() {
           <ApprovalsPanel />
         </Tabs.Panel>
       </Tabs>
+      {drawer.current && (
+        <Suspense>
+          <JobDrawer />
+        </Suspense>
+      )}
       <CancelDialog opened={dialog === 'cancel'} onClose={() => setDialog(null)} />
       {dialog === 'rerun' && (
         <Suspense>
