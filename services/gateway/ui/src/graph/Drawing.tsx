@@ -267,7 +267,7 @@ function Control({
   );
 }
 
-/** Where to look first in a graph that is too large to be read as a whole: what is selected, fails, runs or waits. */
+/** Where to look first in a graph that is too large to be read as a whole: what is selected, runs, waits or failed. */
 function interesting(
   layout: Layout,
   selected: string | null,
@@ -275,7 +275,7 @@ function interesting(
 ): PlacedNode | undefined {
   const chosen = layout.nodes.find((each) => each.node.key === selected);
   if (chosen) return chosen;
-  for (const status of ['failed', 'running', 'waiting'] as const) {
+  for (const status of ['running', 'waiting', 'failed'] as const) {
     const found = layout.nodes.find((each) => states?.get(each.node.key)?.status === status);
     if (found) return found;
   }

@@ -20,13 +20,12 @@ export function ItemChooser({ model, states }: { model: GraphModel; states: Read
       },
       { replace: true, preventScrollReset: true },
     );
-  const entered = allNodes(model).filter(
-    (node) => (states.get(node.key)?.progress?.total ?? 0) > 0 && itemPath(node.key, 0, item) !== null,
-  );
-  if (entered.length === 0) return null;
+  // there from the beginning, so that nothing moves when the first is entered
+  const loops = allNodes(model).filter((node) => node.type === 'forEach' && itemPath(node.key, 0, item) !== null);
+  if (loops.length === 0) return null;
   return (
     <div className={classes.items}>
-      {entered.slice(0, 3).map((node) => (
+      {loops.slice(0, 3).map((node) => (
         <Chooser
           key={node.key}
           node={node}
@@ -57,7 +56,7 @@ function Chooser({
     <fieldset className={classes.chooser}>
       <legend className="visually-hidden">Iteration of {node.name} that is shown</legend>
       <span className={classes.chooserName} title={node.name}>
-        {node.name}
+        Iteration of <strong>{node.name}</strong>
       </span>
       <ActionIcon
         size="sm"
@@ -77,21 +76,22 @@ function Chooser({
         allowDecimal={false}
         hideControls
         placeholder="all"
+        disabled={total === 0}
         value={index ?? ''}
         onChange={(value) => (typeof value === 'number' ? go(value) : choose(null))}
-        aria-label={`Iteration of ${node.name}, 0 to ${last}`}
+        aria-label={`Iteration of ${node.name}`}
       />
       <ActionIcon
         size="sm"
         variant="subtle"
         color="gray"
-        disabled={index === last}
+        disabled={total === 0 || index === last}
         onClick={() => go(index === null ? 0 : index + 1)}
         aria-label="Iteration after"
       >
         <IconChevronRight size={14} aria-hidden />
       </ActionIcon>
-      <span className="numbers">0 to {last}</span>
+      <span className="numbers">{total === 0 ? 'none yet' : `0 to ${last}`}</span>
       {index !== null && (
         <ActionIcon size="sm" variant="subtle" color="gray" onClick={() => choose(null)} aria-label="All iterations">
           <IconX size={14} aria-hidden />

@@ -66,8 +66,10 @@ export function JobCards({
                     </span>
                   </span>
                   <span className={`${classes.cardLine} ${classes.soft} numbers`}>
-                    {instantText(job.startedAt ?? job.queuedAt)}
-                    <JobDuration job={job} />
+                    <span>{instantText(job.startedAt ?? job.queuedAt)}</span>
+                    <span>
+                      <JobDuration job={job} />
+                    </span>
                   </span>
                 </button>
               </li>

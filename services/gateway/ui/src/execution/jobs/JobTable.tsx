@@ -168,7 +168,7 @@ const Row = memo(function Row({
       <td className={classes.mono} title={job.actionType}>
         {job.actionType}
       </td>
-      <td>
+      <td className={classes.badge}>
         <StatusBadge look={JOB[job.status]} bare />
       </td>
       <td className="numbers">{job.attempt}</td>
@@ -244,12 +244,12 @@ function useSteppedScale(jobs: readonly JobLine[], active: boolean): Scale {
   const now = useNow(active);
   const before = useRef<Scale | null>(null);
   return useMemo(() => {
-    const next = scaleOf(jobs, active, now);
+    const next = scaleOf(jobs, now);
     const old = before.current;
     const same = old !== null && old.from === next.from && old.to === next.to && old.step === next.step;
     before.current = same ? old : next;
     return before.current;
-  }, [jobs, active, now]);
+  }, [jobs, now]);
 }
 
 function Axis({ scale }: { scale: Scale }) {

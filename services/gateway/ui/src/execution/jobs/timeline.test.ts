@@ -50,14 +50,15 @@ test.each([
 });
 
 test('the scale of what has ended is exactly as long, that of what goes on changes in steps', () => {
-  const ended = scaleOf(JOBS, false, START + 99_000);
+  const ended = scaleOf(JOBS, START + 99_000);
   expect(ended).toEqual({ from: START, to: START + 10_000, step: 2000 });
   expect(ticksOf(ended).map((tick) => tickText(tick - START))).toEqual(['0', '2 s', '4 s', '6 s', '8 s']);
-  const one = scaleOf(JOBS, true, START + 31_000);
-  const other = scaleOf(JOBS, true, START + 38_000);
+  const going = [...JOBS, job('6', { status: 'running', finishedAt: null })];
+  const one = scaleOf(going, START + 31_000);
+  const other = scaleOf(going, START + 38_000);
   expect(other).toEqual(one);
   expect(one.to).toBe(START + 40_000);
-  expect(scaleOf([], true, START).to).toBeGreaterThan(START);
+  expect(scaleOf([], START).to).toBeGreaterThan(START);
 });
 
 test('a bar has the waiting, the way to the agent, and the run', () => {
@@ -81,6 +82,6 @@ test('a bar has the waiting, the way to the agent, and the run', () => {
 });
 
 test('places are within the chart, whatever clocks say', () => {
-  const scale = scaleOf(JOBS, false, START);
+  const scale = scaleOf(JOBS, START);
   expect([-5, 0, 5, 10, 15].map((seconds) => placeOf(START + seconds * 1000, scale))).toEqual([0, 0, 50, 100, 100]);
 });
