@@ -70,7 +70,8 @@ export const theme = createTheme({
     Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm' } },
     // a name is heard only of what has a role
     Loader: { defaultProps: { role: 'status' } },
-    Modal: { defaultProps: { centered: false, yOffset: '8vh' } },
+    Modal: { defaultProps: { centered: false, yOffset: '8vh', closeButtonProps: { 'aria-label': 'Close' } } },
+    Drawer: { defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } },
   },
 });
 
