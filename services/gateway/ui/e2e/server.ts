@@ -26,6 +26,11 @@ export class Server {
     return server;
   }
 
+  /** All that it has printed so far. */
+  get printed(): string {
+    return this.output;
+  }
+
   /** Starts it on its port and its data; resolves when it is ready. */
   async run(): Promise<void> {
     this.process = spawn(join(ROOT, '.venv/bin/python'), ['-m', 'runyard_standalone', '--no-demo'], {

@@ -4,6 +4,7 @@ import { IconArrowUp, IconFilterOff, IconRoute } from '@tabler/icons-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { useMay } from '@/api/session';
+import { FirstSteps } from '@/firstUse/FirstSteps';
 import { EmptyState } from '@/ui/EmptyState';
 import { LiveMark } from '@/ui/LiveMark';
 import { Page, Panel } from '@/ui/Page';
@@ -70,6 +71,7 @@ export function ExecutionsPage() {
   return (
     <Page title="Executions" actions={<LiveMark state={list.state} />}>
       <ListTabs />
+      <FirstSteps />
       <FilterBar filter={filter} onChange={setFilter} searchRef={search} />
       <div className={classes.above}>
         {selected.size > 0 || !isEmpty(filter) ? (

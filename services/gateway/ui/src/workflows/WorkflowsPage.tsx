@@ -14,6 +14,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { api, take } from '@/api/client';
 import { useMay } from '@/api/session';
+import { FirstSteps } from '@/firstUse/FirstSteps';
 import { EmptyState } from '@/ui/EmptyState';
 import { Page, Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
@@ -101,6 +102,7 @@ export function WorkflowsPage() {
         </Group>
       }
     >
+      <FirstSteps />
       <search className={classes.bar}>
         <Search q={filter.q} onChange={(q) => set({ q })} input={search} />
         <SegmentedControl

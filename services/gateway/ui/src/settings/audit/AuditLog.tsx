@@ -145,8 +145,8 @@ function Entry({ row, command }: { row: AuditRow; command: Command | undefined }
         <Instant at={row.startedAt} />
       </td>
       <td className={classes.who}>
-        <b>{row.actor}</b>
-        <span className={classes.soft} title={row.credentialId ?? undefined}>
+        <b>{row.actor}</b>{' '}
+        <span className={classes.beside} title={row.credentialId ?? undefined}>
           {CREDENTIALS[row.credentialType]}
           {row.credentialType === 'api_key' && row.credentialId && ` …${row.credentialId.slice(-8)}`}
         </span>

@@ -1,5 +1,5 @@
 /** The read models (R69): how far each is behind the log and why, whether it is what the log says, and how to mend it. */
-import { Button, Group, Progress } from '@mantine/core';
+import { Button, Menu, Progress } from '@mantine/core';
 import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { api, take } from '@/api/client';
@@ -12,6 +12,7 @@ import { ProblemAlert } from '@/ui/ProblemAlert';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { durationText } from '@/ui/time';
 import { said } from '@/ui/toast';
+import { RowMenu } from '../RowMenu';
 import { Body, Rows, Section } from '../Section';
 import { useSend } from '../useSend';
 import classes from './ReadModels.module.css';
@@ -117,19 +118,10 @@ export function ReadModels() {
               </td>
               {may && (
                 <td>
-                  <Group gap="xs" wrap="nowrap">
-                    <Button
-                      variant="default"
-                      size="compact-sm"
-                      disabled={busy}
-                      onClick={() => check.mutate([each.name])}
-                    >
-                      Compare<span className="visually-hidden"> {each.name}</span>
-                    </Button>
-                    <Button variant="default" size="compact-sm" disabled={busy} onClick={() => ask([each.name])}>
-                      Rebuild<span className="visually-hidden"> {each.name}</span>
-                    </Button>
-                  </Group>
+                  <RowMenu label={`Actions for ${each.name}`} busy={false} disabled={busy}>
+                    <Menu.Item onClick={() => check.mutate([each.name])}>Compare with the log</Menu.Item>
+                    <Menu.Item onClick={() => ask([each.name])}>Rebuild …</Menu.Item>
+                  </RowMenu>
                 </td>
               )}
             </tr>
