@@ -118,8 +118,9 @@ function Foot() {
       return;
     }
     setCsrfToken(null);
-    client.clear();
+    // Only then what was seen: a query that is looked at, and was removed, would not hear that nobody is signed in.
     client.setQueryData(SESSION_KEY, null);
+    client.removeQueries({ predicate: (query) => query.queryKey[0] !== SESSION_KEY[0] });
   };
   return (
     <div className={classes.foot}>
