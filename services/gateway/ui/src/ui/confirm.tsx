@@ -40,7 +40,8 @@ export function ConfirmDialog() {
     () => asked,
   );
   return (
-    <Modal opened={question !== null} onClose={() => question?.answer(false)} title={question?.title}>
+    // above drawers and dialogs, which are where most questions come from
+    <Modal opened={question !== null} onClose={() => question?.answer(false)} title={question?.title} zIndex={400}>
       {question && (
         <>
           <Text component="div" size="sm">
