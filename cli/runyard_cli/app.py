@@ -2,15 +2,12 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
-from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
 from rich.text import Text
 from typer.exceptions import TyperException
-from typer.rich_utils import rich_format_error
 
 from runyard_cli.commands import access, admin, approvals, events, executions, places, standalone, workflows
 from runyard_cli.errors import CommandFailed, ExitCode
@@ -36,6 +33,8 @@ app.add_typer(admin.app, name="admin")
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version as version_of
+
         typer.echo(version_of("runyard-cli"))
         raise typer.Exit
 
@@ -67,7 +66,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say(failed)
         return failed.exit_code
     except TyperException as wrong:
-        rich_format_error(wrong)  # type: ignore[arg-type] - only its subclasses are raised; typer does not export them
+        from typer.rich_utils import rich_format_error  # takes as long to load as all else
+
+        rich_format_error(wrong)  # type: ignore[arg-type]  # typer exports their base class only
         return ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
@@ -76,6 +77,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception:  # noqa: BLE001 - its exit code is not that of an execution that failed
+        import traceback
+
         traceback.print_exc()
         return ExitCode.INTERNAL
 

@@ -86,7 +86,7 @@ class Contexts:
 
 def address_of(text: str) -> str:
     """The address of a gateway as it is kept: scheme, host, port and a path if a proxy put it below one."""
-    address = text.strip().rstrip("/")
+    address = text.strip()
     try:
         parts = urlsplit(address if "://" in address else f"https://{address}")
         usable = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment or parts.username)
@@ -95,7 +95,7 @@ def address_of(text: str) -> str:
         usable = False
     if not usable:
         raise Misused(f"{text!r} is not the address of a gateway.", hint="It looks like https://runyard.example.com")
-    return parts.geturl()
+    return parts.geturl().rstrip("/")
 
 
 def is_loopback(address: str) -> bool:

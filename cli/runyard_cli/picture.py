@@ -31,7 +31,7 @@ def picture(detail: Json, since_ms: float, output: Sequence[str] = (), speaker: 
     if detail["error"]:
         parts += [Text(), Text(plain(detail["error"]["message"]), style="red")]
     if output:
-        parts += [Text(), Text(f"─ output of {speaker}", style="bright_black")]
+        parts += [Text(), Text(f"─ output of {speaker}" if speaker else "─ output", style="bright_black")]
         parts += [Text(f"  {line}", no_wrap=True, overflow="ellipsis") for line in output]
     if note:
         parts += [Text(), Text(note, style="yellow")]

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -16,6 +16,7 @@ from runyard_cli.picture import picture
 
 OUTPUT_LINES = 6
 LONGEST_LINE = 2_000
+RESULT_LINES = 8
 
 
 class View(AbstractContextManager["View"], Protocol):
@@ -116,12 +117,18 @@ class Moving(AbstractContextManager["Moving"]):
         names = [job["nodeName"] for job in self._detail["jobs"] if job["jobId"] == self._speaker]
         lines = [plain(each) for each in self._lines if each.strip()][-OUTPUT_LINES:]
         since = (time.monotonic() - self._told) * 1000
-        return picture(self._detail, since, lines, plain(names[0]) if names else "a job", self._note)
+        return picture(self._detail, since, lines, plain(names[0]) if names else "", self._note)
 
 
-def outcome(detail: Json) -> Text:
-    """How it ended, in a line."""
+def outcome(detail: Json) -> RenderableType:
+    """How it ended, and what its last job wrote."""
     counts = detail["jobCounts"]
     words = f" after {duration(detail['durationMs'])}, {counts['completed']} of {counts['total']} jobs done"
     error = f": {plain(detail['error']['message'])}" if detail["error"] else ""
-    return Text.assemble(status(detail["status"]), words, error)
+    parts = [Text.assemble(status(detail["status"]), words, error)]
+    written = next((job["output"] for job in reversed(detail["jobs"]) if isinstance(job["output"], dict)), {})
+    lines = str(written.get("stdout") or "").strip().splitlines()
+    parts += [Text(f"  {plain(each)}") for each in lines[:RESULT_LINES]]
+    if len(lines) > RESULT_LINES:
+        parts.append(Text(f"  … {len(lines) - RESULT_LINES} more lines", style="bright_black"))
+    return Group(*parts)

@@ -1,7 +1,7 @@
 """For those who look after an installation: its read models and its audit log."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Group, RenderableType
@@ -17,6 +17,7 @@ app = typer.Typer(help="Look after an installation.", no_args_is_help=True)
 projections = typer.Typer(help="Read models: how far they are, made anew, compared with the log.", invoke_without_command=True)
 app.add_typer(projections, name="projections")
 
+Outcome = Literal["done", "refused", "failed", "unknown"]
 NamesArgument = Annotated[list[str] | None, typer.Argument(help="Which read models; none: all.")]
 WaitOption = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Until it is done; exit code 1 if it failed or found differences.")
@@ -56,7 +57,7 @@ def audit(
     context: typer.Context,
     actor: Annotated[str | None, typer.Option(help="Whose commands.")] = None,
     operation: Annotated[str | None, typer.Option(help="As in /openapi.json: runWorkflow.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="done, refused, failed or unknown.")] = None,
+    outcome: Annotated[Outcome | None, typer.Option(help="What came of it.")] = None,
     since: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="At or after: 2h, 7d, 2026-11-23, an instant.")
     ] = None,

@@ -1,6 +1,6 @@
 """Approvals: what waits for people, and their answers."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -12,6 +12,7 @@ from runyard_cli.session import connected
 
 app = typer.Typer()
 
+Status = Literal["pending", "approved", "rejected", "expired", "cancelled"]
 ApprovalArgument = Annotated[
     str, typer.Argument(metavar="APPROVAL", help="Its id or the end of it, or that of the execution that waits for it.")
 ]
@@ -22,7 +23,7 @@ NoteOption = Annotated[str, typer.Option("--note", "-n", help="Stands in the log
 def approvals(
     context: typer.Context,
     mine: Annotated[bool, typer.Option("--mine", help="Only those that you may answer and have not.")] = False,
-    state: Annotated[str, typer.Option("--status", "-s", help="pending, approved, rejected, expired, cancelled.")] = "pending",
+    state: Annotated[Status, typer.Option("--status", "-s", help="Those that are so.")] = "pending",
     execution: Annotated[str | None, typer.Option("--execution", "-e", help="Only of this execution.")] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:

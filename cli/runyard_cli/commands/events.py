@@ -1,7 +1,7 @@
 """Everything that happens in the tenant, for programs and for people who look over their shoulder."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -15,6 +15,8 @@ from runyard_cli.stream import events as stream
 
 app = typer.Typer()
 
+Log = Literal["orchestrator", "dispatcher"]
+
 
 @app.command()
 def events(
@@ -24,9 +26,7 @@ def events(
         list[str] | None, typer.Option("--type", help="The beginning of their topics: job. or job.completed; may be repeated.")
     ] = None,
     subject: Annotated[str | None, typer.Option(help="Of one execution, workflow, agent, pool or connection: its id.")] = None,
-    log: Annotated[
-        str, typer.Option(help="orchestrator (executions, workflows) or dispatcher (agents, pools, connections).")
-    ] = "orchestrator",
+    log: Annotated[Log, typer.Option(help="Executions and workflows, or agents, pools and connections.")] = "orchestrator",
     since: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="From then on: 2h, 2026-11-23, an instant.")
     ] = None,

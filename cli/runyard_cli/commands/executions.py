@@ -1,7 +1,8 @@
 """Executions: listed, shown, watched, read, cancelled, run again."""
 
 import time
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Group, RenderableType
@@ -34,6 +35,18 @@ from runyard_cli.watching import FINISHED, Watch
 
 app = typer.Typer()
 
+
+class Status(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+Trigger = Literal["manual", "webhook", "cron", "incident"]
+Stream = Literal["stdout", "stderr", "body"]
 ExecutionArgument = Annotated[str, typer.Argument(help="Its id, the end of it as lists show it, or its beginning.")]
 AskOption = Annotated[bool, typer.Option("--ask/--no-ask", help="In a terminal, ask for approvals that wait for you.")]
 TimeoutOption = Annotated[
@@ -47,11 +60,8 @@ CHUNK_BYTES = 1024 * 1024
 def list_(
     context: typer.Context,
     workflow: Annotated[str | None, typer.Option("--workflow", "-w", help="Only of this workflow: its name or id.")] = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option("--status", "-s", help="pending, running, paused, completed, failed, cancelled; may be repeated."),
-    ] = None,
-    trigger: Annotated[str | None, typer.Option(help="manual, webhook, cron or incident.")] = None,
+    state: Annotated[list[Status] | None, typer.Option("--status", "-s", help="May be repeated.")] = None,
+    trigger: Annotated[Trigger | None, typer.Option(help="What started it.")] = None,
     since: Annotated[
         str | None, typer.Option("--from", metavar="TIME", help="Started at or after: 2h, 7d, 2026-11-23, an instant.")
     ] = None,
@@ -116,7 +126,7 @@ def logs(
             help="The output of this node's last job instead (check@each[2]: of an item), or of the job of this id.",
         ),
     ] = None,
-    stream: Annotated[str, typer.Option(help="Of a job: stdout, stderr or body.")] = "stdout",
+    stream: Annotated[Stream, typer.Option(help="Which output of the job.")] = "stdout",
     keep_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it has ended.")] = False,
     output: FormatOption = Format.TABLE,
 ) -> None:

@@ -1,6 +1,6 @@
 """Where jobs run and what they reach: agents, pools, connections."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import RenderableType
@@ -16,6 +16,7 @@ agents = typer.Typer(help="Agents: listed, or drained and resumed.", invoke_with
 pools = typer.Typer(help="Pools: listed, or paused and resumed.", invoke_without_command=True)
 connections = typer.Typer(help="Connections: listed, or tested by an agent.", invoke_without_command=True)
 
+AgentStatus = Literal["new", "online", "draining", "offline", "revoked"]
 NameArgument = Annotated[str, typer.Argument(help="Its name or id.")]
 
 
@@ -23,7 +24,7 @@ NameArgument = Annotated[str, typer.Argument(help="Its name or id.")]
 def list_agents(
     context: typer.Context,
     pool: Annotated[str | None, typer.Option(help="Only of this pool.")] = None,
-    state: Annotated[str | None, typer.Option("--status", "-s", help="new, online, draining, offline or revoked.")] = None,
+    state: Annotated[AgentStatus | None, typer.Option("--status", "-s", help="Only those that are so.")] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Agents, by name."""

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Group, RenderableType
@@ -106,7 +106,7 @@ def export(
     workflow: Annotated[str | None, typer.Argument(help="Its name or id; without one all of them, as a ZIP archive.")] = None,
     to: Annotated[Path | None, typer.Option("--to", "-t", help="The file to write; else standard output.")] = None,
     version: Annotated[int | None, typer.Option(help="A published version; else the draft.")] = None,
-    format_: Annotated[str | None, typer.Option("--format", help="yaml or json; else as it was written.")] = None,
+    format_: Annotated[Literal["yaml", "json"] | None, typer.Option("--format", help="Else as it was written.")] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Of all of them: the versions that run, not the drafts.")
     ] = False,

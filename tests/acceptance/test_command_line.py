@@ -1,0 +1,229 @@
+"""The command `runyard` as people and scripts use it: real processes, at a real gateway with a real agent."""
+
+import json
+import os
+import pty
+import select
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.systems import Client, Json, Standalone, eventually
+from tests.wires import wire_to
+
+pytestmark = pytest.mark.xdist_group("standalone")
+COMMAND = Path(sys.executable).with_name("runyard")
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PATIENCE_SECONDS = 60.0
+
+ASKS: Json = {
+    "name": "Command line: asks",
+    "inputs": {"type": "object", "properties": {"host": {"type": "string"}, "port": {"type": "integer"}}},
+    "nodes": [
+        {"id": "ask", "type": "approval", "message": "Restart {{ inputs.host }}?", "timeoutSeconds": 600},
+        {
+            "id": "restart",
+            "type": "action",
+            "action": "script.bash",
+            "params": {"script": "echo restarted {{ inputs.port + 1 }}"},
+        },
+    ],
+    "edges": [{"from": "trigger", "to": "ask"}, {"from": "ask", "port": "approved", "to": "restart"}],
+}
+FAILS: Json = {
+    "name": "Command line: fails",
+    "nodes": [{"id": "boom", "type": "action", "action": "script.bash", "params": {"script": "echo no luck; exit 3"}}],
+    "edges": [{"from": "trigger", "to": "boom"}],
+}
+
+
+class Terminal:
+    """A user's shell: a home of its own, and an address."""
+
+    def __init__(self, url: str, token: str, home: Path) -> None:
+        self.home = home
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
+        self.environment = kept | {"RUNYARD_URL": url, "RUNYARD_API_KEY": token, "XDG_CONFIG_HOME": str(home), "TERM": "xterm"}
+
+    def start(self, *words: str, **options: object) -> "subprocess.Popen[str]":
+        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+        return subprocess.Popen([COMMAND, *words], env=self.environment, **settings)  # type: ignore[call-overload, no-any-return]
+
+    def run(self, *words: str, code: int = 0, said: str | None = None) -> str:
+        """What it printed; it must have ended so."""
+        process = self.start(*words, stdin=subprocess.PIPE)
+        out, problems = process.communicate(said, timeout=PATIENCE_SECONDS)
+        assert process.returncode == code, (words, process.returncode, out, problems)
+        return str(out if code in (0, 1, 5) else out + problems)
+
+    def json(self, *words: str, code: int = 0) -> Json:
+        return dict(json.loads(self.run(*words, "--output", "json", code=code)))
+
+
+@pytest.fixture
+def terminal(standalone: Standalone, tmp_path: Path) -> Terminal:
+    return Terminal(standalone.url, standalone.token, tmp_path)
+
+
+@pytest.fixture
+def client(standalone: Standalone) -> Iterator[Client]:
+    with Client(standalone) as client:
+        yield client
+
+
+def executions_of(client: Client, workflow_id: str) -> list[Json]:
+    return list(client.call("GET", "/executions", params={"workflowId": workflow_id})["items"])
+
+
+def the_one_that_waits(client: Client, workflow_id: str) -> str:
+    """The execution, once its approval waits."""
+
+    def waits() -> bool:
+        return any(row["pendingApprovals"] for row in executions_of(client, workflow_id))
+
+    eventually(waits, "an approval to wait")
+    return next(str(row["executionId"]) for row in executions_of(client, workflow_id) if row["pendingApprovals"])
+
+
+def test_the_examples_are_applied_once_and_what_is_wrong_with_a_document_is_said_at_once(
+    terminal: Terminal, standalone: Standalone
+) -> None:
+    terminal.environment.pop("RUNYARD_API_KEY")
+    assert "wrong-key" not in terminal.run("login", code=3, said="wrong-key\n")
+    assert "as admin of default" in terminal.run("login", said=f"{standalone.token}\n")
+    (kept,) = (terminal.home / "runyard").iterdir()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    terminal.environment.pop("RUNYARD_URL")
+
+    files = [str(each) for each in sorted(EXAMPLES.glob("*.yaml"))]
+    terminal.run("apply", "-f", str(EXAMPLES))
+    again = terminal.json("apply", "-f", str(EXAMPLES))
+    assert [item["file"] for item in again["items"]] == files
+    assert again["unchanged"] == len(files)
+    assert terminal.run("export", "Machine report") == (EXAMPLES / "hello.yaml").read_text()
+
+    broken = terminal.home / "broken.yaml"
+    broken.write_text("name: Broken\nnodes: [{id: a, type: action, action: no.such}, {id: a, type: nothing}]\n")
+    for command in (["validate"], ["apply", "--dry-run"]):
+        told = terminal.run(*command, "-f", str(broken), "-f", files[0], code=3)
+        assert str(broken) in told
+        assert "nodes[1]" in told
+    assert "Usage" in terminal.run("run", code=2)
+
+
+def test_a_run_is_watched_to_its_end_while_somebody_else_approves_and_the_exit_code_says_how_it_ended(
+    terminal: Terminal, client: Client
+) -> None:
+    workflow_id = client.publish(ASKS)
+    watching = terminal.start("run", ASKS["name"], "-v", "host=db-1", "-v", "port=5432", "--watch")
+    execution_id = the_one_that_waits(client, workflow_id)
+    assert "goes on" in terminal.run("watch", execution_id[-8:], "--timeout", "0.5", code=6)
+    assert "Restart db-1?" in terminal.run("approvals")
+    terminal.run("approve", execution_id[-8:], "--note", "after the backup")
+    out, problems = watching.communicate(timeout=PATIENCE_SECONDS)
+    assert watching.returncode == 0, (out, problems)
+    assert "after the backup" in out
+    assert "restarted 5433" in out.splitlines()[-1]
+    assert "\x1b" not in out
+    assert terminal.run("logs", execution_id, "--job", "restart", "--follow") == "restarted 5433\n"
+
+    client.publish(FAILS)
+    assert "no luck" in terminal.run("run", FAILS["name"], "--watch", code=1)
+    assert terminal.json("list", "--status", "failed", "--workflow", FAILS["name"])["items"][0]["status"] == "failed"
+
+    cancelled = terminal.start("run", ASKS["name"], "-v", "host=x", "--watch", "--output", "json")
+    terminal.run("cancel", the_one_that_waits(client, workflow_id)[-8:], "--reason", "not today")
+    assert json.loads(cancelled.communicate(timeout=PATIENCE_SECONDS)[0])["status"] == "cancelled"
+    assert cancelled.returncode == 5
+
+
+def test_a_lost_answer_starts_nothing_twice_and_a_lost_connection_is_followed_on_without_gap_or_repetition(
+    terminal: Terminal, client: Client, standalone: Standalone
+) -> None:
+    workflow_id = client.publish({**ASKS, "name": "Command line: a bad wire"})
+    with wire_to(standalone.url) as wire:
+        terminal.environment["RUNYARD_URL"] = wire.url
+        # by its id and without variables, the first request is the one that starts it
+        row = terminal.json("workflows", "-q", "a bad wire")["items"][0]
+        assert row["workflowId"] == workflow_id
+        following = terminal.start("events", "--follow", "--output", "json", "--type", "execution.", "--from", "1s")
+        watching = terminal.start("run", workflow_id, "-v", "host=a", "-v", "port=1", "--watch")
+        execution_id = the_one_that_waits(client, workflow_id)
+        wire.cut()
+        wire.lose_the_next_answer()
+        terminal.run("approve", execution_id[-8:])
+        out, problems = watching.communicate(timeout=PATIENCE_SECONDS)
+        assert watching.returncode == 0, (out, problems)
+        told = [line for line in out.splitlines() if line[:2].isdigit()]
+        assert sum("completed in" in line for line in told) == 1
+        assert sum("was started by" in line for line in told) == 1
+        assert wire.cuts >= 3
+        assert [row["executionId"] for row in executions_of(client, workflow_id)] == [execution_id]
+        assert following.stdout is not None
+        seen = [json.loads(following.stdout.readline())["type"] for _ in range(2)]
+        assert seen == ["runyard.execution.started.v1", "runyard.execution.completed.v1"]
+        following.send_signal(signal.SIGINT)
+        assert following.wait(PATIENCE_SECONDS) == 130
+        following.communicate()
+    assert "cannot be reached" in terminal.run("whoami", code=4)
+
+
+def test_in_a_terminal_the_approval_is_asked_in_place_and_ctrl_c_leaves_the_execution_running(
+    terminal: Terminal, client: Client
+) -> None:
+    workflow_id = client.publish({**ASKS, "name": "Command line: in place"})
+    with Screen(terminal, "run", workflow_id, "-v", "host=db-1", "-v", "port=1", "--watch") as screen:
+        screen.until("[a]pprove, [r]eject, [l]ater:")
+        screen.type("later\n")
+        screen.until("Waiting for approval")
+        screen.process.send_signal(signal.SIGINT)
+        assert screen.process.wait(PATIENCE_SECONDS) == 130
+        screen.until("goes on")
+    execution_id = the_one_that_waits(client, workflow_id)
+    with Screen(terminal, "watch", execution_id[-8:]) as screen:
+        screen.until("Restart db-1?")
+        screen.type("a\n")
+        screen.until("Note")
+        screen.type("fine by me\n")
+        assert screen.process.wait(PATIENCE_SECONDS) == 0
+        screen.until("restarted 2")
+    assert client.detail(execution_id)["approvals"][0]["responseNote"] == "fine by me"
+
+
+class Screen:
+    """A process in a terminal."""
+
+    def __init__(self, terminal: Terminal, *words: str) -> None:
+        self._keyboard, slave = pty.openpty()
+        options = {"stdin": slave, "stdout": slave, "stderr": slave, "start_new_session": True}
+        self.process = terminal.start(*words, **options)
+        os.close(slave)
+        self._seen = ""
+
+    def __enter__(self) -> "Screen":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._keyboard)
+
+    def type(self, text: str) -> None:
+        os.write(self._keyboard, text.encode())
+
+    def until(self, words: str) -> None:
+        """Reads on until this was shown."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while words not in self._seen:
+            assert time.monotonic() < deadline, f"{words!r} was not shown, but {self._seen[-2000:]}"
+            if select.select([self._keyboard], [], [], 0.2)[0]:
+                try:
+                    self._seen += os.read(self._keyboard, 65536).decode(errors="replace")
+                except OSError:  # the process has closed its side
+                    assert words in self._seen, f"{words!r} was not shown, but {self._seen[-2000:]}"
