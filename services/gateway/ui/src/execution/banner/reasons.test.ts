@@ -77,3 +77,15 @@ test('what events told meanwhile is no longer waited for', () => {
   });
   expect(words(given, [job('1', 'running')])).toEqual({ first: ['Check runs on local'], total: 1 });
 });
+
+test('what the iterations of a forEach have in common is said once', () => {
+  const pool = 'Ping is waiting for an agent in pool db';
+  const given = facts({
+    waiting: [1, 2, 3].map((index) =>
+      waits('agent', `each[${index}]: ${pool}`, { item: `each[${index}]`, nodeId: 'ping', jobId: `w${index}` }),
+    ),
+    waitingTotal: 40,
+  });
+  const jobs = ['1', '2', '3'].map((jobId, index) => ({ ...job(jobId, 'running'), item: `each[${index}]` }));
+  expect(words(given, jobs)).toEqual({ first: [`${pool}, 40 times`, '3 jobs of Check run'], total: 2 });
+});

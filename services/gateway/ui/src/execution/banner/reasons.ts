@@ -25,7 +25,6 @@ export interface Reasons {
 }
 
 const ORDER: readonly Reason['kind'][] = ['approval', 'agent', 'jobs', 'running', 'retry', 'subworkflow', 'delay'];
-const MAX_RUNNING = 20;
 
 export function reasonsOf(
   facts: ExecutionFacts,
@@ -33,17 +32,27 @@ export function reasonsOf(
   byId: ReadonlyMap<string, JobLine>,
 ): Reasons {
   const waiting = facts.waiting.filter((row) => stillWaits(row, facts, byId));
-  const live: Reason[] = [];
-  let running = 0;
-  for (const job of jobs) {
-    if (job.status !== 'running' && job.status !== 'dispatched') continue;
-    running += 1;
-    if (live.length < MAX_RUNNING) live.push(ofJob(job));
-  }
-  const all = [...waiting.map((row) => ofRow(row, facts)), ...live];
-  all.sort((one, other) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind));
   const unnamed = Math.max(0, facts.waitingTotal - facts.waiting.length);
-  return { first: all, total: waiting.length + unnamed + running };
+  const live = jobs.filter((job) => job.status === 'running' || job.status === 'dispatched');
+  const waits = grouped(waiting, (row) => [row.reason, row.nodeId, row.approvalId, wordsOf(row)].join(' '));
+  const runs = grouped(live, (job) => job.nodeId);
+  // of very many the API names some: where they all wait for the same, so do the others
+  const more = waits.length === 1 ? unnamed : 0;
+  const first = [...waits.map((rows) => ofRows(rows, rows.length + more, facts)), ...runs.map(ofJobs)];
+  first.sort((one, other) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind));
+  return { first, total: first.length + unnamed - more };
+}
+
+/** Iterations of a forEach do the same many times over: what is alike is said once. */
+function grouped<T>(all: readonly T[], keyOf: (each: T) => string): [T, ...T[]][] {
+  const groups = new Map<string, [T, ...T[]]>();
+  for (const each of all) {
+    const key = keyOf(each);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [each]);
+    else group.push(each);
+  }
+  return [...groups.values()];
 }
 
 /** Rows are read a moment after the events that make them: what these told meanwhile is left out. */
@@ -58,47 +67,55 @@ function stillWaits(row: WaitingRow, facts: ExecutionFacts, byId: ReadonlyMap<st
   return true;
 }
 
-function ofRow(row: WaitingRow, facts: ExecutionFacts): Reason {
+function ofRows([row, ...others]: [WaitingRow, ...WaitingRow[]], count: number, facts: ExecutionFacts): Reason {
   const approval = facts.approvals.find((each) => each.approvalId === row.approvalId);
+  const alone = others.length === 0;
   return {
-    key: [row.reason, row.item, row.nodeId, row.jobId].join(' '),
+    key: alone
+      ? [row.reason, row.item, row.nodeId, row.jobId, row.approvalId].join(' ')
+      : `${row.reason} ${row.nodeId} ${wordsOf(row)}`,
     kind: row.reason,
-    words: sentence(withoutTime(row)),
+    words:
+      alone && count === 1
+        ? row.item === null
+          ? sentence(wordsOf(row))
+          : `${row.item}: ${wordsOf(row)}`
+        : `${sentence(wordsOf(row))}, ${count} times`,
     question: approval?.message || null,
     since: row.since,
     until: row.until,
     nodeId: row.nodeId,
-    jobId: row.jobId,
+    jobId: alone ? row.jobId : null,
     approvalId: row.approvalId,
-    childExecutionId: row.childExecutionId,
+    childExecutionId: alone ? row.childExecutionId : null,
   };
 }
 
-function ofJob(job: JobLine): Reason {
+function ofJobs([job, ...others]: [JobLine, ...JobLine[]]): Reason {
+  const alone = others.length === 0;
   const item = job.item === null ? '' : `${job.item}: `;
   const attempt = job.attempt > 1 ? `, attempt ${job.attempt}` : '';
-  const words =
-    job.status === 'running'
-      ? `${job.nodeName} runs on ${job.agent}${attempt}`
-      : `${job.nodeName} was sent to ${job.agent} and is about to start${attempt}`;
+  const does = job.status === 'running' ? `runs on ${job.agent}` : `was sent to ${job.agent} and is about to start`;
   return {
-    key: job.jobId,
+    key: alone ? job.jobId : `running ${job.nodeId}`,
     kind: 'running',
-    words: `${item}${words}`,
+    words: alone ? `${item}${job.nodeName} ${does}${attempt}` : `${others.length + 1} jobs of ${job.nodeName} run`,
     question: null,
-    since: job.startedAt ?? job.dispatchedAt,
+    since: alone ? (job.startedAt ?? job.dispatchedAt) : null,
     until: null,
     nodeId: job.nodeId,
-    jobId: job.jobId,
+    jobId: alone ? job.jobId : null,
     approvalId: null,
     childExecutionId: null,
   };
 }
 
-/** Without how long it still takes, as that was when it was read: that is counted from `until`. */
-function withoutTime(row: WaitingRow): string {
-  if (row.until === null || !['approval', 'retry', 'delay'].includes(row.reason)) return row.detail;
-  return row.detail.replace(/(, expires)? (in [0-9][^,;]*|now)$/, '');
+/** Without the item, and without how long it still takes, as that was when it was read: that is counted from `until`. */
+function wordsOf(row: WaitingRow): string {
+  const prefix = `${row.item}: `;
+  const words = row.item !== null && row.detail.startsWith(prefix) ? row.detail.slice(prefix.length) : row.detail;
+  if (row.until === null || !['approval', 'retry', 'delay'].includes(row.reason)) return words;
+  return words.replace(/(, expires)? (in [0-9][^,;]*|now)$/, '');
 }
 
 function sentence(words: string): string {
