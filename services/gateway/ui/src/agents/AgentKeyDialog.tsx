@@ -1,9 +1,9 @@
 /** The key of an agent, shown this once, what to do with it, and whether it has come. */
-import { Alert, Button, Group, Loader, Modal, Stack, Text } from '@mantine/core';
-import { IconCircleCheck, IconKey } from '@tabler/icons-react';
+import { Loader, Text } from '@mantine/core';
+import { IconCircleCheck } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { api, take } from '@/api/client';
-import { CopyButton } from '@/ui/CopyButton';
+import { Copied, ShownOnceDialog } from '@/ui/ShownOnce';
 import classes from './AgentKeyDialog.module.css';
 
 export interface AgentKey {
@@ -15,54 +15,28 @@ export interface AgentKey {
 
 export function AgentKeyDialog({ made, onClose }: { made: AgentKey | null; onClose: () => void }) {
   return (
-    <Modal
-      opened={made !== null}
-      onClose={onClose}
+    <ShownOnceDialog
       title={made && `The key of ${made.name}`}
-      size="lg"
-      // it cannot be shown again: it is closed on purpose only
-      closeOnClickOutside={false}
-      closeOnEscape={false}
-      withCloseButton={false}
+      lost="Whoever lost it makes a new one with “New key”."
+      onClose={onClose}
     >
-      {made && <KeyOnce made={made} onClose={onClose} />}
-    </Modal>
-  );
-}
-
-function KeyOnce({ made, onClose }: { made: AgentKey; onClose: () => void }) {
-  return (
-    <Stack gap="md">
-      <Alert color="yellow" variant="light" icon={<IconKey aria-hidden />} title="Shown this once">
-        The server keeps only a hash of it. Whoever lost it makes a new one with “New key”.
-      </Alert>
-      <Secret label="Key" text={made.key} what="the key" />
-      <div>
-        <Text size="sm" fw={600}>
-          Start it where its jobs are to run
-        </Text>
-        <Text size="sm" c="dimmed">
-          The machine needs Python 3.11 and the package <code>runyard-agent</code>, and reaches this server; nothing has
-          to reach the machine. <code>runyard-agent check</code> with the same options says what is missing.
-        </Text>
-      </div>
-      <Secret label="Command" text={made.command} what="the command" />
-      <Coming agentId={made.agentId} name={made.name} />
-      <Group justify="flex-end">
-        <Button onClick={onClose}>I have stored the key</Button>
-      </Group>
-    </Stack>
-  );
-}
-
-function Secret({ label, text, what }: { label: string; text: string; what: string }) {
-  return (
-    <div className={classes.secret}>
-      <section className={classes.text} aria-label={label}>
-        {text}
-      </section>
-      <CopyButton value={text} what={what} />
-    </div>
+      {made && (
+        <>
+          <Copied label="Key" text={made.key} />
+          <div>
+            <Text size="sm" fw={600}>
+              Start it where its jobs are to run
+            </Text>
+            <Text size="sm" c="dimmed">
+              The machine needs Python 3.11 and the package <code>runyard-agent</code>, and reaches this server; nothing
+              has to reach the machine. <code>runyard-agent check</code> with the same options says what is missing.
+            </Text>
+          </div>
+          <Copied label="Command" text={made.command} />
+          <Coming agentId={made.agentId} name={made.name} />
+        </>
+      )}
+    </ShownOnceDialog>
   );
 }
 

@@ -1,6 +1,7 @@
 /** Agents and pools as the API says them, asked again every 5 s while the page is looked at: there is no stream of them. */
 import { type QueryClient, useQuery } from '@tanstack/react-query';
 import { api, take } from '@/api/client';
+import { everyPage } from '@/api/everyPage';
 import type { AgentRow, PoolRow } from '@/api/types';
 
 const POLL_MS = 5000;
@@ -14,7 +15,7 @@ export function useAgents(poll = true) {
     queryKey: AGENTS,
     refetchInterval: poll && POLL_MS,
     queryFn: ({ signal }) =>
-      all<AgentRow>((cursor) =>
+      everyPage<AgentRow>((cursor) =>
         take(api.GET('/api/v1/agents', { params: { query: { limit: PAGE, ...cursor } }, signal })),
       ),
   });
@@ -26,7 +27,7 @@ export function usePools(poll = true) {
     queryKey: POOLS,
     refetchInterval: poll && POLL_MS,
     queryFn: ({ signal }) =>
-      all<PoolRow>((cursor) =>
+      everyPage<PoolRow>((cursor) =>
         take(api.GET('/api/v1/pools', { params: { query: { limit: PAGE, ...cursor } }, signal })),
       ),
   });
@@ -34,17 +35,4 @@ export function usePools(poll = true) {
 
 export async function reread(client: QueryClient): Promise<void> {
   await Promise.all([client.invalidateQueries({ queryKey: AGENTS }), client.invalidateQueries({ queryKey: POOLS })]);
-}
-
-async function all<Row>(
-  page: (cursor: { cursor?: string }) => Promise<{ items: Row[]; nextCursor: string | null }>,
-): Promise<Row[]> {
-  const rows: Row[] = [];
-  let cursor: string | null = null;
-  do {
-    const next: { items: Row[]; nextCursor: string | null } = await page(cursor === null ? {} : { cursor });
-    rows.push(...next.items);
-    cursor = next.nextCursor;
-  } while (cursor !== null);
-  return rows;
 }

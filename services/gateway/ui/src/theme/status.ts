@@ -94,6 +94,18 @@ export const POOL: Record<PoolState, Look> = {
   empty: { label: 'No agents', tone: 'gray', icon: IconCircleDashed },
 };
 
+/** Of a connection: whether jobs may use it, and what its last test said (R59). */
+export const CONNECTION: Record<'enabled' | 'disabled', Look> = {
+  enabled: { label: 'Enabled', tone: 'green', icon: IconCircleCheck },
+  disabled: { label: 'Disabled', tone: 'gray', icon: IconBan },
+};
+
+export const TESTED: Record<'works' | 'fails' | 'untested', Look> = {
+  works: { label: 'Works', tone: 'green', icon: IconCircleCheck },
+  fails: { label: 'Does not work', tone: 'red', icon: IconCircleX },
+  untested: { label: 'Not tested', tone: 'gray', icon: IconCircleDashed },
+};
+
 /** Of a workflow: what it can do now (R46). */
 export const WORKFLOW: Record<'active' | 'inactive' | 'unpublished' | 'archived', Look> = {
   active: { label: 'Active', tone: 'green', icon: IconCircleCheck },
