@@ -29,7 +29,7 @@ import { counted, ProblemList } from './ProblemList';
 import { nodeKeyOfOffset, type Placed } from './places';
 import { nodeAt, parsed as parse } from './text/parsed';
 import { CannotEdit } from './text/splice';
-import { TextEditor, type TextHandle } from './text/TextEditor';
+import { type Memory, TextEditor, type TextHandle } from './text/TextEditor';
 import { useCheck } from './useCheck';
 import { useSurroundings } from './useSurroundings';
 
@@ -58,10 +58,12 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
   const navigate = useNavigate();
   const client = useQueryClient();
   const editor = useRef<TextHandle>(null);
+  const memory = useRef<Memory>({ state: null, told: null });
   const known = useSurroundings();
   const mayManage = useMay('automation:manage');
   const mayExecute = useMay('automation:execute');
   const narrow = useMediaQuery('(max-width: 60em)', false, { getInitialValueInEffect: false }) ?? false;
+  const size = narrow ? 'xs' : 'sm';
   const readOnly = !mayManage || base.archived;
 
   const shown = useDeferredValue(text);
@@ -333,6 +335,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
     <div className={classes.pane} hidden={narrow && view !== 'text'}>
       <TextEditor
         ref={editor}
+        memory={memory}
         initial={start ?? initial.source}
         format={formatOf(start ?? initial.source)}
         readOnly={readOnly}
@@ -343,7 +346,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
         onCaret={onCaret}
         onSave={onSave}
       />
-      <ProblemList check={check} onGo={go} />
+      {mayManage && <ProblemList check={check} onGo={go} />}
     </div>
   );
   const graphView = (
@@ -398,6 +401,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
         !readOnly && (
           <Group gap="xs">
             <Button
+              size={size}
               variant="default"
               leftSection={<IconDeviceFloppy size={16} aria-hidden />}
               loading={busy === 'save'}
@@ -409,6 +413,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
             </Button>
             <Button.Group>
               <Button
+                size={size}
                 leftSection={<IconUpload size={16} aria-hidden />}
                 loading={busy === 'publish' || busy === 'activate'}
                 disabled={busy !== null || (errors.length > 0 && check.current)}
@@ -421,6 +426,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
                 <Menu position="bottom-end">
                   <Menu.Target>
                     <Button
+                      size={size}
                       px={8}
                       disabled={busy !== null || (errors.length > 0 && check.current)}
                       aria-label="Other ways to publish"
@@ -436,6 +442,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
             </Button.Group>
             {canRun && (
               <Button
+                size={size}
                 variant="default"
                 leftSection={<IconPlayerPlay size={16} aria-hidden />}
                 onClick={() => void navigate(`${page}?run=1`)}
@@ -541,9 +548,11 @@ function State({ base, dirty }: { base: Base; dirty: boolean }) {
   return (
     <Group gap={6} role="status">
       {base.workflowId === null ? (
-        <Badge variant="default">Not saved yet</Badge>
+        <Badge variant="default" tt="none">
+          Not saved yet
+        </Badge>
       ) : dirty ? (
-        <Badge variant="default" style={{ color: 'var(--ry-amber)', background: 'var(--ry-amber-ground)' }}>
+        <Badge variant="default" tt="none" style={{ color: 'var(--ry-amber)', background: 'var(--ry-amber-ground)' }}>
           Unsaved changes
         </Badge>
       ) : (

@@ -12,6 +12,7 @@ import {
   renameId,
   setField,
 } from './edits';
+import { BLANK } from './templates';
 import { parsed } from './text/parsed';
 
 const TEXT = `# what it is for
@@ -99,6 +100,13 @@ describe('an edit of the graph', () => {
     expect(after).toBe('name: New\nnodes:\n  - id: a\n    type: parallel\nedges:\n  - {from: trigger, to: a}\n');
     expect(addNode('name: New\nnodes: []\nedges: []\n', null, { id: 'a', type: 'parallel' })).toBe(
       'name: New\nnodes:\n  - id: a\n    type: parallel\nedges: []\n',
+    );
+  });
+
+  it('begins with what an empty workflow has', () => {
+    const after = addAfter(BLANK, 'trigger', null, { id: 'a', type: 'delay', seconds: 1 });
+    expect(after).toContain(
+      'nodes:\n  - id: a\n    type: delay\n    seconds: 1\n\nedges:\n  - {from: trigger, to: a}\n',
     );
   });
 

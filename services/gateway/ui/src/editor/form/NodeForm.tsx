@@ -67,7 +67,7 @@ function OfNode(props: FormProps & { node: GraphNode }) {
           </Button>
         )}
       </div>
-      <p className={classes.does}>{action ? action.description : look.does}</p>
+      <p className={classes.does}>{action ? action.description.replaceAll('`', '') : look.does}</p>
       <ProblemsOfItself problems={below} fields={fields} />
       <div className={classes.fields}>
         <IdField {...props} problems={below} />
@@ -245,7 +245,10 @@ function Fields({
 function Edges({ node, model, readOnly, edit }: FormProps & { node: GraphNode }) {
   const level = levelOf(model, aroundOf(node.key));
   const leaving = level?.edges.filter((edge) => edge.from === node.key) ?? [];
-  const ports = node.ports.length === 0 ? [null] : node.ports;
+  const ports = (node.ports.length === 0 ? [null] : node.ports).filter(
+    (port) => targets({ from: node.key, port }, model).length > 0,
+  );
+  if (leaving.length === 0 && ports.length === 0) return null;
   return (
     <fieldset className={classes.group} style={{ marginTop: 16 }}>
       <legend>Leads to</legend>
@@ -295,12 +298,7 @@ function ConnectMenu({
   return (
     <Menu>
       <Menu.Target>
-        <Button
-          size="compact-xs"
-          variant="default"
-          disabled={choices.length === 0}
-          leftSection={<IconPlus size={12} aria-hidden />}
-        >
+        <Button size="compact-xs" variant="default" leftSection={<IconPlus size={12} aria-hidden />}>
           {port === null ? 'Connect' : `Connect ${port}`}
         </Button>
       </Menu.Target>

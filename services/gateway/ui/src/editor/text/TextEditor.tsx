@@ -1,10 +1,11 @@
 import { redo, undo } from '@codemirror/commands';
+import type { EditorState } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
-import { type Ref, useEffect, useImperativeHandle, useRef } from 'react';
+import { type Ref, type RefObject, useEffect, useImperativeHandle, useRef } from 'react';
 import type { Surroundings } from '../completion/options';
 import classes from '../Editor.module.css';
 import type { Placed } from '../places';
-import { change, editing, mark, show } from './codeMirror';
+import { change, editing, mark, show, type Told } from './codeMirror';
 
 export interface TextHandle {
   change: (next: string, together?: boolean) => void;
@@ -12,6 +13,12 @@ export interface TextHandle {
   focus: () => void;
   undo: () => void;
   redo: () => void;
+}
+
+/** What outlives the view when the page gets another layout: the text with its history and caret, and whom it tells. */
+export interface Memory {
+  state: EditorState | null;
+  told: Told | null;
 }
 
 /** The text is the editor's own from the first on; whoever wants another text asks for the change. */
@@ -25,6 +32,7 @@ export function TextEditor({
   onText,
   onCaret,
   onSave,
+  memory,
   ref,
 }: {
   initial: string;
@@ -36,28 +44,24 @@ export function TextEditor({
   onText: (text: string) => void;
   onCaret: (offset: number) => void;
   onSave: () => void;
+  memory: RefObject<Memory>;
   ref: Ref<TextHandle>;
 }) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
-  const told = useRef({ onText, onCaret, onSave, known });
-  told.current = { onText, onCaret, onSave, known };
+  memory.current.told = { onText, onCaret, onSave, known: () => known };
   // biome-ignore lint/correctness/useExhaustiveDependencies: made once; the page makes another editor for another document
   useEffect(() => {
     if (place.current === null) return;
+    const { state } = memory.current;
     const made = new EditorView({
-      doc: initial,
       parent: place.current,
-      extensions: editing(format, readOnly, label, {
-        onText: (text) => told.current.onText(text),
-        onCaret: (offset) => told.current.onCaret(offset),
-        onSave: () => told.current.onSave(),
-        known: () => told.current.known,
-      }),
+      ...(state ? { state } : { doc: initial, extensions: editing(format, readOnly, label, memory.current) }),
     });
     view.current = made;
     return () => {
       view.current = null;
+      memory.current.state = made.state;
       made.destroy();
     };
   }, []);

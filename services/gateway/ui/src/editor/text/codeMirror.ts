@@ -74,7 +74,12 @@ export interface Told {
   known: () => Surroundings;
 }
 
-export function editing(format: 'yaml' | 'json', readOnly: boolean, label: string, told: Told): Extension {
+export function editing(
+  format: 'yaml' | 'json',
+  readOnly: boolean,
+  label: string,
+  listener: { told: Told | null },
+): Extension {
   return [
     lineNumbers(),
     highlightActiveLineGutter(),
@@ -90,7 +95,7 @@ export function editing(format: 'yaml' | 'json', readOnly: boolean, label: strin
     closeBrackets(),
     EditorState.tabSize.of(2),
     EditorState.readOnly.of(readOnly),
-    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+    EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false', tabindex: '0' }),
     format === 'json' ? json() : yaml(),
     search({ top: true }),
     showTemplates,
@@ -101,8 +106,12 @@ export function editing(format: 'yaml' | 'json', readOnly: boolean, label: strin
           const text = state.doc.toString();
           const before = text.slice(Math.max(0, pos - 3), pos);
           if (!explicit && !/[\w.$-]$|: $|\{\{ ?$/.test(before)) return null;
-          const found = completionAt(text, pos, told.known());
-          return found && { ...found, options: found.options, validFor: /^[\w$:-]*$/ };
+          const known = listener.told?.known();
+          if (known === undefined) return null;
+          const found = completionAt(text, pos, known);
+          // nothing is begun, so nothing is offered unasked
+          if (found === null || (!explicit && found.from === pos && /\w$/.test(before))) return null;
+          return { ...found, validFor: /^[\w$:-]*$/ };
         },
       ],
     }),
@@ -111,7 +120,7 @@ export function editing(format: 'yaml' | 'json', readOnly: boolean, label: strin
         key: 'Mod-s',
         preventDefault: true,
         run: () => {
-          told.onSave();
+          listener.told?.onSave();
           return true;
         },
       },
@@ -126,12 +135,12 @@ export function editing(format: 'yaml' | 'json', readOnly: boolean, label: strin
       ...lintKeymap,
     ]),
     EditorView.updateListener.of((update) => {
-      if (update.docChanged) told.onText(update.state.doc.toString());
+      if (update.docChanged) listener.told?.onText(update.state.doc.toString());
       if (
         update.selectionSet &&
         update.transactions.some((each) => each.isUserEvent('select') || each.isUserEvent('input.type'))
       )
-        told.onCaret(update.state.selection.main.head);
+        listener.told?.onCaret(update.state.selection.main.head);
     }),
     look,
     parts,

@@ -1,0 +1,119 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Page } from '@playwright/test';
+import { expect, lookAt, signIn, test, unique } from './test';
+
+const TEMPLATES = resolve(import.meta.dirname, '../src/editor/templates');
+
+function text(page: Page) {
+  return page.getByRole('textbox', { name: /^Text of/ });
+}
+
+/** The text as it is in the editor, of which only the lines in view are in the page. */
+async function written(page: Page): Promise<string> {
+  return text(page).evaluate((content) => {
+    const view = (content as unknown as { cmTile?: { view?: { state: { doc: unknown } } } }).cmTile?.view;
+    return view ? String(view.state.doc) : (content as HTMLElement).innerText;
+  });
+}
+
+test('every template is valid as it is', async ({ api }) => {
+  for (const file of readdirSync(TEMPLATES).filter((each) => each.endsWith('.yaml'))) {
+    const source = readFileSync(`${TEMPLATES}/${file}`, 'utf8');
+    const { errors } = await api.call('POST', '/workflows/validate', source, 'application/yaml');
+    expect(errors, file).toEqual([]);
+  }
+});
+
+test('a template becomes a workflow that runs, with a node that was added in the graph', async ({ page, api }) => {
+  await page.goto('/automation/workflows/new');
+  await page.getByRole('button', { name: /^Hello/ }).click();
+  await expect(page.getByText('No problems: it can be published')).toBeVisible();
+
+  // the name, by typing in the text; a name that another workflow has is said at its line
+  const name = unique('Hello');
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
+  await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
+
+  // completion, and a problem at its line until it is mended
+  const graph = page.getByRole('region', { name: `Graph of ${name}` });
+  await graph.getByRole('button', { name: 'Add a node after Say hello, success' }).click();
+  await page.getByRole('combobox', { name: 'Search for what to add' }).fill('condition');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/node=check/);
+  expect(await written(page)).toContain('# values reach a script as environment variables');
+  expect(await written(page)).toContain('  - {from: greet, to: check}');
+  await expect(graph.getByRole('button', { name: 'check, condition' })).toBeVisible();
+  const expression = page.getByRole('textbox', { name: 'Expression' });
+  await expression.fill('nodes.great.output.exitCode == 0');
+  const problems = page.getByRole('region', { name: 'Problems' });
+  await expect(problems.getByRole('button').first()).toContainText('great');
+  await expect(graph.getByRole('button', { name: /check, condition, 1 problem/ })).toBeVisible();
+  await problems.getByRole('button').first().click();
+  await expect(text(page)).toBeFocused();
+  await page.keyboard.press('End');
+  for (let count = 0; count < 'great.output.exitCode == 0'.length; count += 1) await page.keyboard.press('Backspace');
+  await page.keyboard.press('Control+Space');
+  await page.getByRole('option', { name: /^greet/ }).click();
+  await page.keyboard.type('.output.ex');
+  await expect(page.getByRole('option', { name: /^exitCode/ })).toBeVisible();
+  await page.keyboard.press('Enter');
+  await page.keyboard.type(' == 0');
+  await expect(expression).toHaveValue('nodes.greet.output.exitCode == 0');
+  await expect(page.getByText('No problems: it can be published')).toBeVisible();
+  await lookAt(page, 'editor');
+
+  await page.getByRole('button', { name: 'Publish and activate' }).click();
+  await expect(page).toHaveURL(/\/automation\/workflows\/[0-9a-f-]{36}\/edit/);
+  await expect(page.getByText('Version 1 is active')).toBeVisible();
+  const workflowId = /workflows\/([^/]+)\/edit/.exec(page.url())?.[1] ?? '';
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await expect(page).toHaveURL(new RegExp(`/automation/workflows/${workflowId}\\?run=1`));
+  const execution = await api.until(await api.run(workflowId), 'completed');
+  expect(execution.nodes.map((each: { nodeId: string }) => each.nodeId)).toContain('check');
+});
+
+test('two people edit one draft: nobody loses anything unseen', async ({ page, api, browser }) => {
+  const name = unique('Shared');
+  const source = `name: ${name} # ours\nnodes:\n  - {id: wait, type: delay, seconds: 1}\nedges:\n  - {from: trigger, to: wait}\n`;
+  const { workflowId } = await api.call('POST', '/workflows', source, 'application/yaml');
+  await page.goto(`/automation/workflows/${workflowId}/edit`);
+  const other = await browser.newPage({ baseURL: api.url });
+  await signIn(other, api.url, api.token);
+  await other.goto(`/automation/workflows/${workflowId}/edit?node=wait`);
+  await other.getByRole('textbox', { name: 'Seconds' }).fill('5');
+  await other.getByRole('button', { name: 'Save' }).click();
+  await expect(other.getByText('Draft saved').first()).toBeVisible();
+  await other.close();
+
+  await text(page).click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('# mine');
+  await page.keyboard.press('Control+s');
+  const dialog = page.getByRole('dialog', { name: 'Somebody else saved this draft' });
+  await expect(dialog).toContainText('seconds: 5');
+  await expect(dialog).toContainText('# mine');
+  await dialog.getByRole('button', { name: 'Take theirs' }).click();
+  expect(await written(page)).toBe(source.replace('seconds: 1', 'seconds: 5'));
+  await text(page).click();
+  await page.keyboard.press('Control+z');
+  expect(await written(page)).toContain('# mine');
+
+  // what is not saved is not lost by a click
+  await page.getByRole('link', { name: 'Executions' }).click();
+  await page.getByRole('button', { name: 'Leave it' }).click();
+  await expect(page).toHaveURL(/\/edit/);
+  await page.keyboard.press('Control+s');
+  await expect(page.getByText('Draft saved').first()).toBeVisible();
+  expect((await api.call('GET', `/workflows/${workflowId}`)).draft.source).toContain('# mine');
+
+  // a text that is no YAML keeps the graph, and says where it stops
+  await text(page).click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('\nnodes: [');
+  await expect(page.getByText('This is the graph as it was before')).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Problems' })).toContainText('Not YAML');
+  await page.getByRole('link', { name: 'Executions' }).click();
+  await page.getByRole('button', { name: 'Leave, and lose it' }).click();
+  await expect(page).toHaveURL(/\/automation\/executions/);
+});
