@@ -1,0 +1,140 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, lookAt, pageOf, test, unique } from './test';
+
+const name = (of: string) => unique(of).replace(' ', '-');
+
+test('a user is made with a key, limited by a role of the tenant, and kept out again', async ({
+  page,
+  api,
+  browser,
+}) => {
+  const role = name('night-shift');
+  await page.goto('/settings/roles');
+  await page.getByRole('button', { name: 'New role' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill(role);
+  await dialog.getByLabel('Execute').check();
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('row', { name: role })).toContainText('Of this tenant');
+  await lookAt(page, 'settings-roles');
+
+  const user = name('alice');
+  await page.getByRole('link', { name: 'Users', exact: true }).click();
+  await page.getByRole('button', { name: 'New user' }).click();
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill(user);
+  await dialog.getByLabel('Display name').fill('Alice');
+  const roles = dialog
+    .getByRole('combobox', { name: 'Roles' })
+    .or(dialog.getByRole('textbox', { name: 'Roles' }))
+    .first();
+  await roles.press('Backspace');
+  await roles.fill(role);
+  await roles.press('Enter');
+  await dialog.getByRole('button', { name: 'Create' }).click();
+
+  await expect(dialog).toContainText('Shown this once');
+  const key = await dialog.getByRole('region', { name: 'Key' }).innerText();
+  await dialog.getByRole('button', { name: 'I have stored the key' }).click();
+  await page.getByLabel('Find users').fill(user);
+  const row = page.getByRole('row', { name: user });
+  await expect(row).toContainText('Alice');
+  await expect(row).toContainText('ViewExecute');
+  await lookAt(page, 'settings-users');
+
+  const theirs = await pageOf(browser, api, key);
+  await theirs.goto('/settings/profile');
+  await expect(theirs.getByRole('link', { name: 'Retention' })).toBeVisible();
+  await expect(theirs.getByRole('link', { name: 'Audit log' })).toHaveCount(0);
+  await theirs.goto('/settings/users');
+  await expect(theirs.getByText('It needs the permission automation:admin')).toBeVisible();
+
+  await row.getByRole('button', { name: `Actions for ${user}` }).click();
+  await page.getByRole('menuitem', { name: 'Show their API keys' }).click();
+  await expect(page).toHaveURL(`/settings/api-keys?user=${user}`);
+  await lookAt(page, 'settings-api-keys');
+  await page.getByRole('button', { name: /^Revoke/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await expect(page.getByText('has no key that opens anything')).toBeVisible();
+  await page.getByLabel('Also those that were revoked or have expired').check();
+  await expect(page.getByRole('row', { name: 'first' })).toContainText('Revoked');
+  await theirs.reload();
+  await expect(theirs).toHaveURL(/\/sign-in/);
+  await theirs.context().close();
+
+  await page.goto(`/settings/audit?operation=revokeApiKey`);
+  await expect(page.getByRole('row', { name: /Revoke api key/ }).first()).toContainText('Done');
+  await lookAt(page, 'settings-audit');
+  await page.goto(`/settings/users?q=${user}`);
+  await row.getByRole('button', { name: `Actions for ${user}` }).click();
+  await page.getByRole('menuitem', { name: 'Delete …' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(page.getByText('Nobody is found')).toBeVisible();
+  await api.call('DELETE', `/roles/${role}`);
+});
+
+test('a channel is made from the address of a webhook, tested, and deleted', async ({ page }) => {
+  const bodies: string[] = [];
+  const receiver = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += chunk;
+    });
+    request.on('end', () => {
+      bodies.push(body);
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const { port } = receiver.address() as AddressInfo;
+
+  const channel = name('oncall');
+  await page.goto('/settings/channels');
+  await page.getByRole('button', { name: 'New channel' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill(channel);
+  await dialog.getByText('Webhook', { exact: true }).click();
+  await dialog.getByLabel('Address').fill('here');
+  await expect(dialog.getByText('A webhook is an address such as')).toBeVisible();
+  await dialog.getByLabel('Address').fill(`http://127.0.0.1:${port}/told`);
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  const row = page.getByRole('row', { name: channel });
+  await row.getByRole('button', { name: `Send a test to ${channel}` }).click();
+  await expect(row.getByRole('status')).toContainText('Delivered');
+  expect(bodies.join()).toContain('Runyard');
+  receiver.close();
+  receiver.closeAllConnections();
+  await row.getByRole('button', { name: `Send a test to ${channel}` }).click();
+  await expect(row.getByRole('status')).not.toContainText('Sending');
+  await expect(row.getByRole('status')).not.toContainText('Delivered');
+  await lookAt(page, 'settings-channels');
+  await row.getByRole('button', { name: `Actions for ${channel}` }).click();
+  await page.getByRole('menuitem', { name: 'Delete …' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test('a read model is compared with the log in place, and how long data is kept is told', async ({ page }) => {
+  await page.goto('/settings/retention');
+  await expect(page.getByRole('radiogroup', { name: 'Output of jobs' })).toContainText('As this installation does');
+  await lookAt(page, 'settings-retention');
+
+  await page.goto('/settings/read-models');
+  const executions = page.getByRole('row', { name: /^executions/ });
+  await executions.getByRole('button', { name: 'Actions for executions' }).click();
+  await page.getByRole('menuitem', { name: 'Compare with the log' }).click();
+  await expect(executions).toContainText('What the log says');
+  await lookAt(page, 'settings-read-models');
+});
+
+test('the tenants, the installation and oneself are told', async ({ page }) => {
+  await page.goto('/settings/tenants');
+  await expect(page.getByRole('row', { name: /default/ })).toContainText('(yours)');
+  await lookAt(page, 'settings-tenants');
+  await page.goto('/settings/about');
+  await expect(page.getByText('The gateway has all that it needs')).toBeVisible();
+  await lookAt(page, 'settings-about');
+  await page.goto('/settings/profile');
+  await expect(page.getByText('automation:installation')).toBeVisible();
+  await lookAt(page, 'settings-profile');
+});
