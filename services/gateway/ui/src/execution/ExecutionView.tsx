@@ -1,6 +1,6 @@
 import { Button, Skeleton, Tabs, Title, Tooltip } from '@mantine/core';
 import { IconPlayerStop, IconRefresh } from '@tabler/icons-react';
-import { lazy, Suspense, useRef, useState } from 'react';
+import { lazy, memo, Suspense, useRef, useState } from 'react';
 import { Link } from 'react-router';
 import { useMay } from '@/api/session';
 import { LazyExecutionGraph } from '@/graph';
@@ -125,7 +125,8 @@ export function ExecutionView() {
   );
 }
 
-function Overview() {
+/** Its parts hear for themselves of what concerns them. */
+const Overview = memo(function Overview() {
   return (
     <div className={classes.overview}>
       <Panel className={classes.graph}>
@@ -140,7 +141,7 @@ function Overview() {
       </Panel>
     </div>
   );
-}
+});
 
 const NOT_ALLOWED = 'You need the permission automation:execute';
 

@@ -141,7 +141,11 @@ export class ExecutionStore {
   private streamIs(state: StreamState): void {
     if (state === 'ended') this.apply();
     this.stream = state;
-    if (state === 'reconnecting' && this.known === null) void this.explain();
+    if (state === 'reconnecting') {
+      // it may be only the stream that cannot be had
+      if (this.known === null) void this.explain();
+      else this.readSoon(READ_AGAIN_MS);
+    }
     this.show();
   }
 
@@ -181,8 +185,9 @@ export class ExecutionStore {
       if (this.known !== null) this.become(withDetail(this.known, answer, Date.now()));
       await this.clarify(minPosition ?? 0);
     } catch (error) {
-      // the stream says that the connection is lost, and its events cause the next try
-      if (problemOf(error).status === 503 && this.close !== null) this.readSoon(READ_AGAIN_MS);
+      // that the connection is lost is said by the stream; what is refused is refused again
+      const { status } = problemOf(error);
+      if ((status < 400 || status >= 500) && this.close !== null) this.readSoon(READ_LARGE_AGAIN_MS);
     } finally {
       this.isReading = false;
     }

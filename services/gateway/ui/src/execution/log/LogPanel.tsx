@@ -154,6 +154,7 @@ export function LogPanel() {
         <span className={`${classes.count} numbers`} role="status">
           {filtered ? `${entries.length} of ${read} lines` : `${read} lines`}
           {!log.complete && ', reading on …'}
+          {at === 'error' && log.complete && log.firstError === null && ', no error'}
         </span>
       </div>
       {problem !== null && read === 0 && <ProblemAlert error={problem} />}
