@@ -1,5 +1,5 @@
 import { Button, type ButtonProps, Tooltip } from '@mantine/core';
-import type { MouseEventHandler, ReactNode } from 'react';
+import { type MouseEventHandler, type ReactNode, useId } from 'react';
 
 /**
  * A button that says why it cannot be used: with `reason` it is disabled, but is still reached by keys and tells the reason to
@@ -16,6 +16,7 @@ export function ReasonedButton({
   children: ReactNode;
   'aria-label'?: string;
 }) {
+  const id = useId();
   if (reason === null) {
     return (
       <Button {...button} onClick={onClick}>
@@ -24,11 +25,21 @@ export function ReasonedButton({
     );
   }
   return (
-    <Tooltip label={reason} openDelay={0} multiline maw={320}>
-      <Button {...button} data-disabled aria-disabled onClick={(event) => event.preventDefault()}>
-        {children}
-        <span className="visually-hidden">: {reason}</span>
-      </Button>
-    </Tooltip>
+    <>
+      <Tooltip label={reason} openDelay={0} multiline maw={320}>
+        <Button
+          {...button}
+          data-disabled
+          aria-disabled
+          aria-describedby={id}
+          onClick={(event) => event.preventDefault()}
+        >
+          {children}
+        </Button>
+      </Tooltip>
+      <span id={id} className="visually-hidden">
+        {reason}
+      </span>
+    </>
   );
 }
