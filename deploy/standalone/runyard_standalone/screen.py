@@ -33,7 +33,8 @@ class Screen:
 
     def say(self, text: str = "", style: str = "") -> None:
         if self.live:
-            self.console.print(Text(text, style=style))
+            # an address is broken by the terminal, if it has to be, and stays one link
+            self.console.print(Text(text, style=style), soft_wrap=True)
         else:
             print(text, flush=True)
 
