@@ -40,6 +40,7 @@ export class Server {
         RUNYARD_PORT: new URL(this.url).port,
         RUNYARD_DATA_DIR: join(this.directory, 'data'),
         RUNYARD_ADMIN_TOKEN: this.token,
+        FORCE_COLOR: undefined, // of the test runner: what is printed here is read by a program
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

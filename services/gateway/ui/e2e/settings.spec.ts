@@ -4,11 +4,7 @@ import { expect, lookAt, pageOf, test, unique } from './test';
 
 const name = (of: string) => unique(of).replace(' ', '-');
 
-test('a user is made with a key, limited by a role of the tenant, and kept out again', async ({
-  page,
-  api,
-  browser,
-}) => {
+test('a user is made with a key, and may do what a role of the tenant gives', async ({ page, api, browser }) => {
   const role = name('night-shift');
   await page.goto('/settings/roles');
   await page.getByRole('button', { name: 'New role' }).click();
@@ -49,7 +45,24 @@ test('a user is made with a key, limited by a role of the tenant, and kept out a
   await theirs.goto('/settings/users');
   await expect(theirs.getByText('It needs the permission automation:admin')).toBeVisible();
 
+  await theirs.context().close();
   await row.getByRole('button', { name: `Actions for ${user}` }).click();
+  await page.getByRole('menuitem', { name: 'Delete …' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await expect(page.getByText('Nobody is found')).toBeVisible();
+  await api.call('DELETE', `/roles/${role}`);
+});
+
+test('whose key is revoked is out at once, and the audit log has it', async ({ page, api, browser }) => {
+  const user = name('bob');
+  await api.call('POST', '/users', { name: user, roles: ['viewer'] });
+  const { key } = await api.call('POST', '/api-keys', { user, name: 'first' });
+  const theirs = await pageOf(browser, api, key);
+  await theirs.goto('/settings/profile');
+  await expect(theirs.getByRole('definition').getByText(user)).toBeVisible();
+
+  await page.goto(`/settings/users?q=${user}`);
+  await page.getByRole('button', { name: `Actions for ${user}` }).click();
   await page.getByRole('menuitem', { name: 'Show their API keys' }).click();
   await expect(page).toHaveURL(`/settings/api-keys?user=${user}`);
   await lookAt(page, 'settings-api-keys');
@@ -65,12 +78,7 @@ test('a user is made with a key, limited by a role of the tenant, and kept out a
   await page.goto(`/settings/audit?operation=revokeApiKey`);
   await expect(page.getByRole('row', { name: /Revoke api key/ }).first()).toContainText('Done');
   await lookAt(page, 'settings-audit');
-  await page.goto(`/settings/users?q=${user}`);
-  await row.getByRole('button', { name: `Actions for ${user}` }).click();
-  await page.getByRole('menuitem', { name: 'Delete …' }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
-  await expect(page.getByText('Nobody is found')).toBeVisible();
-  await api.call('DELETE', `/roles/${role}`);
+  await api.call('DELETE', `/users/${user}`);
 });
 
 test('a channel is made from the address of a webhook, tested, and deleted', async ({ page }) => {
