@@ -19,7 +19,7 @@ from pathlib import Path
 
 import asyncpg
 import psutil
-from runyard_shared.eventstore.migrate import migrate
+from runyard_standalone.migrate import migrate_all
 from runyard_standalone.postgres import EmbeddedPostgres
 from runyard_standalone.rabbitmq import RabbitNode
 
@@ -91,14 +91,7 @@ async def make_migrated(server: EmbeddedPostgres) -> None:
     owner = await asyncpg.connect(server.dsn)
     try:
         await owner.execute(f"CREATE DATABASE {MIGRATED} TEMPLATE template0")
-        connection = await asyncpg.connect(server.dsn_of(MIGRATED))
-        try:
-            await migrate(connection, "projections", "runyard_projections")
-            for service in ("orchestrator", "dispatcher", "approvals"):
-                await migrate(connection, service, f"runyard_{service}", with_log=True)
-            await migrate(connection, "gateway", "runyard_gateway")
-        finally:
-            await connection.close()
+        await migrate_all(server.dsn_of(MIGRATED))
         await owner.execute(f"ALTER DATABASE {MIGRATED} ALLOW_CONNECTIONS false")
     finally:
         await owner.close()

@@ -25,10 +25,10 @@ async def migrate_all(database_url: str) -> dict[str, list[str]]:
     connection = await asyncpg.connect(database_url)
     try:
         return {
+            LIVE: await migrate(connection, LIVE, "runyard_projections"),
             ORCHESTRATOR: await migrate(connection, ORCHESTRATOR, "runyard_orchestrator", with_log=True),
             DISPATCHER: await migrate(connection, DISPATCHER, "runyard_dispatcher", with_log=True),
             APPROVALS: await migrate(connection, APPROVALS, "runyard_approvals", with_log=True),
-            LIVE: await migrate(connection, LIVE, "runyard_projections"),
             GATEWAY: await migrate(connection, GATEWAY, "runyard_gateway"),
         }
     finally:

@@ -76,7 +76,7 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 
 {{- define "runyard.serverImage" -}}
-{{ .Values.image.server }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ required "image.server: where your registry has the server image" .Values.image.server }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
 {{- define "runyard.publicUrl" -}}
