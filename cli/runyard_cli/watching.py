@@ -10,6 +10,7 @@ from runyard_cli.stream import LOST, Event, Follower, events
 from runyard_cli.views import View
 
 FINISHED = {"completed": ExitCode.DONE, "failed": ExitCode.FAILED, "cancelled": ExitCode.CANCELLED}
+SHORTEST_TAKE_SECONDS = 0.1
 LOOK_SECONDS = 0.25
 """So seldom at least is the API asked how things are, however much happens."""
 
@@ -60,11 +61,13 @@ class Watch:
         return self._detail is not None and not self._finished and bool(self._detail["pendingApprovals"])
 
     def _take(self, seconds: float) -> None:
-        """What comes within this time, all of what came already, and no more: what follows can wait for one look."""
+        """What comes within this time, and what came already: a look at the end tells of all of it. A job that writes without
+        end does not keep the others from being seen."""
+        until = time.monotonic() + max(seconds, SHORTEST_TAKE_SECONDS)
         event = self._follower.next(seconds)
         while event is not None:
             self._fold(event)
-            event = self._follower.next(0)
+            event = self._follower.next(0) if time.monotonic() < until else None
 
     def _fold(self, event: Event) -> None:
         match event.name:

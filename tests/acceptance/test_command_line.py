@@ -88,6 +88,17 @@ def client(standalone: Standalone) -> Iterator[Client]:
         yield client
 
 
+def examples_under_other_names(directory: Path) -> list[Path]:
+    """Copies of the examples, which other tests make under their own names."""
+    directory.mkdir()
+    for example in EXAMPLES.glob("*.yaml"):
+        text = example.read_text().replace("name: Machine report", "name: Machine report (files)")
+        for name in ("Back up files", "Update a fleet", "Roll out in waves", "Watch a service"):
+            text = text.replace(name, f"{name} (files)")
+        (directory / example.name).write_text(text)
+    return sorted(directory.iterdir())
+
+
 def executions_of(client: Client, workflow_id: str) -> list[Json]:
     return list(client.call("GET", "/executions", params={"workflowId": workflow_id})["items"])
 
@@ -112,12 +123,13 @@ def test_the_examples_are_applied_once_and_what_is_wrong_with_a_document_is_said
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     terminal.environment.pop("RUNYARD_URL")
 
-    files = [str(each) for each in sorted(EXAMPLES.glob("*.yaml"))]
-    terminal.run("apply", "-f", str(EXAMPLES))
-    again = terminal.json("apply", "-f", str(EXAMPLES))
+    directory = terminal.home / "workflows"
+    files = [str(each) for each in examples_under_other_names(directory)]
+    terminal.run("apply", "-f", str(directory))
+    again = terminal.json("apply", "-f", str(directory))
     assert [item["file"] for item in again["items"]] == files
     assert again["unchanged"] == len(files)
-    assert terminal.run("export", "Machine report") == (EXAMPLES / "hello.yaml").read_text()
+    assert terminal.run("export", "Machine report (files)") == (directory / "hello.yaml").read_text()
 
     broken = terminal.home / "broken.yaml"
     broken.write_text("name: Broken\nnodes: [{id: a, type: action, action: no.such}, {id: a, type: nothing}]\n")
@@ -164,7 +176,7 @@ def test_a_lost_answer_starts_nothing_twice_and_a_lost_connection_is_followed_on
         execution_id = the_one_that_waits(client, workflow_id)
         assert wire.cuts == 1
         assert watching.stdout is not None
-        told = []
+        told: list[str] = []
         while not told or "Restart a?" not in told[-1]:
             told.append(watching.stdout.readline())
             assert told[-1], told
