@@ -87,14 +87,25 @@ export function ExecutionView() {
     >
       <Facts />
       <Banner onFirstError={firstError} />
-      <Tabs value={tab} onChange={(value) => show((value ?? 'overview') as Tab)} keepMounted={false} mt="sm">
+      <Tabs
+        value={tab}
+        onChange={(value) => show((value ?? 'overview') as Tab)}
+        keepMounted={false}
+        mt="sm"
+        classNames={{ tab: classes.tab }}
+      >
         <Tabs.List mb="sm">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="log">Log</Tabs.Tab>
           <Tabs.Tab value="variables">Variables</Tabs.Tab>
           <Tabs.Tab value="approvals">
             Approvals
-            {detail.pendingApprovals > 0 && <span className="numbers"> ({detail.pendingApprovals} waiting)</span>}
+            {detail.pendingApprovals > 0 && (
+              <span className={`${classes.count} numbers`}>
+                {detail.pendingApprovals}
+                <span className="visually-hidden"> waiting</span>
+              </span>
+            )}
           </Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview">
