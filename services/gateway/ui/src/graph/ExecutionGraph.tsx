@@ -4,6 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useSearchParams } from 'react-router';
 import { api, take } from '@/api/client';
+import { useChangeParams } from '@/execution/params';
 import { useExecution, usePosition } from '@/execution/store';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { graphOfDocument } from './document';
@@ -19,7 +20,8 @@ const READ_AGAIN_MS = 1000;
 
 export function ExecutionGraph() {
   const { executionId, workflowId, workflowName, version, nodes } = useExecution();
-  const [params, setParams] = useSearchParams();
+  const [params] = useSearchParams();
+  const change = useChangeParams();
   const item = params.get('item');
 
   const graph = useQuery({
@@ -77,16 +79,14 @@ export function ExecutionGraph() {
   );
   const onSelect = useCallback(
     (key: string | null) =>
-      setParams(
-        (before) => {
-          const after = new URLSearchParams(before);
-          if (key === null || idOf(key) === before.get('node')) after.delete('node');
+      change(
+        (after) => {
+          if (key === null || idOf(key) === after.get('node')) after.delete('node');
           else after.set('node', idOf(key));
-          return after;
         },
-        { replace: true, preventScrollReset: true },
+        { replace: true },
       ),
-    [setParams],
+    [change],
   );
 
   if (graph.isError && graph.data === undefined)

@@ -2,24 +2,18 @@
 import { ActionIcon, NumberInput } from '@mantine/core';
 import { IconChevronLeft, IconChevronRight, IconX } from '@tabler/icons-react';
 import { useSearchParams } from 'react-router';
+import { useChangeParams } from '@/execution/params';
 import { chosenIndex, itemPath } from './executionStates';
 import { allNodes, type GraphModel, type GraphNode } from './model';
 import type { NodeState } from './props';
 import classes from './WorkflowGraph.module.css';
 
 export function ItemChooser({ model, states }: { model: GraphModel; states: ReadonlyMap<string, NodeState> }) {
-  const [params, setParams] = useSearchParams();
+  const [params] = useSearchParams();
+  const change = useChangeParams();
   const item = params.get('item');
   const choose = (path: string | null) =>
-    setParams(
-      (before) => {
-        const after = new URLSearchParams(before);
-        if (path === null) after.delete('item');
-        else after.set('item', path);
-        return after;
-      },
-      { replace: true, preventScrollReset: true },
-    );
+    change((after) => (path === null ? after.delete('item') : after.set('item', path)), { replace: true });
   // there from the beginning, so that nothing moves when the first is entered
   const loops = allNodes(model).filter((node) => node.type === 'forEach' && itemPath(node.key, 0, item) !== null);
   if (loops.length === 0) return null;

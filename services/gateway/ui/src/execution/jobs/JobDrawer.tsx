@@ -1,28 +1,16 @@
 /** One job with all that is known of it, at `?job=` (R14, R15). */
 import { Drawer } from '@mantine/core';
 import { useCallback, useRef } from 'react';
-import { useSearchParams } from 'react-router';
+import { useParam, useSetParams } from '../params';
 import { JobView } from './JobView';
 
 export function JobDrawer() {
-  const [params, setParams] = useSearchParams();
-  const jobId = params.get('job');
+  const jobId = useParam('job');
   // what it showed stays while it slides away
   const last = useRef(jobId);
   if (jobId !== null) last.current = jobId;
-  const close = useCallback(
-    () =>
-      setParams(
-        (before) => {
-          const after = new URLSearchParams(before);
-          after.delete('job');
-          after.delete('stream');
-          return after;
-        },
-        { preventScrollReset: true },
-      ),
-    [setParams],
-  );
+  const set = useSetParams();
+  const close = useCallback(() => set({ job: null, stream: null }), [set]);
   return (
     <Drawer.Root opened={jobId !== null} onClose={close} position="right" size="min(100vw, 820px)" keepMounted={false}>
       <Drawer.Overlay backgroundOpacity={0.25} />

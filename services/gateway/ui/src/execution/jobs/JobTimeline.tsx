@@ -7,6 +7,7 @@ import { useSearchParams } from 'react-router';
 import type { JobStatus } from '@/api/types';
 import { JOB } from '@/theme/status';
 import { EmptyState } from '@/ui/EmptyState';
+import { useChangeParams } from '../params';
 import { useActive, useExecution, useJobs } from '../store';
 import { countByStatus, filterOf, isFiltered, type JobFilter, matching } from './filter';
 import { JobCards } from './JobCards';
@@ -19,25 +20,15 @@ const NUMBER = new Intl.NumberFormat();
 export function JobTimeline() {
   const { list, complete } = useJobs();
   const active = useActive();
-  const [params, setParams] = useSearchParams();
+  const [params] = useSearchParams();
   const narrow = useMediaQuery('(max-width: 48em)', undefined, { getInitialValueInEffect: false });
   const filter = useMemo(() => filterOf(params), [params]);
   const shown = useMemo(() => matching(list, filter), [list, filter]);
   const view = params.get('jobs') === 'times' ? 'times' : 'chart';
 
-  const change = useCallback(
-    (make: (params: URLSearchParams) => void, push = false) =>
-      setParams(
-        (before) => {
-          const after = new URLSearchParams(before);
-          make(after);
-          return after;
-        },
-        { replace: !push, preventScrollReset: true },
-      ),
-    [setParams],
-  );
-  const open = useCallback((jobId: string) => change((after) => after.set('job', jobId), true), [change]);
+  const changeParams = useChangeParams();
+  const change: Change = useCallback((make) => changeParams(make, { replace: true }), [changeParams]);
+  const open = useCallback((jobId: string) => changeParams((after) => after.set('job', jobId)), [changeParams]);
 
   return (
     <div className={classes.timeline}>
@@ -76,7 +67,7 @@ export function JobTimeline() {
   );
 }
 
-type Change = (make: (params: URLSearchParams) => void, push?: boolean) => void;
+type Change = (make: (params: URLSearchParams) => void) => void;
 
 function StatusFilter({ chosen, change }: { chosen: readonly JobStatus[]; change: Change }) {
   const { list } = useJobs();

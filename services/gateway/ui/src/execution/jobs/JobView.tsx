@@ -11,6 +11,7 @@ import { Instant } from '@/ui/Instant';
 import { JsonTree } from '@/ui/JsonTree';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { StatusBadge } from '@/ui/StatusBadge';
+import { useParam, useSetParams } from '../params';
 import { hasEnded, type JobLine, useExecution, useJob, useJobs, usePosition } from '../store';
 import { HttpResponse } from './HttpResponse';
 import { JobDuration } from './JobDuration';
@@ -19,7 +20,7 @@ import { OutputPane } from './output/OutputPane';
 import type { OutputReader } from './output/reader';
 import { bytesText } from './output/size';
 import { useReaders, useReading } from './output/useReader';
-import { type HttpOutput, httpOutput, resultOf } from './result';
+import { codeOf, type HttpOutput, httpOutput, resultOf } from './result';
 
 export function JobView({ jobId }: { jobId: string }) {
   const { executionId } = useExecution();
@@ -58,7 +59,7 @@ export function JobView({ jobId }: { jobId: string }) {
         <Drawer.CloseButton aria-label="Close the job" />
       </Drawer.Header>
       <Drawer.Body className={classes.body}>
-        {job && <Facts job={job} />}
+        {job && <Facts job={job} output={read.data?.output} />}
         {read.isError && read.data === undefined ? (
           <ProblemAlert title="This job cannot be read" error={read.error} onRetry={() => read.refetch()} />
         ) : read.data === undefined || job === undefined ? (
@@ -71,7 +72,8 @@ export function JobView({ jobId }: { jobId: string }) {
   );
 }
 
-function Facts({ job }: { job: JobLine }) {
+function Facts({ job, output }: { job: JobLine; output: unknown }) {
+  const isHttp = job.actionType.startsWith('http.');
   return (
     <>
       <dl className={classes.facts}>
@@ -98,6 +100,9 @@ function Facts({ job }: { job: JobLine }) {
         </Fact>
         <Fact name="Finished">
           <Instant at={job.finishedAt} empty="not yet" />
+        </Fact>
+        <Fact name={isHttp ? 'HTTP status' : 'Exit code'}>
+          <span className="numbers">{codeOf(output, isHttp ? 'statusCode' : 'exitCode') ?? '–'}</span>
         </Fact>
         <Fact name="Job">
           <code className={classes.id} title={job.jobId}>
@@ -168,24 +173,15 @@ function Outputs({ line, job }: { line: JobLine; job: JobRow }) {
   const streams = isHttp ? ['body'] : ['stdout', 'stderr'];
   const readers = useReaders(job.jobId, ended, streams);
   const result = resultOf(job.output);
-  const [params, setParams] = useSearchParams();
+  const wanted = useParam('stream');
+  const set = useSetParams();
   const tabs = [...(isHttp ? ['response'] : []), ...streams, ...(result === null ? [] : ['result'])];
-  const wanted = params.get('stream');
   const shown = wanted !== null && tabs.includes(wanted) ? wanted : firstShown(job, http);
   return (
     <Tabs
       className={classes.tabs}
       value={shown}
-      onChange={(value) =>
-        setParams(
-          (before) => {
-            const after = new URLSearchParams(before);
-            if (value !== null) after.set('stream', value);
-            return after;
-          },
-          { replace: true, preventScrollReset: true },
-        )
-      }
+      onChange={(value) => set({ stream: value }, { replace: true })}
       keepMounted={false}
     >
       <Tabs.List>
@@ -209,7 +205,13 @@ function Outputs({ line, job }: { line: JobLine; job: JobRow }) {
         return (
           reader && (
             <Tabs.Panel key={stream} value={stream} className={classes.panel}>
-              <OutputPane reader={reader} jobId={job.jobId} stream={stream} ended={ended} />
+              <OutputPane
+                reader={reader}
+                jobId={job.jobId}
+                stream={stream}
+                ended={ended}
+                failed={line.status === 'failed' || line.status === 'timeout'}
+              />
             </Tabs.Panel>
           )
         );

@@ -38,6 +38,12 @@ export function resultOf(output: unknown): unknown {
   return Object.fromEntries(rest);
 }
 
+/** The exit code, or the status of the response; null: there is none. */
+export function codeOf(output: unknown, name: 'exitCode' | 'statusCode'): number | null {
+  const code = fieldsOf(output)?.[name];
+  return typeof code === 'number' ? code : null;
+}
+
 function fieldsOf(value: unknown): Fields | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
 }

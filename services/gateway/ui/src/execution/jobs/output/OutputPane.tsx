@@ -25,17 +25,20 @@ export function OutputPane({
   jobId,
   stream,
   ended,
+  failed,
 }: {
   reader: OutputReader;
   jobId: string;
   stream: string;
   ended: boolean;
+  failed: boolean;
 }) {
   const { executionId } = useExecution();
   const reading = useReading(reader);
   const { output, version } = reading;
   const [wrap, setWrap] = useState(true);
-  const [follow, setFollow] = useState(!ended);
+  // of a failure the end says most
+  const [follow, setFollow] = useState(!ended || failed);
   const [wanted, setWanted] = useState('');
   const search = useSearch(output, version, wanted);
   const [nth, setNth] = useState<number | null>(null);
@@ -138,7 +141,7 @@ export function OutputPane({
           version={version}
           label={`${stream}, the text`}
           wrap={wrap}
-          follow={follow && !ended}
+          follow={follow}
           onFollow={setFollow}
           wanted={wanted}
           match={match}
