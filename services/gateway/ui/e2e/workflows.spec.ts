@@ -31,7 +31,7 @@ async function userWith(api: Api, role: string): Promise<string> {
   return (await api.call('POST', '/api-keys', { user: name, name: 'browser' })).key;
 }
 
-test('a workflow is found by keys and run by a form made of its inputs', async ({ page, api }) => {
+test('a workflow is found and opened by keys', async ({ page, api }) => {
   const name = unique('Clean a disk');
   const workflowId = await api.workflow(document(name));
   await page.goto('/automation/workflows');
@@ -47,7 +47,13 @@ test('a workflow is found by keys and run by a form made of its inputs', async (
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(`/automation/workflows/${workflowId}`);
   await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
+});
 
+test('a workflow is run by a form made of its inputs', async ({ page, api }) => {
+  const name = unique('Clean a disk');
+  const workflowId = await api.workflow(document(name));
+  await page.goto(`/automation/workflows/${workflowId}`);
+  await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
   await page.keyboard.press('r');
   const dialog = page.getByRole('dialog', { name: `Run ${name}` });
   await dialog.getByLabel('Host').fill('Not a host');

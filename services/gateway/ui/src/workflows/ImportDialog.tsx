@@ -33,9 +33,12 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
     setBusy(true);
     setError(null);
     try {
-      const answers: WorkflowsImported[] = [];
-      for (const file of files) answers.push(await imported(file, options, dryRun));
-      if (current()) setOutcome({ items: answers.flatMap((each) => each.items), tried: dryRun });
+      const items: ImportedWorkflow[] = [];
+      for (const file of files) {
+        const answer = await imported(file, options, dryRun);
+        items.push(...answer.items.map((each) => ({ ...each, file: each.file ?? file.name })));
+      }
+      if (current()) setOutcome({ items, tried: dryRun });
       if (!dryRun) await client.invalidateQueries({ queryKey: WORKFLOWS });
     } catch (problem) {
       if (current()) setError(problem);
@@ -169,7 +172,7 @@ function Outcomes({ outcome }: { outcome: Outcome }) {
                     (each.name ?? 'without a name')
                   )}
                 </Table.Td>
-                <Table.Td className={classes.file}>{each.file ?? '–'}</Table.Td>
+                <Table.Td className={classes.file}>{each.file}</Table.Td>
                 <Table.Td>
                   <span className={classes.outcome} data-outcome={each.outcome}>
                     {WORDS[each.outcome][outcome.tried ? 0 : 1]}
