@@ -6,7 +6,7 @@ import { Alert, Anchor, Badge, Button, Group, Menu, SegmentedControl, Splitter, 
 import { useHotkeys, useMediaQuery } from '@mantine/hooks';
 import { IconArrowLeft, IconChevronDown, IconDeviceFloppy, IconPlayerPlay, IconUpload } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
-import { Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { Suspense, useCallback, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Link, useBlocker, useNavigate, useSearchParams } from 'react-router';
 import { newKey } from '@/api/client';
 import { Problem } from '@/api/problem';
@@ -311,6 +311,19 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
     return () => window.removeEventListener('beforeunload', ask);
   }, [worthKeeping, dirty, readOnly]);
 
+  // --- the height that is left below the head, which may have one line or more
+
+  const bench = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const measure = () => {
+      const place = bench.current;
+      place?.style.setProperty('--top', `${Math.round(place.getBoundingClientRect().top + window.scrollY)}px`);
+    };
+    measure();
+    window.addEventListener('resize', measure);
+    return () => window.removeEventListener('resize', measure);
+  });
+
   // --- keys
 
   useHotkeys([['mod+S', onSave]], []);
@@ -474,14 +487,14 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
               { value: 'form', label: 'Form' },
             ]}
           />
-          <div className={classes.bench}>
+          <div ref={bench} className={classes.bench}>
             {textView}
             {graphView}
             {formView}
           </div>
         </>
       ) : (
-        <Splitter className={classes.bench} lineSize={1} handleColor="var(--ry-line-strong)">
+        <Splitter ref={bench} className={classes.bench} lineSize={1} handleColor="var(--ry-line-strong)">
           <Splitter.Pane defaultSize={48} min={20}>
             {textView}
           </Splitter.Pane>

@@ -165,7 +165,10 @@ export function change(view: EditorView, next: string, together = false): void {
 export function show(view: EditorView, from: number, to: number, focus: boolean): void {
   const length = view.state.doc.length;
   const range = { anchor: Math.min(from, length), head: Math.min(to, length) };
-  view.dispatch({ selection: range, effects: EditorView.scrollIntoView(range.anchor, { y: 'center' }) });
+  const line = view.state.doc.lineAt(range.anchor);
+  // the beginning of the line too, if both can be seen
+  const seen = range.anchor - line.from < 50 ? line.from : range.anchor;
+  view.dispatch({ selection: range, effects: EditorView.scrollIntoView(seen, { y: 'center' }) });
   if (focus) view.focus();
 }
 
