@@ -63,7 +63,7 @@ class Terminal:
         process = self.start(*words, stdin=subprocess.PIPE)
         out, problems = process.communicate(said, timeout=PATIENCE_SECONDS)
         assert process.returncode == code, (words, process.returncode, out, problems)
-        return str(out if code in (0, 1, 5) else out + problems)
+        return str(out + problems if code else out)
 
     def close(self) -> None:
         """Ends what a failed test left."""
@@ -225,6 +225,11 @@ def test_in_a_terminal_the_approval_is_asked_in_place_and_ctrl_c_leaves_the_exec
         assert screen.process.wait(PATIENCE_SECONDS) == 0
         screen.until("restarted 2")
     assert client.detail(execution_id)["approvals"][0]["responseNote"] == "fine by me"
+
+
+def test_standalone_starts_the_package_that_is_installed_beside_it(terminal: Terminal) -> None:
+    terminal.environment |= {"RUNYARD_PORT": "none", "RUNYARD_DATA_DIR": str(terminal.home)}
+    assert "RUNYARD_PORT" in terminal.run("standalone", code=2)
 
 
 class Screen:
