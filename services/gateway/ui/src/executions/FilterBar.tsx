@@ -27,7 +27,7 @@ const RANGE_WORDS: Record<Range, string> = {
   '7d': 'Last 7 days',
   '30d': 'Last 30 days',
 };
-const TRIGGER_WORDS: Record<TriggerType, string> = {
+export const TRIGGER_WORDS: Record<TriggerType, string> = {
   manual: 'Manual',
   webhook: 'Webhook',
   cron: 'Cron',
@@ -115,7 +115,13 @@ export function FilterBar({
   );
 }
 
-function WorkflowSelect({ value, onChange }: { value: string | null; onChange: (workflowId: string | null) => void }) {
+export function WorkflowSelect({
+  value,
+  onChange,
+}: {
+  value: string | null;
+  onChange: (workflowId: string | null) => void;
+}) {
   const [search, setSearch] = useState('');
   const found = useQuery({
     queryKey: ['workflows', 'names', search],
