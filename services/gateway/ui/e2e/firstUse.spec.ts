@@ -24,6 +24,7 @@ test('from the printed address to an execution that is over, by nothing but what
   page,
   server,
 }) => {
+  test.setTimeout(120_000); // a server of its own has to start first
   const address = /Sign in\s+(\S+)/;
   await expect.poll(() => server.printed).toMatch(address);
   await page.goto(address.exec(server.printed)?.[1] ?? '');
@@ -34,7 +35,7 @@ test('from the printed address to an execution that is over, by nothing but what
   await expect(steps.locator('[aria-current=step]')).toContainText('Make a workflow from a template');
   await lookAt(page, 'first-steps');
 
-  await steps.getByRole('button', { name: 'Use it: Hello' }).click();
+  await steps.getByRole('button', { name: 'Use it (Hello)' }).click();
   await steps.getByRole('button', { name: 'Run Hello and watch' }).click();
   await expect(page).toHaveURL(/\/automation\/executions\/[0-9a-f-]{36}/);
   await expect(page.getByText('Completed').first()).toBeVisible();

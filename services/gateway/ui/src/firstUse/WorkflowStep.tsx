@@ -75,10 +75,10 @@ export function WorkflowStep({
                 disabled={make.isPending}
                 onClick={() => make.mutate(template)}
               >
-                Use it<span className="visually-hidden">: {template.title}</span>
+                Use it<span className="visually-hidden"> ({template.title})</span>
               </Button>
               <Link to={`/automation/workflows/new?template=${template.id}`}>
-                Look at it<span className="visually-hidden">: {template.title}</span>
+                Look at it<span className="visually-hidden"> ({template.title})</span>
               </Link>
             </div>
           </li>
