@@ -69,9 +69,7 @@ def _parser(names: list[str]) -> argparse.ArgumentParser:
     running.set_defaults(act=_archive, failed="not archived")
     listing = archives.add_parser("list", help="what there is, read back and compared")
     listing.set_defaults(act=_list, failed="not listed")
-    searching = archives.add_parser(
-        "search", help="executions with a text in their events or their approvals'"
-    )
+    searching = archives.add_parser("search", help="executions with a text in their events or their approvals'")
     searching.add_argument("text", metavar="TEXT")
     searching.add_argument("--tenant")
     searching.add_argument("--month", type=Month.parse, help="such as 2026-03")
