@@ -13,14 +13,14 @@ test('a connection is made, tried out by an agent, changed without showing its s
   await making.getByRole('combobox', { name: 'Kind' }).click();
   await page.getByRole('option', { name: 'HTTP' }).click();
   await making.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
-  await making.getByLabel('Base url').fill('nowhere');
+  await making.getByLabel('Base URL').fill('nowhere');
   await making.getByLabel('Token').fill(secret);
   await making.getByRole('button', { name: 'Create it' }).click();
   await expect(making.getByText(/config.baseUrl/)).toBeVisible();
-  await expect(making.getByLabel('Base url')).toHaveAttribute('aria-invalid', 'true');
+  await expect(making.getByLabel('Base URL')).toHaveAttribute('aria-invalid', 'true');
   await lookAt(page, 'connection-problem');
 
-  await making.getByLabel('Base url').fill(api.url);
+  await making.getByLabel('Base URL').fill(api.url);
   await making.getByRole('button', { name: 'Create it' }).click();
   const drawer = page.getByRole('dialog', { name });
   await expect(drawer.getByText('Enabled')).toBeVisible();
@@ -36,7 +36,7 @@ test('a connection is made, tried out by an agent, changed without showing its s
   await lookAt(page, 'connection');
 
   // a port where nobody listens: the test says so, in words; the secret stays though it is not sent again
-  await drawer.getByLabel('Base url').fill('http://127.0.0.1:9');
+  await drawer.getByLabel('Base URL').fill('http://127.0.0.1:9');
   await expect(drawer.getByText('Save your changes first')).toBeVisible();
   await drawer.getByRole('button', { name: 'Save' }).click();
   await expect(drawer.getByRole('button', { name: 'Save' })).toBeDisabled();

@@ -24,7 +24,7 @@ test('a value that may be null is one that may be left out, and titles that repe
   const { schema } = prepared(HTTP, {}, {});
   expect(schema.properties?.body).toEqual({ type: 'string', title: 'Body' });
   expect(schema.properties?.retries).toEqual({ type: 'integer', minimum: 1, title: 'How often' });
-  expect(schema.properties?.verifyTls?.title).toBe('Verify tls');
+  expect(schema.properties?.verifyTls?.title).toBe('Verify TLS');
 });
 
 test('what has no control of its own is edited as text', () => {

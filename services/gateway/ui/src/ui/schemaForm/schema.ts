@@ -41,7 +41,19 @@ export interface Prepared {
 }
 
 /** Names whose values have several lines, in schemas that cannot say so. */
-const TEXTS = new Set(['script', 'sql', 'body', 'html', 'text', 'message', 'privateKey', 'certificate', 'kubeconfig']);
+const TEXTS = new Set([
+  'script',
+  'sql',
+  'body',
+  'html',
+  'text',
+  'message',
+  'privateKey',
+  'certificate',
+  'caCertificate',
+  'knownHosts',
+  'kubeconfig',
+]);
 const LONG = 500;
 
 export function prepared(schema: JsonSchema, value: unknown, options: FormOptions): Prepared {
@@ -118,7 +130,9 @@ function controlOf(schema: JsonSchema, value: unknown, options: FormOptions, nam
     if (schema.writeOnly || schema.format === 'password')
       return { widget: name !== null && TEXTS.has(name) ? 'textarea' : 'password' };
     const many = typeof schema.default === 'string' && schema.default.includes('\n');
-    if (many || (name !== null && TEXTS.has(name)) || (schema.maxLength ?? 0) > LONG) return { widget: 'textarea' };
+    // what has to fit a pattern is one line, however long: a URL
+    const long = (schema.maxLength ?? 0) > LONG && schema.pattern === undefined;
+    if (many || (name !== null && TEXTS.has(name)) || long) return { widget: 'textarea' };
     return null;
   }
   if (schema.type === 'object' && !schema.properties) {
@@ -174,14 +188,33 @@ function bare(text: string): string {
   return text.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 }
 
-/** `diskLimitPercent` and `disk_limit_percent`: Disk limit percent. */
+/** Abbreviations, which names write like words. */
+const SPELT: ReadonlySet<string> = new Set([
+  'api',
+  'ca',
+  'html',
+  'http',
+  'id',
+  'ip',
+  'json',
+  'sql',
+  'ssh',
+  'tls',
+  'url',
+]);
+
+/** `diskLimitPercent` and `disk_limit_percent`: Disk limit percent; `verifyTls`: Verify TLS. */
 export function wordsOf(name: string): string {
   const words = name
     .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
     .replace(/[_-]+/g, ' ')
     .trim()
     .split(/\s+/)
-    .map((word) => (/^\p{Lu}{2,}/u.test(word) ? word : word.toLowerCase()))
+    .map((word) => {
+      if (/^\p{Lu}{2,}/u.test(word)) return word;
+      const small = word.toLowerCase();
+      return SPELT.has(small) ? small.toUpperCase() : small;
+    })
     .join(' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
