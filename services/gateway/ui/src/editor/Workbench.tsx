@@ -11,6 +11,7 @@ import { Link, useBlocker, useNavigate, useSearchParams } from 'react-router';
 import { newKey } from '@/api/client';
 import { Problem } from '@/api/problem';
 import { useMay } from '@/api/session';
+import { useSetParams } from '@/execution/params';
 import { aroundOf, type Editing, graphOfDocument, LazyWorkflowGraph, type Place } from '@/graph';
 import { confirm } from '@/ui/confirm';
 import { Instant } from '@/ui/Instant';
@@ -54,10 +55,14 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
   const [refused, setRefused] = useState<{ text: string; errors: Problem['errors'] } | null>(null);
   const [busy, setBusy] = useState<'save' | 'publish' | 'activate' | null>(null);
   const [adding, setAdding] = useState<Place | null>(null);
-  const [params, setParams] = useSearchParams();
+  const [params] = useSearchParams();
+  const setParams = useSetParams();
   const navigate = useNavigate();
   const client = useQueryClient();
   const editor = useRef<TextHandle>(null);
+  /** The text as it is this moment, also between a change and what is rendered of it. */
+  const current = useRef(text);
+  current.current = text;
   const memory = useRef<Memory>({ state: null, told: null });
   const known = useSurroundings();
   const mayManage = useMay('automation:manage');
@@ -90,27 +95,25 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
   const selected = params.get('node');
   const view = (params.get('view') ?? 'text') as View;
   const setParam = useCallback(
-    (key: string, value: string | null) =>
-      setParams(
-        (before) => {
-          const after = new URLSearchParams(before);
-          if (value === null) after.delete(key);
-          else after.set(key, value);
-          return after;
-        },
-        { replace: true },
-      ),
+    (key: string, value: string | null) => setParams({ [key]: value }, { replace: true }),
     [setParams],
   );
+  const showNode = useCallback((key: string) => {
+    const path = nodePath(lastGood.current.value, key);
+    const range = path && nodeAt(lastGood.current.document, path)?.range;
+    if (range && lastGood.current.text === current.current) editor.current?.show(range[0], range[1], false);
+  }, []);
   const select = useCallback(
     (key: string | null) => {
       setParam('node', key);
-      const path = key === null ? null : nodePath(lastGood.current.value, key);
-      const range = path && nodeAt(lastGood.current.document, path)?.range;
-      if (range && lastGood.current.problem === null) editor.current?.show(range[0], range[0], false);
+      if (key !== null) showNode(key);
     },
-    [setParam],
+    [setParam, showNode],
   );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: where the address says, once
+  useEffect(() => {
+    if (selected !== null) showNode(selected);
+  }, []);
   const onCaret = (offset: number) => {
     if (good.text !== text) return;
     const key = nodeKeyOfOffset(good, offset);
@@ -125,8 +128,6 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
 
   // --- changes that come from the graph and the form
 
-  const current = useRef(text);
-  current.current = text;
   const edit = useCallback((change: (text: string) => string, together = false): string => {
     try {
       const next = change(current.current);
@@ -242,7 +243,9 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
   };
   const open = (workflowId: string) => {
     leaving.current = true;
-    void navigate(`/automation/workflows/${workflowId}/edit?${params}`, { replace: true });
+    const address = new URLSearchParams(window.location.search);
+    address.delete('template');
+    void navigate(`/automation/workflows/${workflowId}/edit?${address}`, { replace: true });
   };
   const doing = async (what: NonNullable<typeof busy>, work: () => Promise<void>) => {
     if (busy !== null) return;

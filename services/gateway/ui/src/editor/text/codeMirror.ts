@@ -158,7 +158,8 @@ export function change(view: EditorView, next: string, together = false): void {
   while (same < shorter - from && now[now.length - 1 - same] === next[next.length - 1 - same]) same += 1;
   view.dispatch({
     changes: { from, to: now.length - same, insert: next.slice(from, next.length - same) },
-    annotations: [Transaction.userEvent.of('input.form'), ...(together ? [] : [isolateHistory.of('full')])],
+    // without a name the history joins it with what was typed right before
+    annotations: together ? [] : [Transaction.userEvent.of('input.form'), isolateHistory.of('full')],
   });
 }
 
