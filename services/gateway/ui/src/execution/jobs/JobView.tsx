@@ -228,8 +228,7 @@ function Outputs({ line, job }: { line: JobLine; job: JobRow }) {
 function StreamTab({ stream, reader }: { stream: string; reader: OutputReader | undefined }) {
   return (
     <Tabs.Tab value={stream}>
-      {stream === 'body' ? 'Body as sent' : stream}
-      {reader && <StreamSize reader={reader} />}
+      {stream === 'body' ? 'Body as sent' : stream} {reader && <StreamSize reader={reader} />}
     </Tabs.Tab>
   );
 }

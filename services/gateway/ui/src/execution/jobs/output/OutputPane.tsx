@@ -84,7 +84,9 @@ export function OutputPane({
           leftSection={<IconSearch size={14} aria-hidden />}
         />
         <span className={classes.found} role="status">
-          {wanted !== '' && !search.searching && foundText(search.matches.length, search.more, nth)}
+          {wanted !== '' &&
+            !search.searching &&
+            foundText(search.matches.length, search.more, nth, output.held < output.size)}
         </span>
         <ActionIcon
           variant="subtle"
@@ -150,14 +152,22 @@ export function OutputPane({
           onAgain={() => reader.again()}
         />
       )}
-      <Whole reading={reading} ended={ended} onAgain={() => reader.again()} />
+      <Whole
+        reading={reading}
+        ended={ended}
+        onAgain={() => reader.again()}
+        onAll={() => {
+          setFollow(false);
+          reader.everything();
+        }}
+      />
     </div>
   );
 }
 
-function foundText(count: number, more: boolean, nth: number | null): string {
-  if (count === 0) return 'not found';
-  const of = `${count}${more ? '+' : ''}`;
+function foundText(count: number, more: boolean, nth: number | null, inPart: boolean): string {
+  if (count === 0) return inPart ? 'not in what is shown' : 'not found';
+  const of = `${count}${more || inPart ? '+' : ''}`;
   return nth === null ? `${of} found` : `${Math.min(nth, count - 1) + 1} of ${of}`;
 }
 
@@ -166,12 +176,15 @@ function Whole({
   reading: { output, version, problem },
   ended,
   onAgain,
+  onAll,
 }: {
   reading: Reading;
   ended: boolean;
   onAgain: () => void;
+  onAll: () => void;
 }) {
   const checked = useDigest(output, version);
+  const unread = output.gaps().reduce((sum, { start, end }) => sum + end - start, 0);
   const missing = output.missing().reduce((sum, { start, end }) => sum + end - start, 0);
   if (problem !== null)
     return <p className={classes.whole}>The output cannot be read on ({problem.detail}) It is tried again.</p>;
@@ -204,6 +217,14 @@ function Whole({
               </Tooltip>
             )}
           </Copier>
+        )}
+        {unread > 0 && (
+          <span className={classes.unread}>
+            {bytesText(unread)} of it are not shown
+            <Button size="compact-xs" variant="default" onClick={onAll}>
+              Show all
+            </Button>
+          </span>
         )}
         {checked === false && (
           <strong className={classes.wrong}>What is shown is not what was sealed: download it.</strong>
