@@ -57,8 +57,12 @@ test('a live execution is watched through the death of the server: it says so, g
   await server.stop('SIGKILL');
   await expect(page.getByText('Reconnecting …')).toBeVisible();
   await expect(banner, 'what was known is still shown').toContainText('Roll out runs on local');
+  // what is opened meanwhile is loaded when it can be
+  await banner.getByRole('button', { name: /^Output/ }).click();
   await server.run();
   await expect(page.getByText('Live', { exact: true })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole('dialog', { name: /Roll out/ })).toBeVisible({ timeout: 30_000 });
+  await page.keyboard.press('Escape');
 
   // the job that was running went with its agent, and is tried again
   await expect(banner).toContainText('Completed in', { timeout: 60_000 });

@@ -1,11 +1,11 @@
 import { Button, Skeleton, Tabs, Title, Tooltip } from '@mantine/core';
 import { IconPlayerStop, IconRefresh } from '@tabler/icons-react';
-import { lazy, memo, Suspense, useRef, useState } from 'react';
+import { memo, Suspense, useRef, useState } from 'react';
 import { Link } from 'react-router';
 import { useMay } from '@/api/session';
-import { LazyExecutionGraph } from '@/graph';
 import { EXECUTION, isActive } from '@/theme/status';
 import { LiveMark } from '@/ui/LiveMark';
+import { lazyPart } from '@/ui/lazyPart';
 import { Page, Panel } from '@/ui/Page';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { useShortcuts } from '@/ui/shortcuts';
@@ -19,10 +19,11 @@ import { useParam, useSetParams } from './params';
 import { useExecution, useStreamState } from './store';
 import { VariablesPanel } from './VariablesPanel';
 
-const RerunDialog = lazy(() => import('./actions/RerunDialog'));
+const ExecutionGraph = lazyPart(async () => (await import('@/graph/ExecutionGraph')).ExecutionGraph);
+const RerunDialog = lazyPart(async () => (await import('./actions/RerunDialog')).RerunDialog);
 
-const JobTimeline = lazy(async () => ({ default: (await import('./jobs/JobTimeline')).JobTimeline }));
-const JobDrawer = lazy(async () => ({ default: (await import('./jobs/JobDrawer')).JobDrawer }));
+const JobTimeline = lazyPart(async () => (await import('./jobs/JobTimeline')).JobTimeline);
+const JobDrawer = lazyPart(async () => (await import('./jobs/JobDrawer')).JobDrawer);
 
 const TABS = ['overview', 'log', 'variables', 'approvals'] as const;
 type Tab = (typeof TABS)[number];
@@ -142,7 +143,7 @@ const Overview = memo(function Overview() {
     <div className={classes.overview}>
       <Panel className={classes.graph}>
         <Suspense fallback={<Skeleton height="100%" />}>
-          <LazyExecutionGraph />
+          <ExecutionGraph />
         </Suspense>
       </Panel>
       <Panel className={classes.timeline}>

@@ -2,11 +2,12 @@
 import { Alert, Button, Divider, Group, Loader, Modal, Radio, Select, Stack } from '@mantine/core';
 import { IconPlayerPlay } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense, useMemo, useState } from 'react';
+import { Suspense, useMemo, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { api, take } from '@/api/client';
 import { useOnceKey } from '@/api/onceKey';
 import { type Problem, problemOf } from '@/api/problem';
+import { lazyPart } from '@/ui/lazyPart';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import type { JsonSchema } from '@/ui/schemaForm/schema';
 import { said } from '@/ui/toast';
@@ -16,9 +17,9 @@ import { useExecution, useExecutionStore } from '../store';
 import { variablesOf } from '../variables';
 import { changedInputs } from './changedInputs';
 
-const RunForm = lazy(async () => ({ default: (await import('@/workflows/run/RunForm')).RunForm }));
+const RunForm = lazyPart(async () => (await import('@/workflows/run/RunForm')).RunForm);
 
-export default function RerunDialog({ onClose }: { onClose: () => void }) {
+export function RerunDialog({ onClose }: { onClose: () => void }) {
   return (
     <Modal opened onClose={onClose} title="Run this again" size="lg">
       <Rerun onClose={onClose} />

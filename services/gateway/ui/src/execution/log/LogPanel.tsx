@@ -9,7 +9,7 @@ import { ProblemAlert } from '@/ui/ProblemAlert';
 import { useShortcuts } from '@/ui/shortcuts';
 import { fullInstantText } from '@/ui/time';
 import { useParam, useSetParams } from '../params';
-import { useActive, useExecution } from '../store';
+import { type JobLine, useActive, useExecution, useExecutionStore } from '../store';
 import classes from './LogPanel.module.css';
 import { type LevelFilter, matching } from './log';
 import { useLog } from './useLog';
@@ -33,7 +33,11 @@ export function LogPanel() {
   const [typed, setTyped] = useState(asked);
   const text = useDeferredValue(typed);
   const entries = useMemo(() => matching(log, { text, level, nodeId }), [log, text, level, nodeId]);
-  const nodes = useMemo(() => nodesOf(log.pages, detail.nodes, nodeId), [log, detail.nodes, nodeId]);
+  const store = useExecutionStore();
+  const nodes = useMemo(
+    () => nodesOf(log.pages, detail.nodes, nodeId, store.current()?.jobs.byId),
+    [log, detail.nodes, nodeId, store],
+  );
   const [following, setFollowing] = useState(active && at === null);
   const search = useRef<HTMLInputElement>(null);
 
@@ -242,11 +246,22 @@ function nodesOf(
   pages: readonly { items: readonly LogEntry[] }[],
   known: readonly { nodeId: string; name: string }[],
   chosen: string | null,
+  jobs: ReadonlyMap<string, JobLine> | undefined,
 ): { value: string; label: string }[] {
   const names = new Map(known.map((node) => [node.nodeId, node.name]));
   const seen = new Set<string>();
   if (chosen !== null) seen.add(chosen);
-  for (const page of pages) for (const entry of page.items) if (entry.nodeId) seen.add(entry.nodeId);
+  for (const page of pages) {
+    for (const { nodeId, jobId } of page.items) {
+      if (!nodeId) continue;
+      seen.add(nodeId);
+      // what the nodes of a forEach are called is known from their jobs
+      if (jobId && !names.has(nodeId)) {
+        const name = jobs?.get(jobId)?.nodeName;
+        if (name !== undefined) names.set(nodeId, name);
+      }
+    }
+  }
   return [...seen].map((nodeId) => ({ value: nodeId, label: names.get(nodeId) ?? nodeId }));
 }
 
