@@ -76,7 +76,7 @@ test('whose key is revoked is out at once, and the audit log has it', async ({ p
   await theirs.context().close();
 
   await page.goto(`/settings/audit?operation=revokeApiKey`);
-  await expect(page.getByRole('row', { name: /Revoke api key/ }).first()).toContainText('Done');
+  await expect(page.getByRole('row', { name: /Revoke API key/ }).first()).toContainText('Done');
   await lookAt(page, 'settings-audit');
   await api.call('DELETE', `/users/${user}`);
 });

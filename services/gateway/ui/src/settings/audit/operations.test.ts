@@ -12,7 +12,7 @@ const commands = commandsOf({
 test('commands are known by name, reads are not among them', () => {
   expect([...commands.keys()]).toEqual(['cancelExecution', 'deleteUser']);
   expect(wordsOf('cancelExecution')).toBe('Cancel execution');
-  expect(wordsOf('createApiKey')).toBe('Create api key');
+  expect(wordsOf('createApiKey')).toBe('Create API key');
 });
 
 test('what a command was about is linked where it has a page', () => {

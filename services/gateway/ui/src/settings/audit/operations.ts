@@ -38,7 +38,10 @@ export function useCommands() {
 
 /** `cancelExecution` as “Cancel execution”. */
 export function wordsOf(operation: string): string {
-  const words = operation.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+  const words = operation
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .replace(/\bapi\b/, 'API');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -80,15 +80,7 @@ export function ReadModels() {
       ) : (
         <Rows
           label="Read models"
-          head={[
-            'Name',
-            'Status',
-            'Behind',
-            'Position',
-            'Last rebuild',
-            'Last comparison',
-            ...(may ? ['!Actions'] : []),
-          ]}
+          head={['Name', 'Status', 'Behind', 'Last rebuild', 'Last comparison', ...(may ? ['!Actions'] : [])]}
         >
           {(models.data ?? []).map((each) => (
             <tr key={each.name}>
@@ -98,17 +90,12 @@ export function ReadModels() {
                 {each.reason && <span className={classes.reason}>{each.reason}</span>}
               </td>
               <td className={classes.behind}>
-                {each.lagEvents === 0 ? (
-                  'Nothing'
-                ) : (
-                  <>
-                    {each.lagEvents.toLocaleString('en')} events
-                    <span className={classes.reason}>{durationText(each.lagSeconds * 1000)}</span>
-                  </>
-                )}
-              </td>
-              <td className={classes.position}>
-                {each.position.toLocaleString('en')} of {each.head.toLocaleString('en')}
+                {each.lagEvents === 0
+                  ? 'Nothing'
+                  : `${each.lagEvents.toLocaleString('en')} events, ${durationText(each.lagSeconds * 1000)}`}
+                <span className={classes.reason}>
+                  at {each.position.toLocaleString('en')} of {each.head.toLocaleString('en')}
+                </span>
               </td>
               <td className={classes.upkeep}>
                 <Upkeep work={each.rebuild} name={each.name} kind="Rebuild" done="Made anew" />
