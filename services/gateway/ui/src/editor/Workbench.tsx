@@ -77,6 +77,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
   if (parsed.problem === null) lastGood.current = parsed;
   const good = lastGood.current;
   const model = useMemo(() => graphOfDocument(good.value), [good]);
+  const isEmpty = model.nodes.length === 1;
   const check = useCheck(parsed, mayManage, refused);
   const { problems } = check;
   const counts = useMemo(() => {
@@ -154,10 +155,11 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
         });
         setParam('node', null);
       },
-      onAdd: setAdding,
+      // the first node follows the trigger: what else
+      onAdd: (place) => setAdding(isEmpty && place.kind === 'within' ? AFTER_TRIGGER : place),
       problems: counts,
     }),
-    [edit, counts, setParam],
+    [edit, counts, setParam, isEmpty],
   );
   const add = (place: Place, choice: Choice) => {
     setAdding(null);
@@ -340,6 +342,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
   ]);
   const placeFor = (key: string | null): Place => {
     const node = key === null ? null : nodePath(good.value, key);
+    if (key === 'trigger' || (key === null && isEmpty)) return AFTER_TRIGGER;
     if (key === null || node === null) return { kind: 'within', around: null };
     const port = model.nodes.find((each) => each.key === key)?.ports[0] ?? null;
     return { kind: 'after', from: key, port };
@@ -550,6 +553,8 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
     </Page>
   );
 }
+
+const AFTER_TRIGGER: Place = { kind: 'after', from: 'trigger', port: null };
 
 const KEYS_OF_THE_TEXT = [
   ['Ctrl+S', 'Save the draft'],

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { shapeAt } from './schema';
 
-/** Of the whole API the document's shape alone, without what is only said in words. `vitest -u` writes it. */
+/** Of the whole API the document's shape alone, without what is only said in words. `npx vitest run src/editor/schema --update` writes it. */
 it('is what the API says of workflows', async () => {
   const { components } = JSON.parse(await readFile('openapi.json', 'utf8'));
   const wanted = new Set<string>();
@@ -16,7 +16,7 @@ it('is what the API says of workflows', async () => {
   const schemas = Object.fromEntries([...wanted].sort().map((name) => [name, components.schemas[name]]));
   const bare = (key: string, value: unknown) =>
     (key === 'title' || key === 'description') && typeof value === 'string' ? undefined : value;
-  await expect(`${JSON.stringify({ schemas }, bare, 1)}\n`).toMatchFileSnapshot('./workflowSchema.json');
+  await expect(`${JSON.stringify({ schemas }, bare, 1)}\n`).toMatchFileSnapshot('./workflow.schema');
 });
 
 it('knows a node by its type, also within a body', () => {

@@ -2,7 +2,7 @@
 
 import type { Step } from './text/parsed';
 import { valueAt } from './text/parsed';
-import workflow from './workflowSchema.json';
+import text from './workflow.schema?raw';
 
 export interface Shape {
   $ref?: string;
@@ -19,7 +19,7 @@ export interface Shape {
   discriminator?: { mapping: Record<string, string> };
 }
 
-const DEFINITIONS = workflow.schemas as unknown as Record<string, Shape>;
+const DEFINITIONS = (JSON.parse(text) as { schemas: Record<string, Shape> }).schemas;
 
 /** What may stand at `path` of a document with this `value`; undefined where anything may, or nothing. */
 export function shapeAt(value: unknown, path: readonly Step[]): Shape | undefined {
