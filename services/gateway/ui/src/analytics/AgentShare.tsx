@@ -1,6 +1,5 @@
 import { Link } from 'react-router';
 import { Panel } from '@/ui/Page';
-import rows from '@/ui/RowTable.module.css';
 import classes from './AnalyticsPage.module.css';
 import { type Asked, listOf } from './range';
 import type { Figures } from './useFigures';
@@ -26,13 +25,13 @@ export function AgentShare({ figures, asked }: { figures: Figures; asked: Asked 
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, also by keys
         <section className={classes.sideways} tabIndex={0} aria-label="Jobs by agent">
-          <table className={`${rows.table} ${classes.figures}`}>
+          <table className={classes.figures}>
             <thead>
               <tr>
                 <th>Agent</th>
                 <th>Jobs</th>
                 <th>Share</th>
-                <th>Success rate</th>
+                <th>Success</th>
                 <th>Failed</th>
                 <th>Busy</th>
               </tr>

@@ -1,8 +1,7 @@
 import { Link } from 'react-router';
 import { Panel } from '@/ui/Page';
-import rows from '@/ui/RowTable.module.css';
 import classes from './AnalyticsPage.module.css';
-import { type Asked, listOf } from './range';
+import { type Asked, ENDED, listOf } from './range';
 import { Count } from './TrendPanel';
 import type { Figures } from './useFigures';
 import { durationOr, rateText } from './words';
@@ -20,7 +19,7 @@ export function TopWorkflows({ figures, asked }: { figures: Figures; asked: Aske
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, also by keys
         <section className={classes.sideways} tabIndex={0} aria-label="Workflows with the most executions">
-          <table className={`${rows.table} ${classes.figures}`}>
+          <table className={classes.figures}>
             <thead>
               <tr>
                 <th>Workflow</th>
@@ -58,7 +57,13 @@ export function TopWorkflows({ figures, asked }: { figures: Figures; asked: Aske
                     <td>
                       <Count count={each.failed} to={listOf(what, ['failed'])} />
                     </td>
-                    <td className="numbers">{durationOr(each.averageDurationMs)}</td>
+                    <td>
+                      {each.averageDurationMs === null ? (
+                        durationOr(null)
+                      ) : (
+                        <Link to={listOf(what, ENDED)}>{durationOr(each.averageDurationMs)}</Link>
+                      )}
+                    </td>
                   </tr>
                 );
               })}

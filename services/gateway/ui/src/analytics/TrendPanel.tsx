@@ -2,7 +2,6 @@ import { Skeleton, UnstyledButton } from '@mantine/core';
 import { lazy, Suspense, useState } from 'react';
 import { Link } from 'react-router';
 import { Panel } from '@/ui/Page';
-import rows from '@/ui/RowTable.module.css';
 import classes from './AnalyticsPage.module.css';
 import { type Asked, listOf } from './range';
 import { SERIES, type Series } from './series';
@@ -59,7 +58,7 @@ function TrendTable({
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by keys
     <section className={classes.scroll} tabIndex={0} aria-label={`Executions ${TITLES[trends.interval].toLowerCase()}`}>
-      <table className={`${rows.table} ${classes.figures}`}>
+      <table className={classes.figures}>
         <thead>
           <tr>
             <th>Beginning</th>
