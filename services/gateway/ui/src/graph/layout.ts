@@ -74,6 +74,8 @@ const BETWEEN_RANKS = { right: 76, down: 60 };
 const BETWEEN_NODES = 28;
 /** Of an unfolded body: around it, and above it for the name and the progress. */
 const BODY = { side: 20, head: 60 };
+/** Behind the last nodes of a body, for the names of ports that lead nowhere yet. */
+const OPEN_PORTS = { right: 84, down: 40 };
 
 export function layoutOf(model: GraphModel, options: Options): Layout {
   const level = placeLevel(model, options, 0);
@@ -198,8 +200,9 @@ function boxOf(node: GraphNode, model: GraphModel, options: Options, depth: numb
   let height = lines * LINE + NODE_PADDING;
   const body = node.body && !options.folded.has(node.key) ? placeLevel(node.body, options, depth + 1) : null;
   if (body) {
-    width = Math.max(width, body.width + 2 * BODY.side);
-    height = BODY.head + body.height + BODY.side;
+    const open = options.allPorts ? OPEN_PORTS[options.direction] : 0;
+    width = Math.max(width, body.width + 2 * BODY.side + (right ? open : 0));
+    height = BODY.head + body.height + BODY.side + (right ? 0 : open);
   }
   if (right) height = Math.max(height, ports.length * PORT_ROOM.right + 8);
   else width = Math.max(width, ports.length * PORT_ROOM.down);

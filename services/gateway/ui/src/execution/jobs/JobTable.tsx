@@ -30,7 +30,7 @@ export function JobTable({ jobs, all, active, view, selected, onOpen }: JobTable
     count: jobs.length,
     getScrollElement: () => room.current,
     estimateSize: () => ROW,
-    overscan: 12,
+    overscan: 8,
     scrollPaddingStart: HEAD,
     getItemKey: (index) => jobs[index]?.jobId ?? index,
   });
