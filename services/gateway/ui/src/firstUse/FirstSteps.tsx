@@ -1,12 +1,13 @@
 /** The way from an empty system to a first execution that was watched; nothing once that is over. Small: the rest is loaded if needed. */
 import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { Suspense, useEffect, useState } from 'react';
 import { useSession } from '@/api/session';
+import { lazyPart } from '@/ui/lazyPart';
 import { isUsed } from './progress';
 import { firstExecutions } from './queries';
 import { recall, remember } from './remembered';
 
-const Checklist = lazy(async () => ({ default: (await import('./Checklist')).Checklist }));
+const Checklist = lazyPart(async () => (await import('./Checklist')).Checklist);
 
 export function FirstSteps() {
   const { tenantId, permissions } = useSession();

@@ -12,8 +12,9 @@ import {
   IconUsers,
   type TablerIcon,
 } from '@tabler/icons-react';
-import { type ComponentType, type LazyExoticComponent, lazy } from 'react';
+import type { ComponentType, LazyExoticComponent } from 'react';
 import type { Permission } from '@/api/types';
+import { lazyPart } from '@/ui/lazyPart';
 
 export interface SettingsSection {
   id: string;
@@ -30,69 +31,69 @@ export const SECTIONS: readonly SettingsSection[] = [
     label: 'Profile',
     icon: IconUser,
     permission: null,
-    Content: lazy(async () => ({ default: (await import('./profile/Profile')).Profile })),
+    Content: lazyPart(async () => (await import('./profile/Profile')).Profile),
   },
   {
     id: 'users',
     label: 'Users',
     icon: IconUsers,
     permission: 'automation:admin',
-    Content: lazy(async () => ({ default: (await import('./users/Users')).Users })),
+    Content: lazyPart(async () => (await import('./users/Users')).Users),
   },
   {
     id: 'roles',
     label: 'Roles',
     icon: IconShield,
     permission: 'automation:admin',
-    Content: lazy(async () => ({ default: (await import('./roles/Roles')).Roles })),
+    Content: lazyPart(async () => (await import('./roles/Roles')).Roles),
   },
   {
     id: 'api-keys',
     label: 'API keys',
     icon: IconKey,
     permission: 'automation:admin',
-    Content: lazy(async () => ({ default: (await import('./apiKeys/ApiKeys')).ApiKeys })),
+    Content: lazyPart(async () => (await import('./apiKeys/ApiKeys')).ApiKeys),
   },
   {
     id: 'channels',
     label: 'Notification channels',
     icon: IconBell,
     permission: 'automation:manage',
-    Content: lazy(async () => ({ default: (await import('./channels/Channels')).Channels })),
+    Content: lazyPart(async () => (await import('./channels/Channels')).Channels),
   },
   {
     id: 'audit',
     label: 'Audit log',
     icon: IconHistory,
     permission: 'automation:admin',
-    Content: lazy(async () => ({ default: (await import('./audit/AuditLog')).AuditLog })),
+    Content: lazyPart(async () => (await import('./audit/AuditLog')).AuditLog),
   },
   {
     id: 'retention',
     label: 'Retention',
     icon: IconArchive,
     permission: 'automation:view',
-    Content: lazy(async () => ({ default: (await import('./retention/RetentionSettings')).RetentionSettings })),
+    Content: lazyPart(async () => (await import('./retention/RetentionSettings')).RetentionSettings),
   },
   {
     id: 'read-models',
     label: 'Read models',
     icon: IconActivity,
     permission: 'automation:view',
-    Content: lazy(async () => ({ default: (await import('./readModels/ReadModels')).ReadModels })),
+    Content: lazyPart(async () => (await import('./readModels/ReadModels')).ReadModels),
   },
   {
     id: 'tenants',
     label: 'Tenants',
     icon: IconBuilding,
     permission: 'automation:installation',
-    Content: lazy(async () => ({ default: (await import('./tenants/Tenants')).Tenants })),
+    Content: lazyPart(async () => (await import('./tenants/Tenants')).Tenants),
   },
   {
     id: 'about',
     label: 'About',
     icon: IconInfoCircle,
     permission: null,
-    Content: lazy(async () => ({ default: (await import('./about/About')).About })),
+    Content: lazyPart(async () => (await import('./about/About')).About),
   },
 ];
