@@ -55,7 +55,8 @@ test('the graph shows what runs, what was not taken, and each iteration; it neve
     graph.locator('[data-node]').evaluateAll((nodes) =>
       nodes.map((node) => {
         const { x, y, width, height } = node.getBoundingClientRect();
-        return [node.getAttribute('data-node'), x, y, width, height];
+        const room = node.closest('section')?.getBoundingClientRect() ?? { x: 0, y: 0 };
+        return [node.getAttribute('data-node'), ...[x - room.x, y - room.y, width, height].map(Math.round)];
       }),
     );
   const before = await places();
