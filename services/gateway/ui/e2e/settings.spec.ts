@@ -2,6 +2,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, lookAt, pageOf, test, unique } from './test';
 
+// many pages are looked at in three looks each: on a busy machine that takes its time
+test.describe.configure({ timeout: 120_000 });
+
 const name = (of: string) => unique(of).replace(' ', '-');
 
 test('a user is made with a key, and may do what a role of the tenant gives', async ({ page, api, browser }) => {
