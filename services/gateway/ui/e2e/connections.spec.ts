@@ -18,7 +18,6 @@ test('a connection is made, tried out by an agent, changed without showing its s
   await making.getByRole('button', { name: 'Create it' }).click();
   await expect(making.getByText(/config.baseUrl/)).toBeVisible();
   await expect(making.getByLabel('Base URL')).toHaveAttribute('aria-invalid', 'true');
-  await lookAt(page, 'connection-problem');
 
   await making.getByLabel('Base URL').fill(api.url);
   await making.getByRole('button', { name: 'Create it' }).click();
