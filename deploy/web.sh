@@ -56,14 +56,14 @@ types() {
 }
 
 build() {
-    state=$(state_of src public index.html vite.config.ts openapi.json package-lock.json)
-    if [ "$(cat "$built/.runyard" 2>/dev/null)" = "$state" ]; then return; fi
+    sources=$(state_of src public index.html vite.config.ts openapi.json package-lock.json)
+    if [ "$(cat "$built/.runyard" 2>/dev/null)" = "$sources" ]; then return; fi
     use_node
     packages
     echo "Building the web app …" >&2
     types
     (cd "$ui" && npx vite build --logLevel warn)
-    echo "$state" >"$built/.runyard"
+    echo "$sources" >"$built/.runyard"
 }
 
 find_browser() {

@@ -55,8 +55,7 @@ test('a template becomes a workflow that runs, with a node that was added in the
   await page.keyboard.type('expression: nodes.gr');
   await page.getByRole('option', { name: /^greet/ }).click();
   await page.keyboard.type('.output.ex');
-  await expect(page.getByRole('option', { name: /^exitCode/ })).toBeVisible();
-  await page.keyboard.press('Enter');
+  await page.getByRole('option', { name: /^exitCode/ }).click();
   await page.keyboard.type(' == 0');
   await expect(expression).toHaveValue('nodes.greet.output.exitCode == 0');
   await expect(page.getByText('No problems: it can be published')).toBeVisible();
