@@ -54,7 +54,6 @@ checks:
 	./deploy/web.sh check
 	./deploy/web.sh test
 	./deploy/web.sh build
-	@./deploy/web.sh browser || echo "no Chromium: the browser tests will say what to do"
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy

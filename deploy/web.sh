@@ -76,7 +76,6 @@ find_browser() {
     return 1
 }
 
-# RabbitMQ may be being installed at the same time
 apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o APT::Get::Assume-Yes=true "$@" >/dev/null
 }
