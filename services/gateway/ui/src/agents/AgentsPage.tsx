@@ -1,5 +1,5 @@
 /** Agents and pools (R53–R56): who can run jobs, and where they wait. */
-import { Button, Group, Select, Skeleton, Stack, TextInput, UnstyledButton } from '@mantine/core';
+import { Button, Group, Select, Skeleton, Stack, TextInput } from '@mantine/core';
 import { IconFilterOff, IconPlus, IconSearch, IconServer2, IconX } from '@tabler/icons-react';
 import { useRef, useState } from 'react';
 import { useSearchParams } from 'react-router';
@@ -11,7 +11,7 @@ import { LinkTabs } from '@/ui/LinkTabs';
 import { Page, Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { ReasonedButton } from '@/ui/ReasonedButton';
-import { StatusBadge } from '@/ui/StatusBadge';
+import { StatusChips } from '@/ui/StatusChips';
 import { useShortcuts } from '@/ui/shortcuts';
 import { AgentDrawer } from './AgentDrawer';
 import { type AgentKey, AgentKeyDialog } from './AgentKeyDialog';
@@ -180,29 +180,13 @@ function Agents({ agents, onNew }: { agents: readonly AgentRow[]; onNew: (() => 
           value={filter.pool}
           onChange={(pool) => setFilter({ pool })}
         />
-        <fieldset className={classes.chips}>
-          <legend className="visually-hidden">Status</legend>
-          {STATUSES.map((status) => {
-            const pressed = filter.statuses.includes(status);
-            return (
-              <UnstyledButton
-                key={status}
-                className={classes.chip}
-                aria-pressed={pressed}
-                onClick={() =>
-                  setFilter({
-                    statuses: pressed
-                      ? filter.statuses.filter((each) => each !== status)
-                      : [...filter.statuses, status],
-                  })
-                }
-              >
-                <StatusBadge look={AGENT[status]} bare />
-                <span className={classes.number}>{counted.filter((each) => each.status === status).length}</span>
-              </UnstyledButton>
-            );
-          })}
-        </fieldset>
+        <StatusChips
+          statuses={STATUSES}
+          looks={AGENT}
+          chosen={filter.statuses}
+          onChange={(statuses) => setFilter({ statuses })}
+          count={(status) => counted.filter((each) => each.status === status).length}
+        />
         {filtered && (
           <Button
             variant="subtle"

@@ -1,4 +1,4 @@
-import { Button, Select, TextInput, UnstyledButton } from '@mantine/core';
+import { Button, Select, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch, IconX } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
@@ -6,7 +6,7 @@ import { type Ref, useEffect, useState } from 'react';
 import { api, take } from '@/api/client';
 import type { ExecutionStatus } from '@/api/types';
 import { EXECUTION } from '@/theme/status';
-import { StatusBadge } from '@/ui/StatusBadge';
+import { StatusChips } from '@/ui/StatusChips';
 import classes from './FilterBar.module.css';
 import {
   type Filter,
@@ -96,7 +96,7 @@ export function FilterBar({
           <TimeInput label="To" value={filter.to} onChange={(to) => set({ to })} />
         </>
       )}
-      <StatusChips filter={filter} onChange={(statuses) => set({ statuses })} />
+      <CountedStatuses filter={filter} onChange={(statuses) => set({ statuses })} />
       {!isEmpty(filter) && (
         <Button
           variant="subtle"
@@ -186,7 +186,7 @@ function localMinute(at: Date): string {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
-function StatusChips({ filter, onChange }: { filter: Filter; onChange: (statuses: ExecutionStatus[]) => void }) {
+function CountedStatuses({ filter, onChange }: { filter: Filter; onChange: (statuses: ExecutionStatus[]) => void }) {
   const others = { ...filter, statuses: [] };
   const counts = useQuery({
     queryKey: ['executions', 'counts', writeFilter(others).toString()],
@@ -196,27 +196,15 @@ function StatusChips({ filter, onChange }: { filter: Filter; onChange: (statuses
       take(api.GET('/api/v1/executions/counts', { params: { query: queryOf(others, Date.now()) }, signal })),
   });
   return (
-    <fieldset className={classes.chips}>
-      <legend className="visually-hidden">Status</legend>
-      {STATUSES.map((status) => {
-        const chosen = filter.statuses.includes(status);
-        const count = counts.data?.statuses.find((each) => each.status === status);
-        return (
-          <UnstyledButton
-            key={status}
-            className={classes.chip}
-            aria-pressed={chosen}
-            onClick={() =>
-              onChange(chosen ? filter.statuses.filter((each) => each !== status) : [...filter.statuses, status])
-            }
-          >
-            <StatusBadge look={{ ...EXECUTION[status], animated: false }} bare />
-            <span className={classes.number}>
-              {count === undefined ? ' ' : `${count.count}${count.exact ? '' : '+'}`}
-            </span>
-          </UnstyledButton>
-        );
-      })}
-    </fieldset>
+    <StatusChips
+      statuses={STATUSES}
+      looks={EXECUTION}
+      chosen={filter.statuses}
+      onChange={onChange}
+      count={(status) => {
+        const found = counts.data?.statuses.find((each) => each.status === status);
+        return found === undefined ? ' ' : `${found.count}${found.exact ? '' : '+'}`;
+      }}
+    />
   );
 }

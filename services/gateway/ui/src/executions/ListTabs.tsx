@@ -1,24 +1,33 @@
-import { NavLink } from 'react-router';
+import { useLocation } from 'react-router';
 import { useWaitingForMe } from '@/shell/waitingForMe';
+import { LinkTabs } from '@/ui/LinkTabs';
 import classes from './ListTabs.module.css';
+
+const EXECUTIONS = '/automation/executions';
+const APPROVALS = '/automation/approvals';
 
 /** Executions, and the approvals that wait for me: two sides of one page (R30). */
 export function ListTabs() {
   const waiting = useWaitingForMe();
+  const { pathname } = useLocation();
+  const approvals = (
+    <>
+      Pending approvals
+      {waiting !== null && waiting.waiting > 0 && (
+        <span className={classes.count}>
+          {waiting.waiting}
+          {waiting.more && '+'}
+        </span>
+      )}
+    </>
+  );
   return (
-    <nav className={classes.tabs} aria-label="Executions and approvals">
-      <NavLink to="/automation/executions" className={classes.tab}>
-        Executions
-      </NavLink>
-      <NavLink to="/automation/approvals" className={classes.tab}>
-        Pending approvals
-        {waiting !== null && waiting.waiting > 0 && (
-          <span className={classes.count}>
-            {waiting.waiting}
-            {waiting.more && '+'}
-          </span>
-        )}
-      </NavLink>
-    </nav>
+    <LinkTabs
+      label="Executions and approvals"
+      tabs={[
+        { to: EXECUTIONS, label: 'Executions', current: pathname === EXECUTIONS },
+        { to: APPROVALS, label: approvals, current: pathname === APPROVALS },
+      ]}
+    />
   );
 }
