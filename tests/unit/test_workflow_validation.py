@@ -79,9 +79,28 @@ def test_every_problem_is_named_at_once_with_its_place() -> None:
 
 def test_fields_that_do_not_exist_and_types_that_do_not_fit_are_named_with_their_place() -> None:
     messages = found({"name": "X", "nodes": [action("a", maxRetry=3), {"id": "b!", "type": "nope"}], "edges": [], "extra": 1})
-    assert messages["nodes[0].maxRetry"] == "is not a field of this; check its spelling"
-    assert messages["extra"] == "is not a field of this; check its spelling"
-    assert "nodes[1]" in messages
+    assert messages["nodes[0].maxRetry"] == "is not a field of this; did you mean 'maxRetries'?"
+    assert messages["extra"].startswith("is not a field of this; there are name, description, ")
+    assert messages["nodes[1].type"].startswith("'nope' is not a type of this; there are action, approval, ")
+
+
+def test_what_is_nearly_a_field_or_a_type_is_answered_with_the_right_one() -> None:
+    wait = {"id": "w", "type": "delay", "second": 1}
+    loop = {"id": "f", "type": "forEach", "items": "[1]", "body": {"nodes": [wait], "edges": [{"from": "item", "too": "w"}]}}
+    messages = found(
+        {
+            "name": "X",
+            "triggers": [{"type": "schedule", "cron": "* * * * *", "timeZone": "UTC"}, {"type": "webhok"}],
+            "nodes": [loop, {"id": "untyped"}],
+            "edges": [{"fron": "trigger", "to": "f"}],
+        }
+    )
+    assert messages["triggers[0].timeZone"].endswith("did you mean 'timezone'?")
+    assert messages["triggers[1].type"].endswith("did you mean 'webhook'?")
+    assert messages["nodes[0].body.nodes[0].second"].endswith("did you mean 'seconds'?")
+    assert messages["nodes[0].body.edges[0].too"].endswith("did you mean 'to'?")
+    assert messages["nodes[1].type"] == "is required"
+    assert messages["edges[0].fron"].endswith("did you mean 'from'?")
 
 
 def test_a_misspelt_field_does_not_hide_the_other_problems() -> None:

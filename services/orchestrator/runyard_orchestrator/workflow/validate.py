@@ -20,6 +20,7 @@ from runyard_shared.errors import FieldProblem
 
 from runyard_orchestrator.nodes import type_of
 from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression, template_expressions
+from runyard_orchestrator.workflow.misfits import misfits
 from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
 from runyard_orchestrator.workflow.triggers import trigger_problems, trigger_warnings
 from runyard_orchestrator.workflow.typecheck import Samples, type_problem
@@ -55,9 +56,7 @@ def problems(document: dict[str, Any], catalog: Catalog) -> tuple[FieldProblem, 
         Workflow.model_validate(document)
         malformed: tuple[FieldProblem, ...] = ()
     except pydantic.ValidationError as error:
-        malformed = tuple(
-            FieldProblem(_path(document, problem["loc"]), _words(problem["type"], problem["msg"])) for problem in error.errors()
-        )
+        malformed = tuple(misfits(document, error))
     samples = Samples(document.get("inputs"), catalog)
     level = _level(document.get("nodes"), document.get("edges"), "", TRIGGER_NODE, {}, samples)
     return malformed + tuple(
@@ -216,29 +215,3 @@ def _graph_problems(level: _Level) -> Iterator[tuple[str, str]]:
 
 def _the_source(level: _Level) -> str:
     return "the trigger" if level.source == TRIGGER_NODE else f"{level.source!r}"
-
-
-def _path(document: dict[str, Any], location: tuple[int | str, ...]) -> str:
-    """The place as its author wrote it: pydantic also names the member of a union, which is not a field."""
-    path = ""
-    at: Any = document
-    may_be_tag = False
-    for step in location:
-        if isinstance(step, int):
-            path += f"[{step}]"
-            at = at[step] if isinstance(at, list) and step < len(at) else None
-        elif not (may_be_tag and isinstance(at, dict) and at.get("type") == step):
-            path += f".{step}" if path else step
-            at = at.get(step) if isinstance(at, dict) else None
-        may_be_tag = isinstance(step, int)
-    return path
-
-
-_WORDS = {
-    "missing": "is required",
-    "extra_forbidden": "is not a field of this; check its spelling",
-}
-
-
-def _words(kind: str, message: str) -> str:
-    return _WORDS.get(kind, message[:1].lower() + message[1:])
