@@ -155,6 +155,13 @@ test('hundreds of jobs are listed, found and opened by keys; a response and a fa
   await expect(drawer.getByRole('region', { name: 'stderr, the text' })).toHaveText('no such host: db-01');
   await page.keyboard.press('Escape');
 
+  // both attempts are one line, which unfolds
+  await expect(page.getByText('2 of 312 jobs, 1 retry')).toBeVisible();
+  await expect(jobs.getByRole('row', { name: /Attempt [12]/ })).toHaveCount(0);
+  await jobs.getByRole('button', { name: 'The 2 attempts of Broken' }).click();
+  await expect(jobs.getByRole('row', { name: /Attempt 1 .*exit code 3/ })).toBeVisible();
+  await expect(jobs.getByRole('row', { name: /Attempt [12]/ })).toHaveCount(2);
+
   await page.getByText('Times', { exact: true }).click();
   await expect(jobs.getByRole('columnheader', { name: 'Dispatched' })).toBeVisible();
   await expect(page).toHaveURL(/jobs=times/);

@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { graphOfDocument } from './document';
 import { directionFor, type Layout, layoutOf, neighbour, type PlacedNode } from './layout';
 import { closesCircle, graphOf } from './model';
@@ -61,7 +64,55 @@ function overlap(one: PlacedNode, other: PlacedNode): boolean {
   );
 }
 
+const SOURCES = ['../../../../../examples', '../editor/templates'].map((each) => join(import.meta.dirname, each));
+const WORKFLOWS = SOURCES.flatMap((source) =>
+  readdirSync(source)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name): [string, unknown] => [name, parse(readFileSync(join(source, name), 'utf8'))]),
+);
+/** Points along the path, so near to each other that no node is between two of them. */
+function along(path: string): [number, number][] {
+  const parts = [...path.matchAll(/([MLC])([^MLC]+)/g)].map(
+    ([, letter, text]) =>
+      [letter, [...(text ?? '').matchAll(/(-?[\d.]+),(-?[\d.]+)/g)].map(([, x, y]) => [+(x ?? 0), +(y ?? 0)])] as const,
+  );
+  const points: [number, number][] = [];
+  let from = [0, 0];
+  for (const [letter, given] of parts) {
+    const to = given.at(-1) ?? from;
+    const [one, other] = letter === 'C' ? [given[0] ?? from, given[1] ?? to] : [from, to];
+    for (let step = letter === 'M' ? 40 : 0; step <= 40; step++) {
+      const t = step / 40;
+      const at = (axis: 0 | 1) =>
+        (1 - t) ** 3 * (from[axis] ?? 0) +
+        3 * (1 - t) ** 2 * t * (one[axis] ?? 0) +
+        3 * (1 - t) * t ** 2 * (other[axis] ?? 0) +
+        t ** 3 * (to[axis] ?? 0);
+      points.push([at(0), at(1)]);
+    }
+    from = to;
+  }
+  return points;
+}
+
 describe('a layout', () => {
+  test.each(WORKFLOWS)('leads no edge through a node: %s', (_, document) => {
+    for (const direction of ['right', 'down'] as const) {
+      const layout = layoutOf(graphOfDocument(document), { ...OPTIONS, direction });
+      for (const edge of layout.edges) {
+        const around = [edge.from, edge.to];
+        for (const { node, x, y, width, height, depth } of layout.nodes) {
+          // what is around both of them, or one of them
+          if (depth < edge.depth || around.some((key) => key === node.key || node.key.startsWith(`${key}/`))) continue;
+          const within = along(edge.path).find(
+            ([px, py]) => px > x + 1 && px < x + width - 1 && py > y + 1 && py < y + height - 1,
+          );
+          expect(within, `${edge.key} runs through ${node.key} (${direction})`).toBeUndefined();
+        }
+      }
+    }
+  });
+
   test('is the same for the same graph', () => {
     expect(layoutOf(graphOfDocument(DOCUMENT), OPTIONS)).toEqual(layoutOf(graphOfDocument(DOCUMENT), OPTIONS));
   });

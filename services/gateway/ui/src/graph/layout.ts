@@ -65,7 +65,7 @@ export interface Layout {
   edges: readonly PlacedEdge[];
 }
 
-export const NODE_WIDTH = 208;
+export const NODE_WIDTH = 224;
 const LINE = 18;
 const NODE_PADDING = 18;
 const SOURCE_WIDTH = 132;
@@ -146,10 +146,12 @@ function placeLevel(model: GraphModel, options: Options, depth: number): Level {
 
   const level: Level = { width: 0, height: 0, nodes: [], edges: [] };
   const placed = new Map<string, PlacedNode>();
+  const columns = columnsOf(boxes, centreOf, right);
   for (const [key, box] of boxes) {
     const centre = centreOf(key);
-    const x = round(centre.x - box.width / 2);
-    const y = round(centre.y - box.height / 2);
+    const begin = round(columnAt(columns, right ? centre.x : centre.y)?.from ?? 0);
+    const x = right ? begin : round(centre.x - box.width / 2);
+    const y = right ? round(centre.y - box.height / 2) : begin;
     const node: PlacedNode = {
       node: box.node,
       x,
@@ -172,15 +174,16 @@ function placeLevel(model: GraphModel, options: Options, depth: number): Level {
     }
   }
 
-  const columns = columnsOf([...placed.values()], right);
   for (const edge of model.edges) {
     const from = placed.get(edge.from);
     const to = placed.get(edge.to);
     if (!from || !to) continue;
     const points = (graph.edge(edge.from, edge.to, edge.key) as { points: Point[] }).points.map(moved);
     const port = from.ports.find((each) => each.port === edge.port) ?? from.ports[0];
+    const start = leave(from, port?.at ?? 0, right);
     const end = enter(to, right);
-    const { path, middle, reach } = curve(leave(from, port?.at ?? 0, right), end, points.slice(1, -1), columns, right);
+    const passed = [centreOf(edge.from), ...points.slice(1, -1)];
+    const { path, middle, reach } = curve(start, end, passed, columns, right);
     level.edges.push({ key: edge.key, from: edge.from, port: edge.port, to: edge.to, path, middle, end, depth });
     // an edge may run outside of all nodes
     level.width = Math.max(level.width, reach.x);
@@ -250,59 +253,76 @@ function enter({ x, y, width, height }: PlacedNode, right: boolean): Point {
   return right ? { x, y: y + height / 2 } : { x: x + width / 2, y };
 }
 
-/** The nodes of a rank have their centres in one line: from where to where they reach. */
+/** The nodes of a rank, whose centres dagre puts in one line: they begin together, and reach as far as the largest. */
 interface Column {
   centre: number;
   from: number;
   to: number;
 }
 
-function columnsOf(nodes: readonly PlacedNode[], right: boolean): Column[] {
-  const columns = new Map<number, Column>();
-  for (const { x, y, width, height } of nodes) {
-    const [from, size] = right ? [x, width] : [y, height];
-    const centre = Math.round(from + size / 2);
-    const column = columns.get(centre);
-    columns.set(centre, {
-      centre,
-      from: Math.min(column?.from ?? from, from),
-      to: Math.max(column?.to ?? from + size, from + size),
-    });
+function columnsOf(boxes: ReadonlyMap<string, Box>, centreOf: (key: string) => Point, right: boolean): Column[] {
+  const columns: Column[] = [];
+  for (const [key, { width, height }] of boxes) {
+    const [centre, size] = right ? [centreOf(key).x, width] : [centreOf(key).y, height];
+    const column = columnAt(columns, centre);
+    if (column === undefined) columns.push({ centre, from: centre - size / 2, to: centre + size / 2 });
+    else {
+      column.from = Math.min(column.from, centre - size / 2);
+      column.to = Math.max(column.to, centre + size / 2);
+    }
   }
-  return [...columns.values()];
+  return columns;
 }
 
-/** Through the points that dagre kept free for it: straight along each rank that it passes, bent in between. */
-function curve(start: Point, finish: Point, through: readonly Point[], columns: readonly Column[], right: boolean) {
+function columnAt(columns: readonly Column[], centre: number): Column | undefined {
+  return columns.find((each) => Math.abs(each.centre - centre) < 2);
+}
+
+/**
+ * Straight along each rank that it passes, at the places that dagre kept free for it, and bent in between. `passed` begins with the
+ * centre of the node that it leaves: beside a larger node of its rank it runs straight, too.
+ */
+function curve(
+  start: Point,
+  finish: Point,
+  [own, ...passed]: readonly Point[],
+  columns: readonly Column[],
+  right: boolean,
+) {
   const turn = ({ x, y }: Point): [number, number] => (right ? [x, y] : [y, x]);
   const back = (along: number, across: number): Point => (right ? { x: along, y: across } : { x: across, y: along });
   const text = (along: number, across: number) => {
     const { x, y } = back(along, across);
     return `${round(x)},${round(y)}`;
   };
-  const stops: [number, number][] = [turn(start)];
-  for (const point of through) {
+  const first = turn(start);
+  const stops: [number, number][] = [first];
+  const rank = own && columnAt(columns, turn(own)[0]);
+  if (rank && rank.to > first[0] + 1) stops.push([rank.to, first[1]]);
+  for (const point of passed) {
     const [along, across] = turn(point);
-    const column = columns.find((each) => Math.abs(each.centre - along) < 2);
+    const column = columnAt(columns, along);
     if (column) stops.push([column.from, across], [column.to, across]);
   }
   stops.push(turn(finish));
-  let path = `M${text(...(stops[0] as [number, number]))}`;
+  let path = `M${text(...first)}`;
   let reach = back(0, 0);
+  let middle: Point | null = null;
   for (let index = 1; index < stops.length; index++) {
     const [fromAlong, fromAcross] = stops[index - 1] as [number, number];
     const [along, across] = stops[index] as [number, number];
     const half = (fromAlong + along) / 2;
-    path +=
-      Math.abs(across - fromAcross) < 0.5
-        ? `L${text(along, across)}`
-        : `C${text(half, fromAcross)} ${text(half, across)} ${text(along, across)}`;
+    const straight = Math.abs(across - fromAcross) < 0.5;
+    path += straight
+      ? `L${text(along, across)}`
+      : `C${text(half, fromAcross)} ${text(half, across)} ${text(along, across)}`;
     const reached = back(along, across);
     reach = { x: Math.max(reach.x, reached.x), y: Math.max(reach.y, reached.y) };
+    // between the first two ranks
+    if (middle === null && (index > 1 || rank === undefined || rank.to <= first[0] + 1))
+      middle = back(round(half), round((fromAcross + across) / 2));
   }
-  const [firstAlong, firstAcross] = stops[0] as [number, number];
-  const [nextAlong, nextAcross] = stops[1] as [number, number];
-  return { path, reach, middle: back(round((firstAlong + nextAlong) / 2), round((firstAcross + nextAcross) / 2)) };
+  return { path, reach, middle: middle ?? start };
 }
 
 function shifted(edge: PlacedEdge, dx: number, dy: number): PlacedEdge {

@@ -2,61 +2,69 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useRef } from 'react';
 import { JOB } from '@/theme/status';
+import { Countdown } from '@/ui/Countdown';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { instantText } from '@/ui/time';
-import type { JobLine } from '../store';
-import { JobDuration } from './JobDuration';
+import type { Attempts } from './attempts';
+import { AttemptsDuration } from './JobDuration';
 import classes from './JobTimeline.module.css';
 
 const CARD = 74;
 const MOST_CARDS = 7;
 
 export function JobCards({
-  jobs,
+  rows,
   selected,
   onOpen,
 }: {
-  jobs: readonly JobLine[];
+  rows: readonly Attempts[];
   selected: string | null;
   onOpen: (jobId: string) => void;
 }) {
   const room = useRef<HTMLElement>(null);
   const virtual = useVirtualizer({
-    count: jobs.length,
+    count: rows.length,
     getScrollElement: () => room.current,
     estimateSize: () => CARD,
     overscan: 6,
-    getItemKey: (index) => jobs[index]?.jobId ?? index,
+    getItemKey: (index) => rows[index]?.key ?? index,
   });
   return (
     <section
       ref={room}
       className={classes.room}
-      style={{ height: CARD * Math.min(Math.max(jobs.length, 2), MOST_CARDS) }}
+      style={{ height: CARD * Math.min(Math.max(rows.length, 2), MOST_CARDS) }}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
       tabIndex={0}
       aria-label="Jobs"
     >
       <ul className={classes.cards} style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, key, start }) => {
-          const job = jobs[index];
+          const row = rows[index];
+          const job = row?.last;
           return (
             job && (
               <li
                 key={key}
                 style={{ transform: `translateY(${start}px)`, height: CARD }}
                 aria-posinset={index + 1}
-                aria-setsize={jobs.length}
+                aria-setsize={rows.length}
               >
                 <button
                   type="button"
                   className={classes.card}
-                  aria-current={selected === job.jobId}
+                  aria-current={selected !== null && row.jobs.some((each) => each.jobId === selected)}
                   onClick={() => onOpen(job.jobId)}
                 >
                   <span className={classes.cardLine}>
                     <strong className={classes.ellipsis}>{job.nodeName}</strong>
-                    <StatusBadge look={JOB[job.status]} bare />
+                    {row.retryAt === null ? (
+                      <StatusBadge look={JOB[job.status]} bare />
+                    ) : (
+                      <span className={classes.retry}>
+                        Retry <Countdown at={row.retryAt} over="now" />
+                      </span>
+                    )}
                   </span>
                   <span className={`${classes.cardLine} ${classes.soft}`}>
                     <span className={classes.ellipsis}>
@@ -66,9 +74,9 @@ export function JobCards({
                     </span>
                   </span>
                   <span className={`${classes.cardLine} ${classes.soft} numbers`}>
-                    <span>{instantText(job.startedAt ?? job.queuedAt)}</span>
+                    <span>{instantText(row.jobs[0].startedAt ?? row.jobs[0].queuedAt)}</span>
                     <span>
-                      <JobDuration job={job} />
+                      <AttemptsDuration attempts={row} />
                     </span>
                   </span>
                 </button>

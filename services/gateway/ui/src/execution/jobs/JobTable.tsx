@@ -1,13 +1,16 @@
+import { IconChevronDown, IconChevronRight, IconClock } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useMemo, useRef } from 'react';
+import { memo, useCallback, useMemo, useRef, useState } from 'react';
 import { JOB } from '@/theme/status';
+import { Countdown } from '@/ui/Countdown';
 import { useNow } from '@/ui/clock';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { useShortcuts } from '@/ui/shortcuts';
 import { durationText, fullInstantText, instantText } from '@/ui/time';
 import { hasEnded, type JobLine } from '../store';
-import { barOf, placeOf, type Scale, scaleOf, ticksOf, tickText } from './chart';
-import { JobDuration } from './JobDuration';
+import { type Attempts, type Line, linesOf } from './attempts';
+import { type BarPart, barOf, barOfAll, placeOf, type Scale, scaleOf, ticksOf, tickText } from './chart';
+import { AttemptsDuration, JobDuration } from './JobDuration';
 import classes from './JobTimeline.module.css';
 
 export const ROW = 32;
@@ -15,7 +18,7 @@ const HEAD = 30;
 const MOST_ROWS = 16;
 
 export interface JobTableProps {
-  jobs: readonly JobLine[];
+  rows: readonly Attempts[];
   /** Those that the filter hides too: the scale is that of the execution. */
   all: readonly JobLine[];
   active: boolean;
@@ -24,18 +27,29 @@ export interface JobTableProps {
   onOpen: (jobId: string) => void;
 }
 
-export function JobTable({ jobs, all, active, view, selected, onOpen }: JobTableProps) {
+export function JobTable({ rows, all, active, view, selected, onOpen }: JobTableProps) {
   const room = useRef<HTMLElement>(null);
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set());
+  const lines = useMemo(() => linesOf(rows, unfolded), [rows, unfolded]);
+  const fold = useCallback(
+    (key: string) =>
+      setUnfolded((before) => {
+        const after = new Set(before);
+        if (!after.delete(key)) after.add(key);
+        return after;
+      }),
+    [],
+  );
   const virtual = useVirtualizer({
-    count: jobs.length,
+    count: lines.length,
     getScrollElement: () => room.current,
     estimateSize: () => ROW,
     overscan: 8,
     scrollPaddingStart: HEAD,
-    getItemKey: (index) => jobs[index]?.jobId ?? index,
+    getItemKey: (index) => lines[index]?.key ?? index,
   });
-  const scale = useSteppedScale(all, active);
-  const go = useRowKeys(room, jobs, virtual.scrollToIndex);
+  const [scale, now] = useSteppedScale(all, active);
+  const go = useRowKeys(room, lines, virtual.scrollToIndex);
   useShortcuts([
     { key: 'j', does: 'Next job', run: () => go(1) },
     { key: 'k', does: 'Job before', run: () => go(-1) },
@@ -48,21 +62,27 @@ export function JobTable({ jobs, all, active, view, selected, onOpen }: JobTable
       ref={room}
       className={classes.room}
       // as high as all rows, up to a limit: and it stays so while more come
-      style={{ height: HEAD + 2 + ROW * Math.min(Math.max(jobs.length, 4), MOST_ROWS) }}
+      style={
+        {
+          height: HEAD + 2 + ROW * Math.min(Math.max(lines.length, 4), MOST_ROWS),
+          '--now': `${placeOf(now, scale)}%`,
+        } as React.CSSProperties
+      }
+      data-active={active}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
       tabIndex={0}
       aria-label="Jobs"
     >
-      <table className={classes.table} aria-rowcount={jobs.length + 1}>
+      <table className={classes.table} aria-rowcount={lines.length + 1}>
         <colgroup>
           <col />
-          <col style={{ width: 148 }} />
-          <col style={{ width: 112 }} />
-          <col style={{ width: 64 }} />
-          <col style={{ width: 104 }} />
+          <col style={{ width: 124 }} />
+          <col style={{ width: 116 }} />
+          <col style={{ width: 66 }} />
+          <col style={{ width: 92 }} />
           {view === 'times' && [0, 1, 2, 3].map((each) => <col key={each} style={{ width: 92 }} />)}
-          <col style={{ width: 100 }} />
-          {view === 'chart' && <col style={{ width: '34%' }} />}
+          <col style={{ width: 92 }} />
+          {view === 'chart' && <col style={{ width: '32%' }} />}
         </colgroup>
         <thead>
           <tr aria-rowindex={1}>
@@ -82,7 +102,7 @@ export function JobTable({ jobs, all, active, view, selected, onOpen }: JobTable
             </th>
             {view === 'chart' && (
               <th scope="col" className={classes.axis}>
-                <Axis scale={scale} />
+                <Axis scale={scale} now={active ? now : null} />
               </th>
             )}
           </tr>
@@ -90,17 +110,22 @@ export function JobTable({ jobs, all, active, view, selected, onOpen }: JobTable
         <tbody>
           {above > 0 && <tr aria-hidden style={{ height: above }} />}
           {items.map(({ index, key }) => {
-            const job = jobs[index];
+            const line = lines[index];
             return (
-              job && (
+              line && (
                 <Row
                   key={key}
-                  job={job}
+                  lineKey={line.key}
+                  job={line.job}
+                  attempts={line.attempts}
+                  isAttempt={line.isAttempt}
+                  isUnfolded={unfolded.has(line.attempts.key)}
                   index={index}
                   view={view}
                   scale={view === 'chart' ? scale : null}
-                  isSelected={selected === job.jobId}
+                  isSelected={selected !== null && isShown(line, selected)}
                   onOpen={onOpen}
+                  onFold={fold}
                 />
               )
             );
@@ -112,23 +137,27 @@ export function JobTable({ jobs, all, active, view, selected, onOpen }: JobTable
   );
 }
 
+function isShown({ job, attempts, isAttempt }: Line, jobId: string): boolean {
+  return isAttempt ? job.jobId === jobId : attempts.jobs.some((each) => each.jobId === jobId);
+}
+
 /** j and k go from row to row, whether it is drawn yet or not. */
 function useRowKeys(
   room: React.RefObject<HTMLElement | null>,
-  jobs: readonly JobLine[],
+  lines: readonly Line[],
   scrollTo: (index: number, options: { align: 'auto' }) => void,
 ) {
   return (by: 1 | -1) => {
     const focused = room.current?.contains(document.activeElement)
-      ? document.activeElement?.closest<HTMLElement>('[data-job]')?.dataset.job
+      ? document.activeElement?.closest<HTMLElement>('[data-line]')?.dataset.line
       : undefined;
-    const from = jobs.findIndex((job) => job.jobId === focused);
-    const next = from < 0 ? 0 : Math.min(Math.max(from + by, 0), jobs.length - 1);
-    const job = jobs[next];
-    if (job === undefined) return;
+    const from = lines.findIndex((line) => line.key === focused);
+    const next = from < 0 ? 0 : Math.min(Math.max(from + by, 0), lines.length - 1);
+    const line = lines[next];
+    if (line === undefined) return;
     scrollTo(next, { align: 'auto' });
     const focus = (tries: number) => {
-      const button = room.current?.querySelector<HTMLElement>(`[data-job="${job.jobId}"] button`);
+      const button = room.current?.querySelector<HTMLElement>(`[data-line="${line.key}"] .${classes.name}`);
       if (button) button.focus({ preventScroll: true });
       else if (tries > 0) requestAnimationFrame(() => focus(tries - 1));
     };
@@ -137,59 +166,109 @@ function useRowKeys(
 }
 
 const Row = memo(function Row({
+  lineKey,
   job,
+  attempts,
+  isAttempt,
+  isUnfolded,
   index,
   view,
   scale,
   isSelected,
   onOpen,
+  onFold,
 }: {
+  lineKey: string;
   job: JobLine;
+  attempts: Attempts;
+  isAttempt: boolean;
+  isUnfolded: boolean;
   index: number;
   view: 'chart' | 'times';
   scale: Scale | null;
   isSelected: boolean;
   onOpen: (jobId: string) => void;
+  onFold: (key: string) => void;
 }) {
+  const several = !isAttempt && attempts.jobs.length > 1;
+  const first = isAttempt ? job : attempts.jobs[0];
   return (
     <tr
       className={classes.row}
-      data-job={job.jobId}
+      data-line={lineKey}
+      data-attempt={isAttempt}
       data-selected={isSelected}
       aria-rowindex={index + 2}
       onClick={() => onOpen(job.jobId)}
     >
-      <td>
-        <button type="button" className={classes.name} title={job.nodeName}>
-          {job.nodeName}
-          {job.item !== null && <span className={classes.item}> {job.item}</span>}
-        </button>
+      <td colSpan={isAttempt ? 2 : 1}>
+        <span className={classes.node}>
+          {several && (
+            <button
+              type="button"
+              className={classes.fold}
+              aria-expanded={isUnfolded}
+              aria-label={`The ${attempts.jobs.length} attempts of ${job.nodeName}`}
+              onClick={(event) => {
+                event.stopPropagation();
+                onFold(attempts.key);
+              }}
+            >
+              {isUnfolded ? <IconChevronDown size={14} aria-hidden /> : <IconChevronRight size={14} aria-hidden />}
+            </button>
+          )}
+          {isAttempt ? (
+            <button type="button" className={classes.name} title={job.error?.message}>
+              Attempt {job.attempt}
+              {job.error && <span className={classes.why}> {job.error.message}</span>}
+            </button>
+          ) : (
+            <button type="button" className={classes.name} title={job.nodeName}>
+              {job.nodeName}
+              {job.item !== null && <span className={classes.item}> {job.item}</span>}
+            </button>
+          )}
+        </span>
       </td>
-      <td className={classes.mono} title={job.actionType}>
-        {job.actionType}
-      </td>
+      {!isAttempt && (
+        <td className={classes.mono} title={job.actionType}>
+          {job.actionType}
+        </td>
+      )}
       <td className={classes.badge}>
-        <StatusBadge look={JOB[job.status]} bare />
+        {!isAttempt && attempts.retryAt !== null ? (
+          <span className={classes.retry} title="It failed, and is tried again">
+            <IconClock size={13} aria-hidden /> Retry <Countdown at={attempts.retryAt} over="now" />
+          </span>
+        ) : (
+          <StatusBadge look={JOB[job.status]} bare />
+        )}
       </td>
-      <td className="numbers">{job.attempt}</td>
+      <td className="numbers" title={several ? `${attempts.jobs.length} attempts` : undefined}>
+        {job.attempt}
+      </td>
       <td title={job.agent ?? 'no agent yet'}>{job.agent ?? '–'}</td>
       {view === 'times' && (
         <>
-          <Time at={job.queuedAt} />
-          <Time at={job.dispatchedAt} />
-          <Time at={job.startedAt} />
-          <Time at={job.finishedAt} />
+          <Time at={first.queuedAt} />
+          <Time at={first.dispatchedAt} />
+          <Time at={first.startedAt} />
+          <Time at={attempts.retryAt === null || isAttempt ? job.finishedAt : null} />
         </>
       )}
       <td className={`${classes.right} numbers`}>
-        <JobDuration job={job} />
+        {isAttempt ? <JobDuration job={job} /> : <AttemptsDuration attempts={attempts} />}
       </td>
       {scale && (
         <td
           className={classes.chart}
           style={{ '--step': `${(scale.step / (scale.to - scale.from)) * 100}%` } as React.CSSProperties}
         >
-          {hasEnded(job.status) ? <Bar job={job} scale={scale} now={0} /> : <LiveBar job={job} scale={scale} />}
+          {hasEnded(job.status) ? (
+            <Bar parts={isAttempt ? barOf(job, 0) : barOfAll(attempts, 0)} scale={scale} />
+          ) : (
+            <LiveBar job={isAttempt ? job : null} attempts={attempts} scale={scale} />
+          )}
         </td>
       )}
     </tr>
@@ -210,25 +289,26 @@ function Time({ at }: { at: string | null }) {
   );
 }
 
-function LiveBar({ job, scale }: { job: JobLine; scale: Scale }) {
-  return <Bar job={job} scale={scale} now={useNow()} />;
+/** `job`: of several attempts this one alone. */
+function LiveBar({ job, attempts, scale }: { job: JobLine | null; attempts: Attempts; scale: Scale }) {
+  const now = useNow();
+  return <Bar parts={job === null ? barOfAll(attempts, now) : barOf(job, now)} scale={scale} />;
 }
 
-function Bar({ job, scale, now }: { job: JobLine; scale: Scale; now: number }) {
-  const parts = barOf(job, now);
+function Bar({ parts, scale }: { parts: readonly BarPart[]; scale: Scale }) {
   const words = parts.map(({ part, from, to }) => `${WORDS[part]} ${durationText(to - from)}`).join(', ');
   return (
     <span className={classes.gantt} role="img" aria-label={words} title={words}>
-      {parts.map(({ part, from, to }) => {
+      {parts.map(({ part, from, to, status }) => {
         const left = placeOf(from, scale);
         return (
           <span
-            key={part}
+            key={`${part} ${from}`}
             data-part={part}
             style={{
               left: `${left}%`,
               width: `${placeOf(to, scale) - left}%`,
-              ...(part === 'ran' ? { background: `var(--ry-${JOB[job.status].tone})` } : {}),
+              ...(part === 'ran' ? { background: `var(--ry-${JOB[status].tone})` } : {}),
             }}
           />
         );
@@ -237,30 +317,47 @@ function Bar({ job, scale, now }: { job: JobLine; scale: Scale; now: number }) {
   );
 }
 
-const WORDS = { queued: 'waited', dispatched: 'on its way to the agent', ran: 'ran' } as const;
+const WORDS = {
+  queued: 'waited',
+  dispatched: 'on its way to the agent',
+  ran: 'ran',
+  delay: 'waited for the next attempt',
+} as const;
 
-/** The scale for now: the same object until it is another scale. */
-function useSteppedScale(jobs: readonly JobLine[], active: boolean): Scale {
+/** The scale for now: the same object until it is another scale. And now. */
+function useSteppedScale(jobs: readonly JobLine[], active: boolean): [Scale, number] {
   const now = useNow(active);
   const before = useRef<Scale | null>(null);
-  return useMemo(() => {
+  const scale = useMemo(() => {
     const next = scaleOf(jobs, now);
     const old = before.current;
     const same = old !== null && old.from === next.from && old.to === next.to && old.step === next.step;
     before.current = same ? old : next;
     return before.current;
   }, [jobs, now]);
+  return [scale, now];
 }
 
-function Axis({ scale }: { scale: Scale }) {
+/** `now`: null once nothing goes on. */
+function Axis({ scale, now }: { scale: Scale; now: number | null }) {
+  const end = now === null ? null : placeOf(now, scale);
   return (
     <span className={classes.ticks}>
       <span className="visually-hidden">Chart</span>
-      {ticksOf(scale).map((tick) => (
-        <span key={tick} aria-hidden style={{ left: `${placeOf(tick, scale)}%` }}>
-          {tickText(Math.round(tick - scale.from))}
+      {ticksOf(scale)
+        .map((tick) => ({ tick, at: placeOf(tick, scale) }))
+        // no words below others: they begin at their place, `now` is in the middle of its own
+        .filter(({ at }) => end === null || at < end - 16 || at > end + 7)
+        .map(({ tick, at }) => (
+          <span key={tick} aria-hidden style={{ left: `${at}%` }}>
+            {tickText(Math.round(tick - scale.from))}
+          </span>
+        ))}
+      {end !== null && (
+        <span aria-hidden className={classes.now}>
+          now
         </span>
-      ))}
+      )}
     </span>
   );
 }

@@ -9,6 +9,7 @@ import { JOB } from '@/theme/status';
 import { EmptyState } from '@/ui/EmptyState';
 import { useChangeParams } from '../params';
 import { useActive, useExecution, useJobs } from '../store';
+import { attemptsOf } from './attempts';
 import { countByStatus, filterOf, isFiltered, type JobFilter, matching } from './filter';
 import { JobCards } from './JobCards';
 import { JobTable } from './JobTable';
@@ -18,12 +19,15 @@ const STATUSES = Object.keys(JOB) as JobStatus[];
 const NUMBER = new Intl.NumberFormat();
 
 export function JobTimeline() {
-  const { list, complete } = useJobs();
+  const { list, complete, vague } = useJobs();
+  const { waiting } = useExecution();
   const active = useActive();
   const [params] = useSearchParams();
   const narrow = useMediaQuery('(max-width: 48em)', undefined, { getInitialValueInEffect: false });
   const filter = useMemo(() => filterOf(params), [params]);
   const shown = useMemo(() => matching(list, filter), [list, filter]);
+  const rows = useMemo(() => attemptsOf(shown, vague, waiting), [shown, vague, waiting]);
+  const retries = useMemo(() => list.filter((job) => job.attempt > 1).length, [list]);
   const view = params.get('jobs') === 'times' ? 'times' : 'chart';
 
   const changeParams = useChangeParams();
@@ -41,6 +45,7 @@ export function JobTimeline() {
             ? `${NUMBER.format(shown.length)} of ${NUMBER.format(list.length)}`
             : NUMBER.format(list.length)}
           {list.length === 1 ? ' job' : ' jobs'}
+          {retries > 0 && `, ${retries === 1 ? '1 retry' : `${NUMBER.format(retries)} retries`}`}
           {!complete && ', reading the others …'}
         </span>
         {!narrow && (
@@ -59,9 +64,9 @@ export function JobTimeline() {
       {shown.length === 0 ? (
         <Nothing any={list.length > 0} complete={complete} change={change} />
       ) : narrow ? (
-        <JobCards jobs={shown} selected={params.get('job')} onOpen={open} />
+        <JobCards rows={rows} selected={params.get('job')} onOpen={open} />
       ) : (
-        <JobTable jobs={shown} all={list} active={active} view={view} selected={params.get('job')} onOpen={open} />
+        <JobTable rows={rows} all={list} active={active} view={view} selected={params.get('job')} onOpen={open} />
       )}
     </div>
   );

@@ -1,5 +1,7 @@
 /** The scale of the Gantt chart, and the parts of a bar on it. Pure. */
+import type { JobStatus } from '@/api/types';
 import type { JobLine } from '../store';
+import type { Attempts } from './attempts';
 
 export interface Scale {
   /** Milliseconds since 1970. */
@@ -82,21 +84,49 @@ export function timesOf(job: JobLine): Times {
 }
 
 export interface BarPart {
-  part: 'queued' | 'dispatched' | 'ran';
+  /** `delay`: between two attempts. */
+  part: 'queued' | 'dispatched' | 'ran' | 'delay';
   from: number;
   to: number;
+  status: JobStatus;
 }
 
 /** Waiting for an agent, on its way to it, running. What has not ended goes on until `now`. */
 export function barOf(job: JobLine, now: number): BarPart[] {
   const { queued, dispatched, started, finished } = timesOf(job);
+  const { status } = job;
   const end = Math.max(finished ?? now, queued);
   const parts: BarPart[] = [];
   const add = (part: BarPart['part'], from: number, to: number) => {
-    if (to > from || part === 'ran') parts.push({ part, from, to: Math.max(from, to) });
+    if (to > from || part === 'ran') parts.push({ part, from, to: Math.max(from, to), status });
   };
   add('queued', queued, dispatched ?? started ?? end);
   if (dispatched !== null) add('dispatched', dispatched, started ?? end);
   if (started !== null) add('ran', started, end);
   return parts;
+}
+
+/** All attempts, with what was waited between them, and what is still to be waited for the next. */
+export function barOfAll({ jobs, last, retryAt }: Attempts, now: number): BarPart[] {
+  const parts: BarPart[] = [];
+  let before: JobLine | null = null;
+  for (const job of jobs) {
+    const ended = before === null ? null : timesOf(before).finished;
+    if (ended !== null && timesOf(job).queued > ended)
+      parts.push({ part: 'delay', from: ended, to: timesOf(job).queued, status: job.status });
+    parts.push(...barOf(job, now));
+    before = job;
+  }
+  const ended = timesOf(last).finished;
+  if (retryAt !== null && ended !== null)
+    parts.push({ part: 'delay', from: ended, to: Math.max(ended, Date.parse(retryAt)), status: last.status });
+  return parts;
+}
+
+/** From the first attempt to the end of the last, or until now; null if nothing was ever started. */
+export function lengthOf({ jobs, last, retryAt }: Attempts, now: number): number | null {
+  const started = jobs.map((job) => timesOf(job).started).find((at) => at !== null);
+  if (started == null) return null;
+  const over = retryAt === null ? timesOf(last).finished : null;
+  return Math.max(0, (over ?? now) - started);
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import type { WaitingRow } from '@/api/types';
 import type { JobLine } from '../store';
-import { barOf, placeOf, scaleOf, ticksOf, tickText } from './chart';
+import { attemptsOf, linesOf } from './attempts';
+import { barOf, barOfAll, lengthOf, placeOf, scaleOf, ticksOf, tickText } from './chart';
 import { filterOf, matching } from './filter';
 
 const START = Date.parse('2026-11-23T06:00:00.000Z');
@@ -84,4 +86,55 @@ test('a bar has the waiting, the way to the agent, and the run', () => {
 test('places are within the chart, whatever clocks say', () => {
   const scale = scaleOf(JOBS, START);
   expect([-5, 0, 5, 10, 15].map((seconds) => placeOf(START + seconds * 1000, scale))).toEqual([0, 0, 50, 100, 100]);
+});
+
+const ATTEMPTS = [
+  job('a1', { status: 'failed', startedAt: at(1), finishedAt: at(3) }),
+  job('a2', {
+    status: 'failed',
+    attempt: 2,
+    queuedAt: at(8),
+    dispatchedAt: at(8),
+    startedAt: at(8),
+    finishedAt: at(9),
+  }),
+];
+const DUE = { reason: 'retry', nodeId: 'restart', item: null, until: at(14) } as WaitingRow;
+const NONE: ReadonlySet<string> = new Set();
+
+test('attempts of one node are one line, those of another iteration another', () => {
+  const other = job('b1', { item: 'each[0]' });
+  const rows = attemptsOf([...ATTEMPTS, other], NONE, []);
+  expect(rows.map((row) => [row.key, row.last.jobId, row.jobs.length])).toEqual([
+    ['a1', 'a2', 2],
+    ['b1', 'b1', 1],
+  ]);
+  expect(attemptsOf([other], NONE, [])[0]).toBe(rows[1]);
+  expect(linesOf(rows, new Set()).map((line) => line.job.jobId)).toEqual(['a2', 'b1']);
+  expect(linesOf(rows, new Set(['a1'])).map((line) => [line.job.jobId, line.isAttempt])).toEqual([
+    ['a2', false],
+    ['a1', true],
+    ['a2', true],
+    ['b1', false],
+  ]);
+  // nobody knows yet in which iterations these are
+  expect(attemptsOf(ATTEMPTS, new Set(['a1', 'a2']), [])).toHaveLength(2);
+});
+
+test('the bar of several attempts shows what was waited between them, and for the next', () => {
+  const [row] = attemptsOf(ATTEMPTS, NONE, [DUE]);
+  if (row === undefined) throw new Error('there is no row');
+  expect(row.retryAt).toBe(DUE.until);
+  const parts = barOfAll(row, START + 10_000).filter(({ part }) => part === 'ran' || part === 'delay');
+  expect(parts.map(({ part, from, to }) => [part, (from - START) / 1000, (to - START) / 1000])).toEqual([
+    ['ran', 1, 3],
+    ['delay', 3, 8],
+    ['ran', 8, 9],
+    ['delay', 9, 14],
+  ]);
+  expect(lengthOf(row, START + 10_000)).toBe(9000);
+  const again = job('a3', { status: 'pending', attempt: 3, queuedAt: at(14), startedAt: null, finishedAt: null });
+  expect(attemptsOf([...ATTEMPTS, again], NONE, [DUE])[0]?.retryAt).toBeNull();
+  const [over] = attemptsOf(ATTEMPTS, NONE, []);
+  expect(over && lengthOf(over, START + 99_000)).toBe(8000);
 });
