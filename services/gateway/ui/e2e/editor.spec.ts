@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Page } from '@playwright/test';
-import { expect, lookAt, signIn, test, unique } from './test';
+import { expect, expectUsable, lookAt, signIn, test, unique } from './test';
 
 const TEMPLATES = resolve(import.meta.dirname, '../src/editor/templates');
 
@@ -35,6 +35,27 @@ test('a template becomes a workflow that runs, with a node that was added in the
   await page.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
   await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
 
+  // an input, in the form: it is written as the one that is there
+  await page.getByRole('tab', { name: /^Inputs/ }).click();
+  await page.getByRole('button', { name: 'Add an input' }).click();
+  const input = page.getByRole('region', { name: 'Inputs' });
+  await input.getByRole('textbox', { name: 'Name' }).fill('times');
+  await page.keyboard.press('Enter');
+  await input.getByRole('combobox', { name: 'Type' }).click();
+  await page.getByRole('option', { name: 'Whole number' }).click();
+  await input.getByRole('textbox', { name: 'Default' }).fill('2');
+  await expect.poll(() => written(page)).toContain('    times: {type: integer, default: 2}');
+  await input.getByRole('button', { name: 'As people see it' }).click();
+  await expect(input.getByRole('textbox', { name: 'Times' })).toHaveValue('2');
+  await expectUsable(page);
+  await page.getByRole('tab', { name: /^Triggers/ }).click();
+  await page.getByRole('button', { name: 'Add a trigger' }).click();
+  await page.getByRole('menuitem', { name: 'Schedule' }).click();
+  const trigger = page.getByRole('region', { name: 'Triggers' });
+  await trigger.getByRole('textbox', { name: 'Cron' }).fill('0 7 1 1 *');
+  await expect(trigger.getByRole('row').nth(1)).toContainText('Jan');
+  expect(await written(page)).toContain('  - {type: schedule, cron: 0 7 1 1 *}');
+
   // completion, and a problem at its line until it is mended
   const graph = page.getByRole('region', { name: `Graph of ${name}` });
   await graph.getByRole('button', { name: 'Add a node after Say hello, success' }).click();
@@ -65,7 +86,7 @@ test('a template becomes a workflow that runs, with a node that was added in the
   await expect(page).toHaveURL(/\/automation\/workflows\/[0-9a-f-]{36}\/edit/);
   await expect(page.getByText('Version 1 is active')).toBeVisible();
   const workflowId = /workflows\/([^/]+)\/edit/.exec(page.url())?.[1] ?? '';
-  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await page.getByRole('link', { name: 'Run', exact: true }).click();
   await expect(page).toHaveURL(new RegExp(`/automation/workflows/${workflowId}\\?run=1`));
   const execution = await api.until(await api.run(workflowId), 'completed');
   expect(execution.nodes.map((each: { nodeId: string }) => each.nodeId)).toContain('check');

@@ -147,7 +147,7 @@ describe('an edit of the graph', () => {
     expect(after).toContain('  - {from: ask, port: approved, to: look2}   # only then');
     expect(after).toContain('  - {id: look2, type: action, action: http.request');
     expect(parsed(after).problem).toBeNull();
-    expect(mentions('a: nodes.probe.output\nb: nodes.probes.x\nc: "{{ nodes.probe.error }}"', 'probe')).toBe(2);
+    expect(mentions('a: nodes.probe.output\nb: nodes.probes.x\nc: "{{ nodes.probe.error }}"', 'nodes.probe')).toBe(2);
   });
 
   it('finds an id that is free in the whole document', () => {

@@ -67,6 +67,15 @@ export function freeId(value: unknown, wanted: string): string {
   for (let count = 2; ; count += 1) if (!ids.has(`${base}${count}`)) return `${base}${count}`;
 }
 
+/** For a webhook: its own among the triggers. */
+export function freeWebhookId(value: unknown): string {
+  const ids = new Set(records(valueAt(value, ['triggers'])).map((trigger) => trigger.id));
+  for (let count = 1; ; count += 1) {
+    const id = count === 1 ? 'monitoring' : `monitoring${count}`;
+    if (!ids.has(id)) return id;
+  }
+}
+
 /** Behind `after` in the list of its level, or at the end. */
 export function addNode(text: string, around: string | null, node: NodeValue, after?: string): string {
   const { value } = parsed(text);
@@ -141,9 +150,9 @@ export function renameId(text: string, key: string, id: string): string {
   return now;
 }
 
-/** How many lines have an expression or a template that names the node. */
-export function mentions(text: string, id: string): number {
-  const named = new RegExp(`\\bnodes\\.${id}\\b`);
+/** How many lines have an expression or a template that names it: `nodes.check`, `inputs.host`. */
+export function mentions(text: string, name: string): number {
+  const named = new RegExp(`\\b${name.replace(/[^\w]/g, '\\$&')}\\b`);
   return text.split('\n').filter((line) => named.test(line)).length;
 }
 

@@ -1,5 +1,12 @@
 /** What each field of a workflow means, in one line: for completion and for forms. */
 export const FIELD_WORDS: Readonly<Record<string, string>> = {
+  // of an input
+  title: 'What the form calls it',
+  default: 'Taken where nothing is given',
+  enum: 'One of these is chosen',
+  minimum: 'No less than this',
+  maximum: 'No more than this',
+  pattern: 'A regular expression that the text matches',
   name: 'How people know it',
   description: 'What it is for',
   inputs: 'JSON Schema of the variables a run accepts',
@@ -45,7 +52,7 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   from: 'The node that it leaves',
   port: 'Which outcome of that node; the first if none is named',
   to: 'The node that follows',
-  cron: 'Minute, hour, day of month, month, day of week',
+  cron: 'Minute, hour, day, month, weekday',
   timezone: 'An IANA name such as Europe/Berlin',
   overlap: 'What becomes of a time while the one before still runs',
   catchUp: 'What becomes of times at which nothing ran',

@@ -15,12 +15,13 @@ export interface Check {
   error: unknown;
 }
 
-/** `refused`: what a save or a publish found besides, for the text that it was about. */
-export function useCheck(
-  parsed: Parsed,
-  enabled: boolean,
-  refused: { text: string; errors: Checked['errors'] } | null,
-): Check {
+/** What a save or a publish found besides, for the text that it was about. */
+export interface Refused {
+  text: string;
+  errors: Checked['errors'];
+}
+
+export function useCheck(parsed: Parsed, enabled: boolean, refused: Refused | null): Check {
   const { text, problem } = parsed;
   const [still] = useDebouncedValue(text, 500);
   const asked = enabled && problem === null && still === text && text.trim() !== '';

@@ -1,5 +1,5 @@
 /** One field of a node, by its control. What is emptied is taken out of the document. */
-import { Anchor, Checkbox, NumberInput, Select, TagsInput, Textarea, TextInput } from '@mantine/core';
+import { Anchor, Checkbox, MultiSelect, NumberInput, Select, TagsInput, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useId, useState } from 'react';
 import { Link } from 'react-router';
@@ -38,13 +38,14 @@ export function FieldInput(props: FieldProps) {
       ? own.map(({ path, message }) => (path === name ? message : `${path} ${message}`)).join('; ')
       : undefined;
   const common = {
+    size: 'xs',
     label: field.label,
-    description: FIELD_WORDS[name],
+    description: field.plain ? undefined : FIELD_WORDS[name],
     placeholder: field.placeholder,
     required: field.required,
     disabled: readOnly,
     error,
-  };
+  } as const;
   switch (control.kind) {
     case 'text': {
       const shared = {
@@ -76,6 +77,7 @@ export function FieldInput(props: FieldProps) {
     case 'yesNo':
       return (
         <Checkbox
+          size="xs"
           label={field.label}
           disabled={readOnly}
           error={error}
@@ -104,6 +106,41 @@ export function FieldInput(props: FieldProps) {
           acceptValueOnBlur
         />
       );
+    case 'some': {
+      const chosen = Array.isArray(value) ? value.map(String) : [];
+      return (
+        <MultiSelect
+          {...common}
+          data={[...new Set([...control.options, ...chosen])]}
+          value={chosen}
+          onChange={onChange}
+          placeholder={chosen.length === 0 ? 'choose' : undefined}
+        />
+      );
+    }
+    case 'options':
+      return (
+        <TagsInput
+          {...common}
+          value={Array.isArray(value) ? value.map(String) : []}
+          onChange={(next) => onChange(next.map((each) => (owner.type === 'string' ? each : parse(each))))}
+          acceptValueOnBlur
+        />
+      );
+    case 'pick': {
+      const find = (text: string | null) => control.options.find((each) => String(each) === text);
+      return (
+        <Select
+          {...common}
+          data={control.options.map(String)}
+          value={value === undefined ? null : String(value)}
+          onChange={(next) => onChange(find(next))}
+          clearable
+        />
+      );
+    }
+    case 'yaml':
+      return <Literal {...props} common={common} />;
     case 'cases':
       return (
         <TagsInput
@@ -162,6 +199,7 @@ const VALUES: JsonSchema = {
 };
 
 interface Common {
+  size: 'xs';
   label: string;
   description: string | undefined;
   placeholder: string | undefined;

@@ -6,6 +6,14 @@ export type Control =
   | { kind: 'yesNo'; normally: boolean }
   | { kind: 'choice'; options: readonly string[]; normally: string }
   | { kind: 'texts' }
+  /** Some of those that there are. */
+  | { kind: 'some'; options: readonly string[] }
+  /** One of these, or none. */
+  | { kind: 'pick'; options: readonly (string | number | boolean)[] }
+  /** The choices of an input. */
+  | { kind: 'options' }
+  /** Anything, in YAML's notation. */
+  | { kind: 'yaml' }
   | { kind: 'connection' | 'pool' | 'workflow' | 'params' | 'workflowInputs' | 'values' | 'items' | 'cases' };
 
 export interface Field {
@@ -15,6 +23,8 @@ export interface Field {
   required?: boolean;
   /** What holds without it. */
   placeholder?: string;
+  /** Its label says all. */
+  plain?: boolean;
   /** Below the fold. */
   more?: boolean;
 }
@@ -127,6 +137,10 @@ export const NODE_FIELDS: Readonly<Record<string, readonly Field[]>> = {
   errorHandler: [],
 };
 
+const INCIDENT_EVENTS = ['created', 'acknowledged', 'resolved', 'escalated', 'reassigned'].map(
+  (each) => `incident.${each}`,
+);
+
 export const TRIGGER_FIELDS: Readonly<Record<string, readonly Field[]>> = {
   manual: [],
   schedule: [
@@ -136,22 +150,29 @@ export const TRIGGER_FIELDS: Readonly<Record<string, readonly Field[]>> = {
       name: 'overlap',
       label: 'While the one before runs',
       control: { kind: 'choice', options: ['allow', 'skip', 'cancelPrevious'], normally: 'allow' },
+      plain: true,
     },
     {
       name: 'catchUp',
       label: 'After an outage',
       control: { kind: 'choice', options: ['latest', 'all', 'none'], normally: 'latest' },
+      plain: true,
     },
   ],
   webhook: [{ name: 'id', label: 'Id', control: text(), required: true }],
   incident: [
-    { name: 'events', label: 'Events', control: { kind: 'texts' }, required: true },
-    { name: 'condition', label: 'Condition', control: text(2, true) },
+    { name: 'events', label: 'Events', control: { kind: 'some', options: INCIDENT_EVENTS }, required: true },
+    {
+      name: 'condition',
+      label: 'Condition',
+      control: text(2, true),
+      placeholder: 'incident.severity in ["critical", "high"] && incident.service == "web"',
+    },
   ],
 };
 
 export const WORKFLOW_FIELDS: readonly Field[] = [
   { name: 'name', label: 'Name', control: text(), required: true },
   { name: 'description', label: 'Description', control: text(2) },
-  { name: 'timeoutSeconds', label: 'Timeout, seconds', control: seconds, placeholder: 'none' },
+  { name: 'timeoutSeconds', label: 'Timeout, seconds', control: seconds, placeholder: 'none', more: true },
 ];

@@ -96,6 +96,31 @@ export function withoutItem(text: string, path: readonly Step[], index: number):
   );
 }
 
+/** Another name for a member of a map, in its place. */
+export function withKey(text: string, path: readonly Step[], key: string): string {
+  const { document, value: whole, problem } = parsed(text);
+  if (problem) throw new CannotEdit('The text is not YAML at the moment; mend that first.');
+  const before = String(path[path.length - 1]);
+  const around = path.slice(0, -1);
+  const members = valueAt(whole, around);
+  if (!isRecord(members) || !(before in members) || before === key) return text;
+  if (key in members) throw new CannotEdit(`There is a ${key} already.`);
+  const expected = setIn(
+    whole,
+    around,
+    Object.fromEntries(Object.entries(members).map(([name, value]) => [name === before ? key : name, value])),
+  );
+  return checked(
+    text,
+    expected,
+    () => {
+      const range = pairAt(document, around, before)?.key.range;
+      return range ? replaced(text, range[0], range[1], inline(key)) : null;
+    },
+    (tree) => tree.setIn(around, tree.createNode(valueAt(expected, around))),
+  );
+}
+
 type Tree = Pick<Document, 'contents' | 'deleteIn' | 'setIn' | 'getIn' | 'createNode' | 'toString'>;
 
 function checked(text: string, expected: unknown, splice: () => string | null, change: (tree: Tree) => void): string {
@@ -181,7 +206,9 @@ function addPair(
   if (start === undefined) return null;
   const indent = start - lineStart(text, start);
   const place = lineEnd(text, end);
-  return replaced(text, place, place, `\n${' '.repeat(indent)}${pairLines(key, value, indent)}`);
+  const onOneLine = isMap(before.value) && before.value.flow === true && isRecord(value) && isShort(value);
+  const lines = onOneLine ? `${keyText}: ${inline(value)}` : pairLines(key, value, indent);
+  return replaced(text, place, place, `\n${' '.repeat(indent)}${lines}`);
 }
 
 function cutPair(text: string, map: YAMLMap.Parsed, at: number, path: readonly Step[]): string | null {
@@ -253,6 +280,12 @@ function cutItem(text: string, seq: YAMLSeq.Parsed, index: number): string | nul
   let to = nextLine(text, contentEnd(text, item));
   if (/\n[ \t]*\n$/.test(text.slice(0, from)) && /^[ \t]*\n/.test(text.slice(to))) to = nextLine(text, to);
   return replaced(text, from, to, '');
+}
+
+function pairAt(document: Document, path: readonly Step[], key: string): Pair<Node, Node | null> | undefined {
+  const map = nodeAt(document, path);
+  if (!isMap(map)) return undefined;
+  return (map as YAMLMap.Parsed).items.find((pair) => keyOf(pair.key) === key) as Pair<Node, Node | null> | undefined;
 }
 
 function columnOf(text: string, path: readonly Step[], document: Document): number | null {

@@ -1,0 +1,51 @@
+/** One of a list in a form: a line that says what it is, and its fields below it when it is opened. */
+import { ActionIcon, Collapse, Tooltip, UnstyledButton } from '@mantine/core';
+import { IconChevronDown, IconChevronRight, IconX } from '@tabler/icons-react';
+import { type ReactNode, useId } from 'react';
+import classes from './Form.module.css';
+
+export function Entry({
+  title,
+  summary,
+  wrong,
+  opened,
+  onToggle,
+  removal,
+  onRemove,
+  children,
+}: {
+  title: ReactNode;
+  summary: ReactNode;
+  /** There is a problem in it. */
+  wrong: boolean;
+  opened: boolean;
+  onToggle: () => void;
+  /** What its removal is called; null if it may not be removed. */
+  removal: string | null;
+  onRemove: () => void;
+  children: ReactNode;
+}) {
+  const id = useId();
+  const Chevron = opened ? IconChevronDown : IconChevronRight;
+  return (
+    <li className={classes.entry} data-wrong={wrong}>
+      <div className={classes.entryHead}>
+        <UnstyledButton className={classes.entryToggle} aria-expanded={opened} aria-controls={id} onClick={onToggle}>
+          <Chevron size={15} aria-hidden />
+          <span className={classes.entryTitle}>{title}</span>
+          <span className={classes.entrySummary}>{summary}</span>
+        </UnstyledButton>
+        {removal !== null && (
+          <Tooltip label="Remove">
+            <ActionIcon variant="subtle" color="gray" aria-label={removal} onClick={onRemove}>
+              <IconX size={15} aria-hidden />
+            </ActionIcon>
+          </Tooltip>
+        )}
+      </div>
+      <Collapse id={id} expanded={opened}>
+        {opened && <div className={classes.entryBody}>{children}</div>}
+      </Collapse>
+    </li>
+  );
+}
