@@ -176,16 +176,20 @@ async def test_workflows_and_agents_are_ranked_by_what_counting_gives(counted: H
         )
 
         query |= {"timezone": zone}
-        await _agents_are_counted(counted, pool, query, executions)
+        in_list = (starts, ends) in (RANGES[7][1:], RANGES[8][1:])
+        await _agents_are_counted(counted, pool, query, executions, in_list=in_list)
         for workflow_id in {each["workflowId"] for each in executions[:1]}:
             own = [each for each in executions if each["workflowId"] == workflow_id]
-            await _agents_are_counted(counted, pool, {**query, "workflowId": workflow_id}, own)
+            await _agents_are_counted(counted, pool, {**query, "workflowId": workflow_id}, own, in_list=in_list)
 
 
-async def _agents_are_counted(counted: House, pool: Pool, query: dict[str, str], executions: list[Json]) -> None:
+async def _agents_are_counted(
+    counted: House, pool: Pool, query: dict[str, str], executions: list[Json], *, in_list: bool
+) -> None:
+    """`in_list`: and the jobs that are counted are those that are listed."""
     agents = await counted.call("GET", "/analytics/agents", params=query)
     jobs = await pool.fetch(
-        "select agent, status, coalesce(duration_ms, 0) as ms from read.job"
+        "select job_id::text as job_id, agent, status, coalesce(duration_ms, 0) as ms from read.job"
         " where finished_at is not null and execution_id = any($1::uuid[])",
         [each["executionId"] for each in executions],
     )
@@ -197,6 +201,31 @@ async def _agents_are_counted(counted: House, pool: Pool, query: dict[str, str],
         assert {name: item[name] for name in ("completed", "failed", "timeout", "cancelled")} == {
             name: status[name] for name in ("completed", "failed", "timeout", "cancelled")
         }
+        if in_list:
+            its_ids = Counter(job["job_id"] for job in its)
+            assert Counter(each["jobId"] for each in await _jobs_listed(counted, query, item["agent"])) == its_ids
+    if in_list:
+        agent = agents["items"][0]["agent"]
+        failed = await _jobs_listed(counted, query | {"status": "failed"}, agent, limit=7)
+        assert Counter(each["jobId"] for each in failed) == Counter(
+            job["job_id"] for job in jobs if (job["agent"], job["status"]) == (agent, "failed")
+        )
+        assert {each["workflowId"] for each in failed} <= {each["workflowId"] for each in executions}
+
+
+async def _jobs_listed(counted: House, query: dict[str, str], agent: str | None, limit: int = 200) -> list[Json]:
+    """Every job of an agent, page by page: those of the newest executions first."""
+    found: list[Json] = []
+    cursor: dict[str, str] = {}
+    while True:
+        params = {**query, **cursor, "agent": agent or "", "limit": str(limit)}
+        page = await counted.call("GET", "/analytics/jobs", params=params)
+        found += page["items"]
+        if page["nextCursor"] is None:
+            starts = [(each["executionStartedAt"], each["executionId"], each["jobId"]) for each in found]
+            assert starts == sorted(starts, reverse=True)
+            return found
+        cursor = {"cursor": page["nextCursor"]}
 
 
 async def test_read_models_that_do_not_stand_for_one_position_are_not_mixed(counted: House, pool: Pool) -> None:

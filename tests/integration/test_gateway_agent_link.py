@@ -112,6 +112,11 @@ async def test_a_job_goes_to_the_agent_and_its_output_and_result_come_back(home:
             "agent": agent.name,
         }  # fmt: skip
         assert (await agent.say(JobStarted(**lease))).status_code == 204
+        held = await home.call("GET", f"/agents/{agent.agent_id}/jobs")
+        assert (held["total"], [(job["jobId"], job["executionId"], job["agent"]) for job in held["items"]]) == (
+            1,
+            [(order.job_id, execution_id, agent.name)],
+        )
         owner = {"tenant_id": "default", "execution_id": order.execution_id, "job_id": order.job_id}
         seal = StreamSeal(stream="stdout", chunks=1, size=6, sha256="0" * 64)
         finished = JobFinished(**lease, status=JobStatus.COMPLETED, duration_ms=5, output={"exitCode": 0}, seals=[seal])
@@ -126,6 +131,9 @@ async def test_a_job_goes_to_the_agent_and_its_output_and_result_come_back(home:
         assert (await home.http.get(path)).content == b"hello\n"
     detail = await home.until(execution_id, "completed")
     assert [job["agent"] for job in detail["jobs"]] == ["remote", "remote"]
+    assert await home.call("GET", f"/agents/{agent.agent_id}/jobs") == {"items": [], "total": 0}
+    had = await home.call("GET", "/analytics/jobs", params={"agent": agent.name, "minPosition": detail["asOf"]})
+    assert {job["jobId"] for job in had["items"]} == {job["jobId"] for job in detail["jobs"]}
     await stream.close()
 
 

@@ -100,7 +100,8 @@ async def test_agents_that_are_not_there_are_not_found(home: House, pool: asyncp
     assert (await home.call("GET", "/agents"))["items"] == []
     await home.call("GET", f"/agents/{agent.agent_id}", status=404)
     for method, path in (
-        ("GET", ""), ("PATCH", ""), ("POST", "/drain"), ("POST", "/resume"), ("POST", "/revoke"), ("POST", "/rotate-key"),
+        ("GET", ""), ("GET", "/jobs"), ("PATCH", ""),
+        ("POST", "/drain"), ("POST", "/resume"), ("POST", "/revoke"), ("POST", "/rotate-key"),
     ):  # fmt: skip
         body: Json = {"json": {}} if method == "PATCH" else {}
         for agent_id in (new_id(), "x"):

@@ -195,7 +195,7 @@ class Service:
             *approvals.operations(),
             *Channels(commands).operations(),
             *ApprovalLinks(commands, approvals, settings.tenant).operations(),
-            *Agents(commands, AgentQueries(database), agent_keys, settings.public_url).operations(),
+            *Agents(commands, AgentQueries(database), agent_keys, settings.public_url, clock).operations(),
             *Pools(commands, PoolQueries(database)).operations(),
             *Connections(commands, ConnectionQueries(database), settings.connection_test_seconds).operations(),
             *Kinds(catalogs).operations(),

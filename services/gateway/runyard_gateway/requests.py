@@ -571,6 +571,14 @@ class AgentRankingQuery(RankingQuery):
     workflow_id: str | None = Field(default=None, pattern=UUID, description="Only jobs of this workflow's executions")
 
 
+class EndedJobsQuery(AnalyticsRange, PageQuery):
+    """`status` may be repeated; those that have ended are listed in any case."""
+
+    agent: str = Field(max_length=200, description="Its name; empty for jobs that ended without having reached one")
+    workflow_id: str | None = Field(default=None, pattern=UUID, description="Only jobs of this workflow's executions")
+    status: list[JobStatus] = Field(default_factory=list, max_length=20)
+
+
 # --- read models and retention
 
 

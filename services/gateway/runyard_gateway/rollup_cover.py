@@ -40,12 +40,12 @@ class Cover:
 
 def end_of_quarter(at: datetime) -> datetime:
     """The first begin of a quarter after `at`."""
-    return _floor(at, QUARTER) + QUARTER
+    return floor(at, QUARTER) + QUARTER
 
 
 def cover(whole: Stretch, now: datetime) -> Cover:
     pieces = []
-    first, last = _floor(whole.starts, QUARTER), _floor(whole.ends, QUARTER)
+    first, last = floor(whole.starts, QUARTER), floor(whole.ends, QUARTER)
     if first == last:
         return Cover((), (Piece(1, whole),))
     begin, end = first, last
@@ -67,7 +67,7 @@ def cover(whole: Stretch, now: datetime) -> Cover:
 
 
 def _rows(begin: datetime, end: datetime) -> list[Rows]:
-    first_day, last_day = _floor(begin + (DAY - QUARTER), DAY), _floor(end, DAY)
+    first_day, last_day = floor(begin + (DAY - QUARTER), DAY), floor(end, DAY)
     if first_day >= last_day:
         parts = [Rows(QUARTER, Stretch(begin, end))]
     else:
@@ -79,5 +79,5 @@ def _rows(begin: datetime, end: datetime) -> list[Rows]:
     return [part for part in parts if part.stretch.starts < part.stretch.ends]
 
 
-def _floor(at: datetime, width: timedelta) -> datetime:
+def floor(at: datetime, width: timedelta) -> datetime:
     return EPOCH + (at - EPOCH) // width * width

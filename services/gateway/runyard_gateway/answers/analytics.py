@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from runyard_gateway.answers.body import Body, Id, Instant, Position
+from runyard_gateway.answers.body import Body, Cursor, Id, Instant, Position
+from runyard_gateway.answers.executions import JobOfExecution
 
 Rate = Annotated[float | None, Meta(description="completed / (completed + failed), 0 to 1; null for none")]
 Milliseconds = Annotated[int | None, Meta(description="Of those that have ended; null for none")]
@@ -85,3 +86,10 @@ class AgentFigures(Body):
 
 class AnalyticsAgents(AnalyticsAnswer):
     items: list[AgentFigures]
+
+
+class AnalyticsJobs(AnalyticsAnswer):
+    """Those of the executions that started last come first."""
+
+    items: list[JobOfExecution]
+    next_cursor: Cursor

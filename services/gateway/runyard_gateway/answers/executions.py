@@ -59,7 +59,9 @@ class ExecutionRow(Execution):
     jobs: JobCounts
 
 
-class JobRow(Body):
+class JobLine(Body):
+    """A job without what it answered."""
+
     job_id: Id
     node_id: str
     node_name: str
@@ -73,8 +75,27 @@ class JobRow(Body):
     started_at: Instant | None
     finished_at: Instant | None
     duration_ms: int | None
-    output: Json
     error: ErrorInfo | None
+
+
+class JobRow(JobLine):
+    output: Json
+
+
+class JobOfExecution(JobLine):
+    """A job, and the execution it is of."""
+
+    execution_id: Id
+    workflow_id: Id
+    workflow_name: str
+    execution_started_at: Instant
+
+
+class HeldJobs(Body):
+    """What an agent has, at most 200 of `total`: those first that it has had for longest."""
+
+    items: list[JobOfExecution]
+    total: int
 
 
 class Progress(Body):

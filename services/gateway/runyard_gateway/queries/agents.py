@@ -1,10 +1,12 @@
 """Agents, from the dispatcher's view `read.agent`."""
 
 from collections.abc import Collection
+from datetime import datetime
 
-from runyard_gateway.answers import AgentRow
+from runyard_gateway.answers import AgentRow, HeldJobs
 from runyard_gateway.database import Database, Row
 from runyard_gateway.queries.columns import instant
+from runyard_gateway.queries.jobs_of_agents import held_jobs
 
 _COLUMNS = (
     "agent_id::text as agent_id, name, pool, tags, actions, version, status, drained, reason, health, running, capacity,"
@@ -27,6 +29,9 @@ class AgentQueries:
         """By name, which is unique in a tenant."""
         rows = await self._database.fetch(_PAGE, tenant_id, after_name, pool, list(statuses), limit)
         return [_agent(row) for row in rows]
+
+    async def held_jobs(self, tenant_id: str, name: str, now: datetime) -> HeldJobs:
+        return await held_jobs(self._database, tenant_id, name, now)
 
     async def agent(self, tenant_id: str, agent_id: str) -> AgentRow | None:
         row = await self._database.fetch_row(_ONE, tenant_id, agent_id)

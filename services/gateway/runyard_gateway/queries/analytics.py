@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from runyard_gateway.answers import JobOfExecution
 from runyard_gateway.database import Database, Reader, Row
+from runyard_gateway.queries.jobs_of_agents import EndedJobs, PageKey, ended_jobs
 from runyard_gateway.read_position import ANALYTICS, EXECUTIONS, WORKFLOWS
 from runyard_gateway.rollup_cover import Cover
 
@@ -130,6 +132,12 @@ class AnalyticsSnapshot:
         """Those with the most jobs first; `of` a workflow or all, and any trigger."""
         rows = await self._reader.fetch(_text(_AGENTS, of), tenant_id, of.rows_of, *_arguments([cover]), limit)
         return [AgentCounts(row["agent"] or None, *(int(row[counter]) for counter in _JOB_COUNTERS)) for row in rows]
+
+    async def jobs(
+        self, tenant_id: str, wanted: EndedJobs, after: PageKey | None, limit: int, now: datetime
+    ) -> list[JobOfExecution]:
+        """Those that `agents` counts."""
+        return await ended_jobs(self._reader, tenant_id, wanted, after, limit, now)
 
 
 def _text(sql: str, of: Of) -> str:

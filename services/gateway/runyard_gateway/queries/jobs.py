@@ -14,10 +14,11 @@ from runyard_gateway.queries.columns import error_info, instant, milliseconds_si
 
 MAX_LIVE = 20
 
-JOB_COLUMNS = (
+LINE_COLUMNS = (
     "job_id::text as job_id, node_id, node_name, item, action_type, attempt, status, agent, queued_at, dispatched_at,"
-    " started_at, finished_at, duration_ms, output::text as output, error::text as error"
+    " started_at, finished_at, duration_ms, error::text as error"
 )
+JOB_COLUMNS = f"{LINE_COLUMNS}, output::text as output"
 _OF_EXECUTION = f"select {JOB_COLUMNS} from read.job where execution_id = $1::uuid and tenant_id = $2"  # noqa: S608
 _LIVE = f"{_OF_EXECUTION} and status in ('dispatched', 'running') order by read.job.job_id limit {MAX_LIVE}"
 _LIVE_TOTAL = (
@@ -99,23 +100,27 @@ async def live_jobs(reader: Reader, tenant_id: str, execution_id: str, now: date
 
 
 def job_row(row: Row, now: datetime) -> JobRow:
+    return JobRow(**line_of(row, now), output=raw_json(row["output"]))
+
+
+def line_of(row: Row, now: datetime) -> dict[str, Any]:
+    """The members of a `JobLine`."""
     duration_ms = row["duration_ms"]
     if duration_ms is None and row["status"] == JobStatus.RUNNING:
         duration_ms = milliseconds_since(row["started_at"], now)
-    return JobRow(
-        job_id=row["job_id"],
-        node_id=row["node_id"],
-        node_name=row["node_name"],
-        item=row["item"],
-        action_type=row["action_type"],
-        attempt=row["attempt"],
-        status=JobStatus(row["status"]),
-        agent=row["agent"],
-        queued_at=instant(row["queued_at"]) or "",
-        dispatched_at=instant(row["dispatched_at"]),
-        started_at=instant(row["started_at"]),
-        finished_at=instant(row["finished_at"]),
-        duration_ms=duration_ms,
-        output=raw_json(row["output"]),
-        error=error_info(row["error"]),
-    )
+    return {
+        "job_id": row["job_id"],
+        "node_id": row["node_id"],
+        "node_name": row["node_name"],
+        "item": row["item"],
+        "action_type": row["action_type"],
+        "attempt": row["attempt"],
+        "status": JobStatus(row["status"]),
+        "agent": row["agent"],
+        "queued_at": instant(row["queued_at"]) or "",
+        "dispatched_at": instant(row["dispatched_at"]),
+        "started_at": instant(row["started_at"]),
+        "finished_at": instant(row["finished_at"]),
+        "duration_ms": duration_ms,
+        "error": error_info(row["error"]),
+    }

@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from runyard_shared.agent_keys import hash_of, new_agent_key
+from runyard_shared.clock import Clock
 from runyard_shared.contracts import commands
 from runyard_shared.ids import new_id
 from starlette.types import ASGIApp
@@ -34,11 +35,12 @@ class PageKey(NamedTuple):
 class Agents:
     """`public_url`: where agents reach this gateway; empty for wherever a request came to."""
 
-    def __init__(self, commands: Commands, queries: AgentQueries, keys: AgentKeys, public_url: str) -> None:
+    def __init__(self, commands: Commands, queries: AgentQueries, keys: AgentKeys, public_url: str, clock: Clock) -> None:
         self._commands = commands
         self._queries = queries
         self._keys = keys
         self._public_url = public_url.rstrip("/")
+        self._clock = clock
 
     def operations(self) -> Sequence[Operation]:
         one = f"{PATH}/{{agentId}}"
@@ -49,6 +51,8 @@ class Agents:
                        answers.AgentMade, Permission.ADMIN, status=201, body=requests.CreateAgent, body_required=True,
                        refusals={409: "agent_exists", 422: "unknown_pool"}),
             _operation("GET", one, self.detail, "getAgent", "An agent", answers.AgentRow, Permission.VIEW, refusals=_NOT_FOUND),
+            _operation("GET", f"{one}/jobs", self.jobs, "listJobsOfAgent", "The jobs that it has now", answers.HeldJobs,
+                       Permission.VIEW, refusals=_NOT_FOUND),
             _operation("PATCH", one, self.change, "changeAgent", "Change its pool or the tags it was given", answers.AgentRow,
                        Permission.ADMIN, body=requests.ChangeAgent, body_required=True,
                        refusals={**_REFUSALS, 422: "unknown_pool"}),
@@ -95,6 +99,13 @@ class Agents:
 
     async def detail(self, call: Call) -> ASGIApp:
         return await self._row(call)
+
+    async def jobs(self, call: Call) -> ASGIApp:
+        agent_id = agent_id_of(call)
+        agent = await self._queries.agent(call.tenant_id, agent_id)
+        if agent is None:
+            raise no_agent(agent_id)
+        return json_answer(await self._queries.held_jobs(call.tenant_id, agent.name, self._clock.now()))
 
     async def change(self, call: Call) -> ASGIApp:
         body: requests.ChangeAgent = call.body

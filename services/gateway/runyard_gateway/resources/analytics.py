@@ -13,10 +13,12 @@ from runyard_shared.schedule import timezone_problem
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
+from runyard_gateway.cursor import decode_cursor, encode_cursor
 from runyard_gateway.http.answer import json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.analytics import AgentCounts, AnalyticsQueries, AnalyticsSnapshot, Apart, Counts, Of
+from runyard_gateway.queries.jobs_of_agents import EndedJobs, PageKey
 from runyard_gateway.read_position import ANALYTICS, EXECUTIONS, WORKFLOWS, ReadPosition
 from runyard_gateway.rollup_cover import Cover, cover, end_of_quarter
 from runyard_gateway.time_range import Interval, Stretch, at_most, stretches, suitable_interval
@@ -51,6 +53,8 @@ class Analytics:
                        answers.AnalyticsWorkflows, requests.WorkflowRankingQuery),
             _operation("agents", self.agents, "getAnalyticsOfAgents", "How jobs are distributed across agents",
                        answers.AnalyticsAgents, requests.AgentRankingQuery),
+            _operation("jobs", self.jobs, "getAnalyticsOfJobs", "The ended jobs of an agent, which its figures count",
+                       answers.AnalyticsJobs, requests.EndedJobsQuery),
         )  # fmt: skip
 
     async def summary(self, call: Call) -> ASGIApp:
@@ -112,6 +116,18 @@ class Analytics:
         async with self._snapshot(query.min_position) as snapshot:
             rows = await snapshot.agents(call.tenant_id, Of(query.workflow_id), covered, query.limit)
         return json_answer(answers.AnalyticsAgents(**_range(asked, snapshot), items=[_agent(row) for row in rows]))
+
+    async def jobs(self, call: Call) -> ASGIApp:
+        query: requests.EndedJobsQuery = call.query
+        asked, _ = await self._asked(call)
+        wanted = EndedJobs(query.agent, asked.whole, query.workflow_id, frozenset(query.status))
+        after = decode_cursor(query.cursor, PageKey)
+        async with self._snapshot(query.min_position) as snapshot:
+            jobs = await snapshot.jobs(call.tenant_id, wanted, after, query.limit + 1, self._clock.now())
+        more = len(jobs) > query.limit
+        jobs = jobs[: query.limit]
+        cursor = encode_cursor(PageKey.of(jobs[-1])) if more else None
+        return json_answer(answers.AnalyticsJobs(**_range(asked, snapshot), items=jobs, next_cursor=cursor))
 
     async def _asked(self, call: Call, interval: Interval | None = None) -> tuple[_Asked, Cover]:
         """Raises `Refusal` with everything that is wrong with the range and its zone. Without `to` it is the end of the
