@@ -1,5 +1,6 @@
 """Fixtures that more than one area needs: real servers, and room of one's own on them for each test."""
 
+import gc
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.servers import MIGRATED, ServerMissing, Servers
+from tests.servers import MIGRATED, ServerMissing, Servers, fast_directory
 
 RUN_DIRECTORY = "RUNYARD_TEST_SERVERS"
 SERVERS = pytest.StashKey[Servers]()
@@ -26,12 +27,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if _is_worker(config):
         config.stash[SERVERS] = Servers(Path(os.environ[RUN_DIRECTORY]))
     else:
+        # where tmp_path is, also in the workers
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(fast_directory()))
         config.stash[SERVERS] = Servers.of_this_process()
         os.environ[RUN_DIRECTORY] = str(config.stash[SERVERS].directory)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Only here is known what the tests need; all workers collect the same, so the first of them launches for all."""
+    # what was imported stays: the garbage collector need not look through it again and again
+    gc.collect()
+    gc.freeze()
     if session.config.option.collectonly or os.environ.get("PYTEST_XDIST_WORKER", "gw0") != "gw0":
         return
     functions = [item for item in session.items if isinstance(item, pytest.Function)]

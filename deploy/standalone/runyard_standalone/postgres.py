@@ -41,6 +41,8 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "random_page_cost": "1.1",
         "max_parallel_workers_per_gather": "0",
         "io_method": "sync",
+        # else a server that is killed leaves a megabyte in /dev/shm for ever
+        "dynamic_shared_memory_type": "mmap",
         "jit": "off",
         "log_checkpoints": "off",
         "timezone": "UTC",
