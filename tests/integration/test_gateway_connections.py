@@ -294,3 +294,27 @@ async def test_connections_of_another_tenant_are_not_seen(home: House, pool: asy
     await home.call("GET", f"/connections/{made['connectionId']}", status=404)
     await home.call("PUT", f"/connections/{made['connectionId']}", status=404, json=SSH)
     await home.call("POST", f"/connections/{new_id()}/test", status=404)
+
+
+async def test_workflows_are_found_by_the_connection_that_their_running_version_uses(home: House) -> None:
+    await home.call("POST", "/connections", status=201, json=SSH)
+    step = {"id": "a", "type": "action", "action": "ssh.executeCommand", "connection": "web", "params": {"command": "true"}}
+    edges = [{"from": "trigger", "to": "a"}]
+    inner = {"nodes": [step | {"id": "b"}], "edges": [{"from": "item", "to": "b"}]}
+    words = {"id": "a", "type": "setVariables", "values": {"connection": "web"}}
+    documents = {
+        "Uses it": {"nodes": [step], "edges": edges},
+        "Uses it for each": {"nodes": [{"id": "a", "type": "forEach", "items": [1], "body": inner}], "edges": edges},
+        "Only says so": {"nodes": [words], "edges": edges},
+    }
+    made = {name: await home.publish({"name": name, **document}) for name, document in documents.items()}
+
+    async def using(name: str, **query: Any) -> list[str]:
+        answer = await home.call("GET", "/workflows", params={"connection": name, **query})
+        return [each["name"] for each in answer["items"]]
+
+    assert await using("web") == ["Uses it", "Uses it for each"] and await using("elsewhere") == []
+    await home.call("PUT", f"/workflows/{made['Uses it']}/draft", json={"name": "Uses it", "nodes": [words], "edges": edges})
+    assert await using("web") == ["Uses it", "Uses it for each"]  # a draft runs nothing
+    published = await home.call("POST", f"/workflows/{made['Uses it']}/publish")
+    assert await using("web", minPosition=published["position"]) == ["Uses it for each"]

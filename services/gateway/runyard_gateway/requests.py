@@ -231,6 +231,9 @@ class WorkflowsQuery(ReadPageQuery):
     archived: bool = Field(default=False, description="Those that are archived, instead of those that are not")
     active: bool | None = Field(default=None, description="Only those that may run, or may not")
     q: str | None = Field(default=None, min_length=1, max_length=200, description="Part of the name, in any case")
+    connection: Name | None = Field(
+        default=None, description="Only those whose version that runs uses the connection so called"
+    )
 
 
 # --- users, roles, tenants, sessions, audit

@@ -19,10 +19,15 @@ _WITH_RUNNING = (
     " from read.workflow w"
     " left join read.workflow_version running on running.workflow_id = w.workflow_id and running.version = w.published_version"
 )
+_USES_CONNECTION = '$.**.nodes[*] ? (@.type == "action" && @.connection == $name)'
+"""At any depth: a forEach has nodes of its own."""
 _PAGE = (
     f"select {_ROW_COLUMNS}{_WITH_RUNNING} where w.tenant_id = $1 and (w.name, w.workflow_id) > ($2, $3::uuid)"
     " and w.archived = $5 and ($6::boolean is null or w.active = $6)"
-    " and ($7::text is null or strpos(lower(w.name), lower($7)) > 0) order by w.name, w.workflow_id limit $4"
+    " and ($7::text is null or strpos(lower(w.name), lower($7)) > 0)"
+    " and ($8::text is null or jsonb_path_exists("
+    f"running.document::jsonb, '{_USES_CONNECTION}', jsonb_build_object('name', $8::text)))"
+    " order by w.name, w.workflow_id limit $4"
 )
 _ONE = (
     f"select {_ROW_COLUMNS}, w.draft_document::text as draft_document, w.draft_source, w.draft_format, w.draft_revision"
@@ -92,10 +97,13 @@ class WorkflowQueries:
         archived: bool = False,
         active: bool | None = None,
         text: str | None = None,
+        connection: str | None = None,
     ) -> list[WorkflowRow]:
-        """By name. `text`: part of the name."""
+        """By name. `text`: part of the name. `connection`: the name of one that the version that runs uses."""
         key = after or FIRST_PAGE
-        rows = await self._database.fetch(_PAGE, tenant_id, key.name, key.workflow_id, limit, archived, active, text)
+        rows = await self._database.fetch(
+            _PAGE, tenant_id, key.name, key.workflow_id, limit, archived, active, text, connection
+        )
         return [_workflow_row(row) for row in rows]
 
     async def workflow(self, tenant_id: str, workflow_id: str) -> WorkflowDetail | None:

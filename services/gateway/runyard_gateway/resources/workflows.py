@@ -185,7 +185,13 @@ class Workflows:
         await self._read_position.reach(WORKFLOWS, query.min_position)
         after = decode_cursor(query.cursor, PageKey)
         rows = await self._queries.page(
-            call.tenant_id, after, query.limit + 1, archived=query.archived, active=query.active, text=query.q
+            call.tenant_id,
+            after,
+            query.limit + 1,
+            archived=query.archived,
+            active=query.active,
+            text=query.q,
+            connection=query.connection,
         )
         more = len(rows) > query.limit
         rows = rows[: query.limit]

@@ -32,6 +32,12 @@ test('a connection is made, tried out by an agent, changed without showing its s
   await drawer.getByRole('button', { name: 'Test it' }).click();
   await expect(drawer.getByText('It works')).toBeVisible({ timeout: 30_000 });
   await expect(drawer.getByRole('status').filter({ hasText: 'It works' })).toContainText('just now');
+  await expect(drawer.getByRole('region', { name: 'Used by' })).toContainText('No published workflow');
+  const workflow = unique('Probes');
+  const step = { id: 'ask', type: 'action', action: 'http.request', connection: name, params: { url: '/healthz' } };
+  await api.workflow({ name: workflow, nodes: [step], edges: [{ from: 'trigger', to: 'ask' }] });
+  await page.reload();
+  await expect(drawer.getByRole('link', { name: workflow })).toBeVisible();
   await lookAt(page, 'connection');
 
   // a port where nobody listens: the test says so, in words; the secret stays though it is not sent again
@@ -62,9 +68,9 @@ test('a connection is made, tried out by an agent, changed without showing its s
   await page.getByRole('dialog', { name: 'Leave without saving' }).getByRole('button', { name: 'Leave it' }).click();
   await expect(drawer.getByLabel('Description')).toHaveValue('to be lost');
   await drawer.getByRole('button', { name: 'Delete …' }).click();
-  await page
-    .getByRole('dialog', { name: `Delete ${name}` })
-    .getByRole('button', { name: 'Delete it' })
-    .click();
+  const question = page.getByRole('dialog', { name: `Delete ${name}` });
+  await expect(question).toContainText('1 workflow uses it, and will fail');
+  await expect(question.getByRole('link', { name: workflow })).toBeVisible();
+  await question.getByRole('button', { name: 'Delete it' }).click();
   await expect(row).toHaveCount(0);
 });

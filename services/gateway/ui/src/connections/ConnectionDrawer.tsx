@@ -16,6 +16,7 @@ import { ConnectionForm } from './ConnectionForm';
 import { ConnectionTest } from './ConnectionTest';
 import { kindOf } from './kinds';
 import { type ConnectionType, reread } from './queries';
+import { Affected, type Usage, UsedBy, usageQuery } from './UsedBy';
 
 export const NEW = 'new';
 
@@ -122,6 +123,7 @@ function Detail({
       </div>
       <Commands row={row} onGone={() => onChoose(null)} />
       <ConnectionTest row={row} reason={reason} />
+      <UsedBy connection={row.name} />
       <Divider />
       {!mayManage && (
         <Alert color="gray" variant="light">
@@ -162,6 +164,9 @@ function Commands({ row, onGone }: { row: ConnectionRow; onGone: () => void }) {
       await reread(client);
     }
   };
+  /** As it is at this moment: what is asked about is about to be done. */
+  const usage = (): Promise<Usage | null> =>
+    client.fetchQuery({ ...usageQuery(row.name), staleTime: 0 }).catch(() => null);
   const enable = () =>
     command(
       'enable',
@@ -172,7 +177,13 @@ function Commands({ row, onGone }: { row: ConnectionRow; onGone: () => void }) {
   const disable = async () => {
     const yes = await confirm({
       title: `Disable ${row.name}`,
-      body: 'Jobs that wait for it, and every new one, fail at once and say why. Jobs that run go on. It can be enabled again.',
+      body: (
+        <>
+          Jobs that wait for it, and every new one, fail at once and say why. Jobs that run go on. It can be enabled
+          again.
+          <Affected connection={row.name} usage={await usage()} what=":" />
+        </>
+      ),
       action: 'Disable it',
       dangerous: true,
     });
@@ -188,7 +199,13 @@ function Commands({ row, onGone }: { row: ConnectionRow; onGone: () => void }) {
   const remove = async () => {
     const yes = await confirm({
       title: `Delete ${row.name}`,
-      body: 'Its configuration and its secrets are forgotten. Jobs that use it fail at once, and workflows that name it cannot be published. To stop its use for a while, disable it.',
+      body: (
+        <>
+          Its configuration and its secrets are forgotten. Jobs that use it fail at once, and workflows that name it
+          cannot be published. To stop its use for a while, disable it.
+          <Affected connection={row.name} usage={await usage()} what=", and will fail:" />
+        </>
+      ),
       action: 'Delete it',
       dangerous: true,
     });

@@ -19,6 +19,7 @@ import { nameProblem } from '@/api/names';
 import { useOnceKey } from '@/api/onceKey';
 import { problemOf } from '@/api/problem';
 import type { ConnectionRow } from '@/api/types';
+import { confirm } from '@/ui/confirm';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { problemsBelow } from '@/ui/schemaForm/paths';
 import { said } from '@/ui/toast';
@@ -27,6 +28,7 @@ import { bodyOf, type Draft, draftOf, EMPTY, isChanged, withSecret } from './dra
 import { kindOf } from './kinds';
 import { type ConnectionType, reread } from './queries';
 import { SecretFields } from './SecretFields';
+import { Affected, usageQuery } from './UsedBy';
 
 const SchemaForm = lazy(async () => ({ default: (await import('@/ui/schemaForm/SchemaForm')).SchemaForm }));
 
@@ -79,6 +81,23 @@ export function ConnectionForm({
       onSaved(saved.connectionId);
     },
   });
+  /** Under another name those that use it do not find it. */
+  const mayRename = async (): Promise<boolean> => {
+    if (row === null || draft.name.trim() === row.name) return true;
+    const usage = await client.fetchQuery({ ...usageQuery(row.name), staleTime: 0 }).catch(() => null);
+    if (usage?.workflows.length === 0) return true;
+    return confirm({
+      title: `Rename ${row.name} to ${draft.name.trim()}`,
+      body: (
+        <>
+          Workflows find a connection by its name.
+          <Affected connection={row.name} usage={usage} what=" by the old one, and will fail until they are changed:" />
+        </>
+      ),
+      action: 'Rename it',
+      dangerous: true,
+    });
+  };
   const type = types.find((each) => each.kind === draft.kind);
   const problem = save.error ? problemOf(save.error) : null;
   const errors = problem?.errors ?? [];
@@ -90,7 +109,7 @@ export function ConnectionForm({
       aria-label={row === null ? 'New connection' : `Connection ${row.name}`}
       onSubmit={(event) => {
         event.preventDefault();
-        if (!save.isPending) save.mutate();
+        if (!save.isPending) void mayRename().then((yes) => yes && save.mutate());
       }}
     >
       <Stack gap="md">

@@ -47,7 +47,10 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
 
   const draft = useDraft(initial, text, current, readOnly);
   const { base, conflict } = draft;
-  const shown = useDeferredValue(text);
+  // typing in the text does not wait for graph and form; a field of the form shows at once what was typed in it
+  const later = useDeferredValue(text);
+  const [edited, setEdited] = useState<string | null>(null);
+  const shown = edited === text ? text : later;
   const parsed = useMemo(() => parse(shown), [shown]);
   const lastGood = useRef(parsed);
   if (parsed.problem === null) lastGood.current = parsed;
@@ -105,7 +108,7 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
   };
 
   const editable = !readOnly && parsed.problem === null;
-  const changes = useChanges(editor, current, good.value, model, counts, choose);
+  const changes = useChanges(editor, current, setEdited, good.value, model, counts, choose);
   const { adding, setAdding } = changes;
   useHotkeys([['mod+S', draft.save]], []);
   useShortcuts([

@@ -26,6 +26,7 @@ const AFTER_TRIGGER: Place = { kind: 'after', from: 'trigger', port: null };
 export function useChanges(
   editor: RefObject<TextHandle | null>,
   current: RefObject<string>,
+  onEdited: (text: string) => void,
   /** What the last text that is YAML means. */
   value: unknown,
   model: GraphModel,
@@ -39,13 +40,14 @@ export function useChanges(
       try {
         const next = change(current.current);
         current.current = next;
+        onEdited(next);
         editor.current?.change(next, together);
       } catch (trouble) {
         if (!(trouble instanceof CannotEdit)) throw trouble;
         failed('That was not changed', trouble);
       }
     },
-    [editor, current],
+    [editor, current, onEdited],
   );
   const onGraph = useMemo(
     (): Editing => ({

@@ -1,5 +1,5 @@
 /** The list of workflows: which there are, which run, and what starts them. */
-import { Button, Group, Menu, SegmentedControl, Skeleton, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Menu, Pill, SegmentedControl, Skeleton, Stack, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import {
   IconChevronDown,
@@ -112,6 +112,20 @@ export function WorkflowsPage() {
           value={filter.state}
           onChange={(state) => set({ state: state as State })}
         />
+        {filter.connection !== null && (
+          <Pill
+            size="md"
+            withRemoveButton
+            removeButtonProps={{
+              'aria-label': `Also those that do not use ${filter.connection}`,
+              tabIndex: 0,
+              'aria-hidden': false,
+            }}
+            onRemove={() => set({ connection: null })}
+          >
+            Uses the connection {filter.connection}
+          </Pill>
+        )}
       </search>
       <Panel>
         {list.isPending ? (
@@ -182,7 +196,7 @@ function Search({
 }
 
 function Nothing({ filter, mayManage, onReset }: { filter: Filter; mayManage: boolean; onReset: () => void }) {
-  if (filter.q || filter.cursor || (filter.state !== 'all' && filter.state !== 'archived')) {
+  if (filter.q || filter.cursor || filter.connection || (filter.state !== 'all' && filter.state !== 'archived')) {
     return (
       <EmptyState icon={IconRoute} title="No workflow fits">
         No workflow has all of these.
