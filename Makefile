@@ -20,7 +20,7 @@ run: sync web
 	@exec $(PYTHON) -m runyard_standalone
 
 up: sync web
-	@exec $(PYTHON) -m runyard_standalone.up up
+	@exec $(PYTHON) -m runyard_standalone.up up $(if $(REPLICAS),--replicas $(REPLICAS)) $(if $(AGENTS),--agents $(AGENTS))
 
 down: sync
 	@exec $(PYTHON) -m runyard_standalone.up down

@@ -57,13 +57,13 @@ def main() -> int:
     )
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        rows = _measure(plan, arguments.only, arguments.form)
+        rows = _measure(plan, arguments.only, arguments.form, arguments.replicas)
     except KeyboardInterrupt:
         return 130
     except (*TROUBLES, NotReady, NoRabbitMQ, PostgresError, NoProfiler) as trouble:
         print(f"{type(trouble).__name__}: {trouble}", file=sys.stderr)
         return 1
-    print(f"\n{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}, {arguments.form}\n")
+    print(f"\n{platform.machine()}, {psutil.cpu_count()} cores, Python {platform.python_version()}, {_form(arguments)}\n")
     print(markdown(rows))
     return 0
 
@@ -78,10 +78,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     parser.add_argument("--form", choices=["distributed", "standalone"], default="distributed")
     parser.add_argument(
+        "--replicas", type=int, default=1, metavar="N", help="processes of each service, for the figures on an empty system"
+    )
+    parser.add_argument(
         "--profile", type=lambda text: text.split(","), default=[], metavar="PART,…", help="sample these during B1"
     )
     parser.add_argument("--profile-dir", type=Path, default=Plan.profile_dir, help="where the samples go (default %(default)s)")
     return parser.parse_args()
+
+
+def _form(arguments: argparse.Namespace) -> str:
+    several = f", {arguments.replicas} processes of each service" if arguments.replicas > 1 else ""
+    return f"{arguments.form}{several}"
 
 
 def _figures(text: str) -> list[str]:
@@ -91,12 +99,12 @@ def _figures(text: str) -> list[str]:
     return chosen
 
 
-def _measure(plan: Plan, only: Sequence[str], form: str) -> list[Row]:
+def _measure(plan: Plan, only: Sequence[str], form: str, replicas: int) -> list[Row]:
     """Whatever happens, Ctrl-C too, the systems that were started are ended before this returns or raises."""
     rows: list[Row] = []
     if {*ON_EMPTY, "B10"} & set(only):
         _say(f"starting the system ({form}) …")
-        with running(form) as system:
+        with running(form, replicas) as system:
             rows += uvloop.run(_on_empty(system, plan, only))
     if {"B6", "B7", "B8", "B11"} & set(only) and form == "distributed":
         several = {"B6", "B8", "B11"} & set(only)

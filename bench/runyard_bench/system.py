@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from runyard_standalone.distributed import Deployment, NotReady
 from runyard_standalone.ports import first_free
 from runyard_standalone.postgres import EmbeddedPostgres
 
+AGENTS = 2
 AGENT_CAPACITY = 512
 READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
@@ -30,13 +31,18 @@ class System:
     """A running system. `find_parts`: process ids by name, servers included; `log_tail` is for a failed run."""
 
     form: str
-    address: str
+    addresses: Sequence[str]
+    """Of the gateways."""
     token: str
     database_url: str
     find_parts: Callable[[], dict[str, int]]
     log_tail: Callable[[], str]
     stopped: Callable[..., AbstractContextManager[None]]
     """Inside `with stopped(part, …)` these parts do not run."""
+
+    @property
+    def address(self) -> str:
+        return self.addresses[0]
 
     @property
     def parts(self) -> dict[str, int]:
@@ -51,14 +57,15 @@ class System:
 
 
 @contextmanager
-def running(form: str) -> Iterator[System]:
-    """A system of the form `distributed` or `standalone`, ready for requests; ended and removed with the block.
+def running(form: str, replicas: int = 1) -> Iterator[System]:
+    """A system of the form `distributed` (with so many `replicas` of each service) or `standalone`, ready for requests; ended
+    and removed with the block.
 
     Raises `NotReady` with the end of its logs.
     """
     directory = Path(tempfile.mkdtemp(prefix="runyard-bench-"))
     try:
-        with (_distributed if form == "distributed" else _standalone)(directory) as system:
+        with _distributed(directory, replicas) if form == "distributed" else _standalone(directory) as system:
             yield system
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -75,8 +82,15 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def _distributed(directory: Path) -> Iterator[System]:
-    deployment = Deployment(directory, port=first_free(0), environment={"RUNYARD_AGENT_CAPACITY": str(AGENT_CAPACITY)})
+def _distributed(directory: Path, replicas: int) -> Iterator[System]:
+    agents = max(AGENTS, replicas)
+    deployment = Deployment(
+        directory,
+        port=first_free(0),
+        agents=agents,
+        replicas=replicas,
+        environment={"RUNYARD_AGENT_CAPACITY": str(AGENTS * AGENT_CAPACITY // agents)},
+    )
 
     def find_parts() -> dict[str, int]:
         assert deployment.postgres and deployment.rabbit
@@ -96,7 +110,8 @@ def _distributed(directory: Path) -> Iterator[System]:
 
     try:
         deployment.start()
-        yield System("distributed", deployment.url, deployment.token, deployment.database_url, find_parts, log_tail, stopped)
+        addresses = [deployment.url_of(gateway) for gateway in deployment.replicas("gateway")]
+        yield System("distributed", addresses, deployment.token, deployment.database_url, find_parts, log_tail, stopped)
         deployment.stop()
     finally:
         with _uninterrupted():
@@ -128,7 +143,7 @@ def _standalone(directory: Path) -> Iterator[System]:
         log_path = directory / "runyard.log"
         yield System(
             form="standalone",
-            address=address,
+            addresses=[address],
             token=token,
             database_url=postgres.dsn,
             find_parts=lambda: {"standalone": process.pid, **({"postgresql": pid} if (pid := postgres.pid) else {})},

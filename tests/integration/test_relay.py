@@ -72,7 +72,7 @@ class Outlet:
         self.published += publications
 
     async def post(self, mailbox: str, items: Sequence[Any]) -> None:
-        raise AssertionError("the relay posts nothing")
+        raise AssertionError("a relay that is alone posts nothing")
 
     async def consume(self, queue: str, item_type: Any, handler: Handler[Any], *, max_items: int = 256) -> Subscription:
         raise AssertionError("the relay consumes nothing")
@@ -84,7 +84,7 @@ class Outlet:
         raise AssertionError("the relay hears nothing")
 
     async def open_mailbox(self, mailbox: str, item_type: Any, handler: Handler[Any]) -> Subscription:
-        raise AssertionError("the relay has no mailbox")
+        raise AssertionError("a relay that is alone has no mailbox")
 
     def on_reconnect(self, callback: Any) -> None:
         raise AssertionError("the relay tries again by itself")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from runyard_standalone.distributed import service_of
 
 from runyard_bench.client import Client, Query
 from runyard_bench.figures.plan import Plan
@@ -65,31 +66,34 @@ class Run:
 
 
 async def throughput(system: System, plan: Plan) -> list[Row]:
-    client = Client(system.address, system.token)
+    clients = [Client(address, system.token) for address in system.addresses]
     try:
-        count = plan.executions or await _count_for(system, client, plan)
+        count = plan.executions or await _count_for(system, clients, plan)
         runs = []
         for number in range(plan.repetitions):
             profile = plan.profile if number == plan.repetitions - 1 else ()
             await until_quiet(system.parts)
             with profiled(system, profile, plan.profile_dir):
-                runs.append(await flood(system, client, count, plan.connections))
+                runs.append(await flood(system, clients, count, plan.connections))
         return [*_rate_rows(runs, plan), *_cost_rows(_middle(runs))]
     finally:
-        client.close()
+        for client in clients:
+            client.close()
 
 
-async def flood(system: System, client: Client, count: int, connections: int) -> Run:
-    """One run on a workflow of its own. Raises `Wrong` if an execution is missing, failed, or not done in time."""
+async def flood(system: System, clients: Sequence[Client], count: int, connections: int) -> Run:
+    """One run on a workflow of its own, its connections spread over the gateways. Raises `Wrong` if an execution is missing,
+    failed, or not done in time."""
+    client = clients[0]
     workflow_id = await publish(client, chain(f"Bench chain {time.time_ns()}"))
     request = start_request(client, workflow_id)
     asked_at: dict[str, float] = {}
     last_position = 0
     waiting = iter(range(count))
 
-    async def start_some() -> None:
+    async def start_some(number: int) -> None:
         nonlocal last_position
-        connection = await client.connect()
+        connection = await clients[number % len(clients)].connect()
         try:
             for _ in waiting:
                 now = time.time()
@@ -102,8 +106,8 @@ async def flood(system: System, client: Client, count: int, connections: int) ->
     with Meter(system.parts) as meter:
         began = time.perf_counter()
         async with asyncio.timeout(LONGEST_RUN_SECONDS), asyncio.TaskGroup() as starting:
-            for _ in range(connections):
-                starting.create_task(start_some())
+            for number in range(connections):
+                starting.create_task(start_some(number))
         accepting_seconds = time.perf_counter() - began
         await _until_none_is_left(client, workflow_id, last_position)
         seconds = time.perf_counter() - began
@@ -157,11 +161,11 @@ def _checked(asked_at: dict[str, float], rows: Sequence[_Row]) -> list[float]:
     return latencies
 
 
-async def _count_for(system: System, client: Client, plan: Plan) -> int:
+async def _count_for(system: System, clients: Sequence[Client], plan: Plan) -> int:
     """Warms up, and finds how many executions take about `flood_seconds`."""
-    run = await flood(system, client, PILOT, plan.connections)
+    run = await flood(system, clients, PILOT, plan.connections)
     for _ in range(3):
-        run = await flood(system, client, max(PILOT, int(run.rate * plan.flood_seconds / 4)), plan.connections)
+        run = await flood(system, clients, max(PILOT, int(run.rate * plan.flood_seconds / 4)), plan.connections)
         if run.seconds > plan.flood_seconds / 6:
             break
     return max(PILOT, int(run.rate * plan.flood_seconds))
@@ -203,10 +207,18 @@ def _cost_rows(run: Run) -> list[Row]:
             f"{1000 * total / run.count:.2f} ms an execution",
         )
     ]
-    for part, seconds in sorted(run.usage.cpu_seconds.items(), key=lambda item: -item[1]):
+    kinds: dict[str, list[str]] = {}
+    for part in run.usage.cpu_seconds:
+        kinds.setdefault(service_of(part), []).append(part)
+    cost = {kind: sum(run.usage.cpu_seconds[part] for part in parts) for kind, parts in kinds.items()}
+    for kind, seconds in sorted(cost.items(), key=lambda item: -item[1]):
+        shares = [run.usage.cpu_seconds[part] / max(seconds, 1e-9) for part in kinds[kind]]
+        several = f" ({' + '.join(f'{100 * share:.0f}' for share in shares)} %)" if len(shares) > 1 else ""
+        memory = sum(run.usage.memory_bytes[part] for part in kinds[kind])
         detail = (
-            f"{1000 * seconds / run.count:.3f} ms an execution; {100 * seconds / total:.0f} % of all; "
-            f"{100 * seconds / run.seconds:.0f} % of a core; {mebibytes(run.usage.memory_bytes[part])}"
+            f"{1000 * seconds / run.count:.3f} ms an execution{several}; {100 * seconds / total:.0f} % of all; "
+            f"{100 * seconds / run.seconds:.0f} % of a core; {mebibytes(memory)}"
         )
-        rows.append(Row("B10", f"  {part}", f"{1000 * seconds / jobs:.3f} ms", detail))
+        name = kind if len(shares) == 1 else f"{kind} ×{len(shares)}"
+        rows.append(Row("B10", f"  {name}", f"{1000 * seconds / jobs:.3f} ms", detail))
     return rows

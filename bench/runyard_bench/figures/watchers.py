@@ -94,7 +94,7 @@ async def _measure(system: System, plan: Plan, client: Client, clients: Clients)
 
     await clients.order(Order("measure"))
     with profiled(system, plan.profile, plan.profile_dir):
-        run = await flood(system, client, plan.executions or int(plan.flood_seconds * 300), plan.connections)
+        run = await flood(system, [client], plan.executions or int(plan.flood_seconds * 300), plan.connections)
     busy = await clients.order(Order("report"))
     storm = await clients.order(Order("return"))
     after = Meter(system.parts).memory_bytes().get("gateway", 0)

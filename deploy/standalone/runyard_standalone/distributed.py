@@ -1,4 +1,4 @@
-"""The distributed form on one machine: a process for each service and agent, over a private RabbitMQ and PostgreSQL.
+"""The distributed form on one machine: a process or more for each service and agent, over a private RabbitMQ and PostgreSQL.
 
 `make up` and `make down` are this module's commands; the acceptance tests, the chaos tests and the benchmark use `Deployment`.
 All that is known of a running system is in its directory, so whoever comes later can go on with it.
@@ -39,13 +39,16 @@ class Deployment:
     `environment` is added to that of every process (`RUNYARD_HEARTBEAT_SECONDS=1`). With `database_url` or `amqp_url` the
     server is somebody else's, and is neither started nor stopped here; agents get accounts of their own on RabbitMQ if its
     `amqp_management_url` is known. `port`: 0 is any; without it the usual one, if it is free. Blocks; nothing here is async.
+    `replicas`: so many processes of each service, or by service; the second orchestrator is called `orchestrator-2`, and so on.
+    Without it, and without `agents`, as many as last time; else one, and two agents.
     """
 
     def __init__(
         self,
         directory: Path | str,
         *,
-        agents: int = 2,
+        agents: int | None = None,
+        replicas: int | Mapping[str, int] | None = None,
         port: int | None = None,
         token: str | None = None,
         environment: Mapping[str, str] | None = None,
@@ -55,8 +58,6 @@ class Deployment:
     ) -> None:
         self.directory = Path(directory).absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.agents = tuple(f"agent-{number}" for number in range(1, agents + 1))
-        self.names = (*SERVICES, *self.agents)
         self.postgres = None if database_url else EmbeddedPostgres(self.directory / "postgres")
         self.rabbit = None if amqp_url else RabbitNode(self.directory / "rabbitmq")
         self.token = admin_token(self.directory, token)
@@ -69,11 +70,27 @@ class Deployment:
         self._state_path = self.directory / "processes.json"
         self._state: dict[str, Any] = json.loads(self._state_path.read_text()) if self._state_path.exists() else {}
         self._processes = Processes(self._state)
+        counts = self._state.setdefault("counts", dict.fromkeys(SERVICES, 1) | {"agent": 2})
+        if replicas is not None:
+            counts |= dict.fromkeys(SERVICES, replicas) if isinstance(replicas, int) else dict(replicas)
+        if agents is not None:
+            counts["agent"] = agents
+        self.services = tuple(name for service in SERVICES for name in _replicas(service, counts[service]))
+        self.agents = tuple(f"agent-{number}" for number in range(1, counts["agent"] + 1))
+        self.names = (*self.services, *self.agents)
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:8080`; the same over restarts."""
-        return f"http://{HOST}:{self._state['port']}"
+        """`http://127.0.0.1:8080`: of the first gateway; the same over restarts."""
+        return self.url_of("gateway")
+
+    def url_of(self, gateway: str) -> str:
+        """Each gateway listens on a port of its own."""
+        return f"http://{HOST}:{self._state['ports'][gateway]}"
+
+    def replicas(self, service: str) -> tuple[str, ...]:
+        """The names of its processes."""
+        return tuple(name for name in self.services if service_of(name) == service)
 
     @property
     def database_url(self) -> str:
@@ -101,9 +118,10 @@ class Deployment:
 
     def start(self) -> None:
         """Starts what does not run, and returns when the API answers and every agent is online."""
-        self._choose_port()
+        self._end_surplus()
+        self._choose_ports()
         self.start_servers()
-        for name in SERVICES:
+        for name in self.services:
             self.start_process(name)
         self.wait_until_ready(agents=0)
         for name in self.agents:
@@ -128,16 +146,18 @@ class Deployment:
         if name in self.agents:
             with self._http() as http:
                 ensure_agent_key(http, agent_key_file(self.directory, name), name)
-        package = "agent" if name in self.agents else name
+        package = service_of(name)
         command = [sys.executable, "-m", f"runyard_{package}"]
         self._processes.start(name, command, self._environment_of(name), self.log_path(name))
         self._save()
 
     def stop(self) -> None:
         """Ends everything in good order: first nothing new comes in, at last the servers are stopped."""
-        self.stop_processes(["gateway"])
+        self._end_surplus()
+        gateways = self.replicas("gateway")
+        self.stop_processes(gateways)
         self.stop_processes(self.agents)
-        self.stop_processes(["orchestrator", "dispatcher", "approvals", "projections"])
+        self.stop_processes(name for name in self.services if name not in gateways)
         if self.rabbit:
             self.rabbit.stop()
         if self.postgres:
@@ -163,11 +183,12 @@ class Deployment:
         """Until the API answers and so many `agents` are online, all of them if not said. Raises `NotReady` when a process has
         ended, or after `seconds`."""
         wanted = len(self.agents) if agents is None else agents
-        needed = set(SERVICES if agents == 0 else self.names)
+        needed = set(self.services if agents == 0 else self.names)
         deadline = time.monotonic() + seconds
+        others = [self.url_of(gateway) for gateway in self.replicas("gateway")[1:]]
         with self._http() as http:
             while True:
-                trouble = _trouble(http, wanted)
+                trouble = _trouble(http, wanted, others)
                 # looked at last: an answer may have come from somebody else who listens where our gateway could not
                 if dead := needed - set(self.running):
                     raise NotReady("\n".join(f"{name} ended by itself:\n{self.log_tail(name)}" for name in sorted(dead)))
@@ -188,7 +209,7 @@ class Deployment:
             "RUNYARD_AMQP_MANAGEMENT_URL": self.amqp_management_url,
             "RUNYARD_MASTER_KEYS": self._master_key,
             "RUNYARD_HOST": HOST,
-            "RUNYARD_PORT": str(self._state["port"]),
+            "RUNYARD_PORT": str(self._state["ports"].get(name, 0)),
             "RUNYARD_ADMIN_TOKEN": self.token,
             "RUNYARD_PUBLIC_URL": self.url,
             "RUNYARD_ALLOW_PRIVATE_NOTIFICATIONS": "true",
@@ -197,8 +218,9 @@ class Deployment:
         if name in self.agents:
             # an agent knows its server and its key, and nothing else
             key = agent_key_file(self.directory, name)
+            gateways = self.replicas("gateway")
             own = {
-                "RUNYARD_URL": self.url,
+                "RUNYARD_URL": self.url_of(gateways[self.agents.index(name) % len(gateways)]),
                 "RUNYARD_AGENT_KEY_FILE": str(key),
                 "RUNYARD_AGENT_STATE_DIR": str(key.parent / "state"),
             }
@@ -209,12 +231,21 @@ class Deployment:
         headers = {"authorization": f"Bearer {self.token}"}
         return httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=10)
 
-    def _choose_port(self) -> None:
-        """The one asked for; else the one of last time, or the usual one (any, if 0 was asked for), if it is free."""
-        if self.process("gateway") is None:
-            usual = USUAL_PORT if self._wanted_port is None else 0
-            self._state["port"] = self._wanted_port or first_free(self._state.get("port", usual), 0)
-            self._save()
+    def _choose_ports(self) -> None:
+        """For the first gateway the one asked for; else the one of last time, or the usual one (any, if 0 was asked for), if it
+        is free."""
+        before = self._state.pop("port", None)
+        ports = self._state.setdefault("ports", {} if before is None else {"gateway": before})
+        for gateway in self.replicas("gateway"):
+            if self.process(gateway) is None:
+                first = gateway == "gateway"
+                usual = USUAL_PORT if self._wanted_port is None and first else 0
+                ports[gateway] = (first and self._wanted_port) or first_free(ports.get(gateway, usual), 0)
+        self._save()
+
+    def _end_surplus(self) -> None:
+        """What was started when there were to be more."""
+        self.stop_processes(name for name in self._processes.names if name not in self.names)
 
     def _save(self) -> None:
         draft = self._state_path.with_suffix(".draft")
@@ -222,12 +253,22 @@ class Deployment:
         draft.replace(self._state_path)
 
 
-def _trouble(http: httpx.Client, agents: int) -> str | None:
-    """What is missing, in words; None when the API is ready and that many agents are online."""
+def service_of(name: str) -> str:
+    """What the process of that name is: `orchestrator-2` is an orchestrator."""
+    return name.partition("-")[0]
+
+
+def _replicas(service: str, count: int) -> list[str]:
+    return [service if number == 1 else f"{service}-{number}" for number in range(1, count + 1)]
+
+
+def _trouble(http: httpx.Client, agents: int, others: Iterable[str]) -> str | None:
+    """What is missing, in words; None when this gateway and the `others` are ready and that many agents are online."""
     try:
-        ready = http.get("/readyz")
-        if ready.is_error:
-            return ready.text
+        for url in ("", *others):
+            ready = http.get(f"{url}/readyz")
+            if ready.is_error:
+                return ready.text
         online = [agent for agent in http.get("/api/v1/agents").json().get("items", []) if agent["status"] == "online"]
     except httpx.TransportError as error:
         return str(error)

@@ -33,6 +33,11 @@ class Processes:
         self._children.append(child)
         self._records[name] = [child.pid, _started(psutil.Process(child.pid))]
 
+    @property
+    def names(self) -> list[str]:
+        """Of all that were started, whether they run or not."""
+        return [name for name, record in self._records.items() if isinstance(record, list)]
+
     def find(self, name: str) -> psutil.Process | None:
         """The process as it was started; None when it has ended."""
         if name not in self._records:

@@ -9,9 +9,11 @@ from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.relay import Relay
 from runyard_shared.messaging.answers import Answer
-from runyard_shared.messaging.bus import Bus, Subscription
+from runyard_shared.messaging.bus import Bus
+from runyard_shared.messaging.inboxes import Inboxes
 from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import APPROVALS_PARTITIONS, approvals_inbox, approvals_inbox_partition
+from runyard_shared.shares import Share, Shares
 from runyard_shared.timers import Timers, to_inbox
 
 from runyard_approvals.approval.decide import Retries
@@ -28,10 +30,13 @@ from runyard_approvals.secret import Secret, load_secret
 from runyard_approvals.settings import Settings
 
 SCHEMA = "approvals"
+RELAY = "relay"
+"""The share of handing on what all processes of the service commit."""
 
 
 class Service:
-    """The running approvals service: inbox partitions, relay, timers and notifier around one event store."""
+    """The running approvals service: inbox partitions, relay, timers and notifier around one event store. Partitions and relay
+    are shared out among all processes of the service."""
 
     def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
         self._settings = settings
@@ -39,49 +44,61 @@ class Service:
         self._pool = pool
         self._clock = clock
         self._store = PostgresEventStore(pool, SCHEMA, MAPPER)
-        self._relay = Relay(SCHEMA, self._store, bus, reports_of, Checkpoint(pool, SCHEMA))
-        self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, approvals_inbox))
+        self._relay = Relay(SCHEMA, self._store, bus, reports_of, Checkpoint(pool, SCHEMA), shared=True)
+        self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, approvals_inbox), is_mine=self._is_mine)
         self._store.on_commit = self._relay.committed
         self._store.on_timer = self._timers.hint
-        self._subscriptions: list[Subscription] = []
+        self._inboxes = Inboxes(
+            bus,
+            [approvals_inbox_partition(partition) for partition in range(APPROVALS_PARTITIONS)],
+            InboxItem,
+            self._handle,
+            settled=self._timers.look_again,
+        )
+        relay = Share(RELAY, self._relay.start, self._relay.stop)
+        self._shares = Shares(pool, SCHEMA, [relay, *self._inboxes.shares()], lambda: bus.trouble is None)
+        self._handlers: Handlers | None = None
         self._notifier: Notifier | None = None
         self._channel_handler: ChannelHandler | None = None
 
     async def start(self) -> None:
-        """Migrate, repair what an earlier process left unsent, then take work."""
+        """Migrate, then take the part of the work that falls to this process."""
         await migrate(self._pool, SCHEMA, "runyard_approvals", with_log=True)
         given = self._settings.approvals_secret
-        handlers = self._build(await load_secret(self._pool, given.get_secret_value() if given else None))
-
-        async def handle(items: Sequence[InboxItem]) -> None:
-            await self._post(await handlers.handle(items))
-
+        self._handlers = self._build(await load_secret(self._pool, given.get_secret_value() if given else None))
         await self._store.open()
-        await self._relay.start()
-        for partition in range(APPROVALS_PARTITIONS):
-            queue = approvals_inbox_partition(partition)
-            self._subscriptions.append(await self._bus.consume(queue, InboxItem, handle))
+        await self._shares.start()
         await self._timers.start()
 
     async def stop(self) -> None:
         """Finish what is under way; the rest stays in the queues, and in the timers."""
         await self._timers.stop()
-        for subscription in self._subscriptions:
-            await subscription.cancel()
-        self._subscriptions.clear()
+        await self._shares.stop()
         if self._notifier is not None and self._channel_handler is not None:
             await self._channel_handler.stop()
             await self._notifier.stop()
         await self._store.close()
-        await self._relay.stop()
 
     def health(self) -> dict[str, str | None]:
         return {
             "event store": self._store.trouble,
-            "relay": self._relay.trouble,
+            "relay": self._relay.trouble if self._shares.has(RELAY) else None,
             "timers": self._timers.trouble,
             "bus": self._bus.trouble,
+            "shares": self._shares.trouble,
         }
+
+    def standing(self) -> dict[str, str]:
+        """Who does each part of the work: "here", or which other process."""
+        return self._shares.standing()
+
+    def _is_mine(self, stream_id: str) -> bool:
+        return self._inboxes.has(approvals_inbox(stream_id))
+
+    async def _handle(self, items: Sequence[InboxItem]) -> None:
+        if self._handlers is None:
+            raise TypeError("items came before the service was started")
+        await self._post(await self._handlers.handle(items))
 
     def _build(self, secret: Secret) -> Handlers:
         settings, clock = self._settings, self._clock

@@ -93,6 +93,7 @@ class Service:
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self._leading = False
+        self._leader = "nobody yet"
         self._trouble: str | None = None
         bus.on_reconnect(self._handlers.reconnected)
 
@@ -122,6 +123,10 @@ class Service:
             "relay": self._relay.trouble if leading else None,
             "accounts": self._enrolments.trouble if leading else None,
         }
+
+    def standing(self) -> dict[str, str]:
+        """Who leads: "here", or which other process."""
+        return {"placement": "here" if self._leading else self._leader}
 
     async def _serve_forever(self) -> None:
         while True:
@@ -169,10 +174,10 @@ class Service:
     async def _rescue(self) -> None:
         await rescue_forever(self._handlers, self._bus, self._clock, self._settings.rescue_every_seconds)
 
-    def _stand_by(self) -> None:
-        self._trouble = None
+    def _stand_by(self, leader: str) -> None:
+        self._trouble, self._leader = None, leader
         if not self._settled.is_set():
-            _log.info("another dispatcher leads; this one stands by")
+            _log.info("another dispatcher leads; this one stands by", leader=leader)
             self._settled.set()
 
     def _lead_no_more(self) -> None:

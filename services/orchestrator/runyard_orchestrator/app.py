@@ -11,9 +11,11 @@ from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.relay import Relay
-from runyard_shared.messaging.bus import Bus, Subscription
+from runyard_shared.messaging.bus import Bus
+from runyard_shared.messaging.inboxes import Inboxes
 from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import ORCHESTRATOR_PARTITIONS, orchestrator_inbox, orchestrator_inbox_partition
+from runyard_shared.shares import Share, Shares
 from runyard_shared.timers import Timers, to_inbox
 
 from runyard_orchestrator.execution_handler import ExecutionHandler
@@ -26,10 +28,13 @@ from runyard_orchestrator.settings import Settings
 from runyard_orchestrator.workflow_handler import WorkflowHandler
 
 SCHEMA = "orchestrator"
+RELAY = "relay"
+"""The share of handing on what all orchestrators commit."""
 
 
 class Service:
-    """The running orchestrator: inbox partitions, relay and timers around one event store."""
+    """The running orchestrator: inbox partitions, relay and timers around one event store. Partitions and relay are shared out
+    among all orchestrators there are."""
 
     def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
         self._bus = bus
@@ -37,8 +42,8 @@ class Service:
         mapper = EventMapper(EVENT_TYPES)
         self._store = PostgresEventStore(pool, SCHEMA, mapper)
         public = Checkpoint(pool, SCHEMA, "public")
-        self._relay = Relay(SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA), public=public)
-        self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, orchestrator_inbox))
+        self._relay = Relay(SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA), public=public, shared=True)
+        self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, orchestrator_inbox), is_mine=self._is_mine)
         self._store.on_commit = self._relay.committed
         self._store.on_timer = self._timers.hint
         self._workflows = Workflows(self._store, mapper)
@@ -51,40 +56,54 @@ class Service:
             IncidentHandler(self._store, mapper, self._workflows, clock),
             self._workflows,
         )
-        self._subscriptions: list[Subscription] = []
-        bus.on_reconnect(self._forget_states)
+        self._inboxes = Inboxes(
+            bus,
+            [orchestrator_inbox_partition(partition) for partition in range(ORCHESTRATOR_PARTITIONS)],
+            InboxItem,
+            self._handle,
+            gained=self._forget_states,
+            settled=self._timers.look_again,
+        )
+        relay = Share(RELAY, self._relay.start, self._relay.stop)
+        self._shares = Shares(pool, SCHEMA, [relay, *self._inboxes.shares()], lambda: bus.trouble is None)
+        bus.on_reconnect(self._reconnected)
 
     async def start(self) -> None:
-        """Migrate, repair what an earlier process left unsent, then take work."""
+        """Migrate, then take the part of the work that falls to this process."""
         await migrate(self._pool, SCHEMA, "runyard_orchestrator", with_log=True)
         await self._store.open()
-        await self._relay.start()
-        for partition in range(ORCHESTRATOR_PARTITIONS):
-            queue = orchestrator_inbox_partition(partition)
-            self._subscriptions.append(await self._bus.consume(queue, InboxItem, self._handle))
+        await self._shares.start()
         await self._timers.start()
 
     async def stop(self) -> None:
         """Finish what is under way; the rest stays in the queues."""
         await self._timers.stop()
-        for subscription in self._subscriptions:
-            await subscription.cancel()
-        self._subscriptions.clear()
+        await self._shares.stop()
         await self._store.close()
-        await self._relay.stop()
 
     def health(self) -> dict[str, str | None]:
         return {
             "event store": self._store.trouble,
-            "relay": self._relay.trouble,
+            "relay": self._relay.trouble if self._shares.has(RELAY) else None,
             "timers": self._timers.trouble,
             "bus": self._bus.trouble,
+            "shares": self._shares.trouble,
         }
 
-    async def _forget_states(self) -> None:
-        """While the connection was away, another process may have had the inbox."""
+    def standing(self) -> dict[str, str]:
+        """Who does each part of the work: "here", or which other process."""
+        return self._shares.standing()
+
+    def _is_mine(self, stream_id: str) -> bool:
+        return self._inboxes.has(orchestrator_inbox(stream_id))
+
+    def _forget_states(self) -> None:
+        """Another process may have had the inbox, and have written since."""
         self._workflows.forget_all()
         self._executions.forget_all()
+
+    async def _reconnected(self) -> None:
+        self._forget_states()
 
     async def _handle(self, items: Sequence[InboxItem]) -> None:
         await post_replies(self._bus, await self._handlers.handle(items))

@@ -72,6 +72,8 @@ class ExecutionHandler:
 
     def decide_from_memory(self, execution_id: str, items: Sequence[ExecutionItem]) -> Decided | None:
         """None if memory is not enough, or has an error to tell: then `handle` the items. No events: there is nothing to write.
+        That nothing follows is taken from memory only of what has ended: of anything else it may be old, because another
+        process had the inbox, and no version conflict would tell.
 
         A start is taken for new: that it is not is told by a version conflict, so that a new one costs no read.
         """
@@ -82,9 +84,10 @@ class ExecutionHandler:
             decided = self._decide(execution_id, items, state)
         except Exception:  # noqa: BLE001 - memory may be older than the log; what is wrong with the items shows there again
             return None
-        if decided.state is None:
-            return None
-        return decided if decided.events or not decided.outcomes else None
+        if decided.events:
+            return decided
+        nothing_can_follow = state is not None and state.is_finished and not decided.outcomes
+        return decided if nothing_can_follow else None
 
     def submit(self, decided: Decided) -> "Future[Commit]":
         """Write it. When it is written, `written` must be called."""

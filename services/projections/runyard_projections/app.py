@@ -11,7 +11,9 @@ from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus, Subscription
+from runyard_shared.messaging.inboxes import Inboxes
 from runyard_shared.messaging.topology import FEED, JOB_OUTPUT, PARKED, PROJECTIONS_COMMANDS
+from runyard_shared.shares import Share, Shares
 
 from runyard_projections.analytics.projection import Analytics
 from runyard_projections.archive.archiver import Archiver
@@ -25,6 +27,9 @@ from runyard_projections.settings import Settings
 from runyard_projections.triggers.projection import Triggers
 from runyard_projections.upkeep import Upkeep
 from runyard_projections.workflows import Workflows
+
+READ_MODELS = "read models"
+"""The share of applying the log to the read models."""
 
 
 def projections() -> list[Projection]:
@@ -43,51 +48,65 @@ def archiver(settings: Settings, pool: "asyncpg.Pool[asyncpg.Record]", clock: Cl
 
 
 async def create(settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> "Service":
-    """Migrates the schema; the bus and the pool are the caller's, open. One connection of the pool is held."""
+    """Migrates the schema; the bus and the pool are the caller's, open. Up to two connections of the pool are held."""
     await migrate(pool, LIVE, "runyard_projections")
     return Service(settings, bus=bus, pool=pool, clock=clock)
 
 
 class Service:
-    """The projector, and the keepers of what is not in the log."""
+    """The projector, and the keepers of what is not in the log, shared out among all processes of the service."""
 
     def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
         self._bus = bus
         self._projector = Projector(log(pool), pool, projections())
-        self._output = OutputKeeper(pool)
         self._archiver = archiver(settings, pool, clock)
         upkeep = Upkeep(pool, log(pool), projections())
         self._commands = CommandHandler(bus, pool, upkeep, clock, may_archive=settings.archive_dir is not None)
         self._retention = OutputRetention(pool, clock, settings.output_retention_days)
-        self._parked = ParkedKeeper(pool)
-        self._subscriptions: list[Subscription] = []
+        self._feed: Subscription | None = None
+        kept = [
+            Inboxes(bus, [JOB_OUTPUT], OutputMessage, OutputKeeper(pool).keep),
+            Inboxes(bus, [PROJECTIONS_COMMANDS], Request, self._commands.handle),
+            Inboxes(bus, [PARKED], Parked, ParkedKeeper(pool).keep),
+        ]
+        queues = [share for inboxes in kept for share in inboxes.shares()]
+        read_models = Share(READ_MODELS, self._begin_to_apply, self._end_to_apply)
+        self._shares = Shares(pool, LIVE, [read_models, *queues], lambda: bus.trouble is None)
 
     async def start(self) -> None:
-        """Hears the feed from now on, and catches up with the log in the background."""
-        self._subscriptions = [
-            await self._bus.listen(FEED, FeedBatch, self._projector.hear),
-            await self._bus.consume(JOB_OUTPUT, OutputMessage, self._output.keep),
-            await self._bus.consume(PARKED, Parked, self._parked.keep),
-            await self._bus.consume(PROJECTIONS_COMMANDS, Request, self._commands.handle),
-        ]
-        self._projector.start()
+        """Takes the part of the work that falls to this process. What comes round every hour is looked after by each, one at a
+        time."""
+        await self._shares.start()
         self._retention.rounds.start()
         self._archiver.rounds.start()
 
     async def stop(self) -> None:
         """Ends what is under way; the rest stays in the log and the queues."""
-        for subscription in self._subscriptions:
-            await subscription.cancel()
-        self._subscriptions = []
+        await self._shares.stop()
         await self._commands.stop()
         await self._archiver.rounds.stop()
         await self._retention.rounds.stop()
-        await self._projector.stop()
 
     def health(self) -> dict[str, str | None]:
         return {
             "broker": self._bus.trouble,
-            "read models": self._projector.trouble,
+            "read models": self._projector.trouble if self._shares.has(READ_MODELS) else None,
             "output": self._retention.rounds.trouble,
             "archive": self._archiver.rounds.trouble,
+            "shares": self._shares.trouble,
         }
+
+    def standing(self) -> dict[str, str]:
+        """Who does each part of the work: "here", or which other process."""
+        return self._shares.standing()
+
+    async def _begin_to_apply(self) -> None:
+        """Hears the feed from now on, and catches up with the log in the background."""
+        self._feed = await self._bus.listen(FEED, FeedBatch, self._projector.hear)
+        self._projector.start()
+
+    async def _end_to_apply(self) -> None:
+        if self._feed is not None:
+            await self._feed.cancel()
+            self._feed = None
+        await self._projector.stop()

@@ -1,11 +1,14 @@
 """A cursor that follows a log as it grows: from memory while it can, from the log itself when it must.
 
-The committer tells it every batch. If the follower falls far behind, or misses something (a restart, a commit whose answer was
-lost, a commit of another process), it reads the log instead; the positions show which is needed.
+The committer tells it every batch; batches of several processes come in any order, and one that is late is waited for a moment.
+If the follower falls far behind, or misses something (a restart, a commit whose answer was lost, a process that died before it
+told), it reads the log instead; the positions show which is needed.
 """
 
 import asyncio
+from bisect import insort
 from collections import deque
+from contextlib import suppress
 from typing import Final
 
 from runyard_shared.contracts.feed import Recorded
@@ -15,6 +18,8 @@ MAX_EVENTS: Final = 500
 MAX_BYTES: Final = 4_000_000
 MAX_BYTES_IN_MEMORY: Final = 32_000_000
 POLL_SECONDS: Final = 1.0
+LATE_SECONDS: Final = 0.02
+"""So long a batch of another process may be on its way while later ones are here."""
 
 
 class Follower:
@@ -49,14 +54,17 @@ class Follower:
         return self._bytes
 
     def committed(self, rows: list[Recorded], size: int | None = None) -> None:
-        """Consecutive rows that were just committed. `size`: of their data, if it is known."""
+        """Consecutive rows that were just committed, here or elsewhere. `size`: of their data, if it is known."""
         size = bytes_of(rows) if size is None else size
         if self._bytes + size > self._max_bytes:
             self._batches.clear()
             self._bytes = 0
         else:
-            self._batches.append((rows, size))
             self._bytes += size
+            if self._batches and rows[0].position < self._batches[-1][0][0].position:
+                insort(self._batches, (rows, size), key=lambda batch: batch[0][0].position)
+            else:
+                self._batches.append((rows, size))
         self._head = max(self._head, rows[-1].position)
         self._wake.set()
 
@@ -75,6 +83,8 @@ class Follower:
         if self.lag <= 0:
             return []
         self._forget_passed()
+        if self._batches and 0 < self._batches[0][0][0].position - self.position - 1 <= self._max_events:
+            await self._wait_for_late_ones()
         if self._batches and self._batches[0][0][0].position == self.position + 1:
             return self._from_memory()
         head = self._head
@@ -119,6 +129,14 @@ class Follower:
         except TimeoutError:
             await self.look()
         self._wake.clear()
+
+    async def _wait_for_late_ones(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LATE_SECONDS):
+                while self._batches and self._batches[0][0][0].position > self.position + 1:
+                    self._wake.clear()
+                    await self._wake.wait()
+                    self._forget_passed()
 
 
 def bytes_of(rows: list[Recorded]) -> int:

@@ -6,10 +6,15 @@ to. The third, of a log that the world may see, publishes every event to other p
 that a busy log costs few messages. Work and publications each have a checkpoint that moves only past what was confirmed. After
 a crash all begin again at their checkpoints, so everything is delivered at least once and in order, and receivers ignore what
 they know.
+
+Of several processes that write one log, one relays what all of them commit; the others post theirs to its mailbox. What is lost
+on that way, and what a process could not tell before it died, shows as a gap and is read from the log. Two that relay at once
+send everything twice, which does no harm.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -17,12 +22,12 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from runyard_shared.contracts.feed import FeedBatch, Recorded
-from runyard_shared.errors import Unavailable
+from runyard_shared.errors import Conflict, Unavailable
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.follower import MAX_BYTES_IN_MEMORY, MAX_EVENTS, Follower, bytes_of
 from runyard_shared.eventstore.store import EventStore
-from runyard_shared.messaging.bus import Bus
-from runyard_shared.messaging.topology import FEED, PUBLIC_EVENTS
+from runyard_shared.messaging.bus import Bus, Subscription
+from runyard_shared.messaging.topology import FEED, PUBLIC_EVENTS, relay_mailbox
 from runyard_shared.public_events import BATCH_CONTENT_TYPE, publications
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +37,8 @@ PUBLISH_EVERY_SECONDS: Final = 0.1
 """At least so long between two rounds of publications; the first after a silence goes at once, and so does a full one."""
 PUBLISH_EVENTS: Final = 5000
 """At most so many in a round: more than a busy log gathers between two."""
+MOST_UNTOLD: Final = 1000
+"""Commits that wait to be told to another process; of more the oldest are left for it to read."""
 _FIRST_RETRY_SECONDS: Final = 0.1
 _LAST_RETRY_SECONDS: Final = 2.0
 
@@ -46,6 +53,9 @@ class Relay:
 
     `public`: the checkpoint of the publications of a log that the world may see; without one nothing is published. What a log
     had before it was published for the first time is not published; it can be read over HTTP.
+
+    `shared`: other processes may write the log and relay too. Whether this one does is told by `start` and `stop`; the store
+    may tell of its commits in any case.
     """
 
     def __init__(
@@ -57,6 +67,7 @@ class Relay:
         checkpoint: Checkpoint,
         *,
         public: Checkpoint | None = None,
+        shared: bool = False,
         max_bytes_in_memory: int = MAX_BYTES_IN_MEMORY,
     ) -> None:
         self._log = log
@@ -69,6 +80,10 @@ class Relay:
         self._feed: Follower | None = None
         self._work: Follower | None = None
         self._public: Follower | None = None
+        self._shared = shared
+        self._untold: deque[list[Recorded]] = deque(maxlen=MOST_UNTOLD)
+        """For the process that relays, while it is not this one."""
+        self._telling: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._troubles: dict[str, str] = {}
 
@@ -99,7 +114,12 @@ class Relay:
         return 0 if self._published is None else self._published.saved
 
     def committed(self, rows: list[Recorded]) -> None:
-        """Rows that the store just committed."""
+        """Rows that the store just committed, or that another process did."""
+        if self._work is None and self._shared:
+            self._untold.append(rows)
+            if self._telling is None or self._telling.done():
+                self._telling = asyncio.create_task(self._tell(), name=f"{self._log}-relay-tells")
+            return
         size = bytes_of(rows)
         for follower in (self._feed, self._work, self._public):
             if follower is not None:
@@ -116,6 +136,8 @@ class Relay:
         loops = {"feed": self._broadcast_forever(self._feed), "work": self._send_forever(self._work)}
         if self._public is not None and self._published is not None:
             loops["public"] = self._publish_forever(self._public, self._published)
+        if self._shared:
+            loops["mailbox"] = self._hear_forever()
         self._tasks = [asyncio.create_task(loop, name=f"{self._log}-relay-{part}") for part, loop in loops.items()]
 
     async def stop(self) -> None:
@@ -133,6 +155,29 @@ class Relay:
                 await self._published.save(public.position)
         except Unavailable as error:
             _log.warning("a checkpoint of the relay was not saved; some messages will be sent again", error=str(error))
+
+    async def _tell(self) -> None:
+        """What is lost on the way is read from the log."""
+        while self._untold:
+            batches = [FeedBatch(log=self._log, events=rows) for rows in self._untold]
+            self._untold.clear()
+            await self._bus.post(relay_mailbox(self._log), batches)
+
+    async def _hear_forever(self) -> None:
+        """Of what other processes commit."""
+        mailbox = await self._insist("hearing of what other processes commit", self._open_mailbox)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await mailbox.cancel()
+
+    async def _open_mailbox(self) -> Subscription:
+        return await self._bus.open_mailbox(relay_mailbox(self._log), FeedBatch, self._told)
+
+    async def _told(self, batches: Sequence[FeedBatch]) -> None:
+        for batch in batches:
+            if self._work is not None:
+                self.committed(batch.events)
 
     def _follower(self, position: int, *, max_events: int = MAX_EVENTS) -> Follower:
         return Follower(self._store, position, max_events=max_events, max_bytes_in_memory=self._max_bytes)
@@ -176,6 +221,8 @@ class Relay:
         while True:
             try:
                 result = await attempt()
+            except Conflict:
+                await asyncio.sleep(_FIRST_RETRY_SECONDS)  # the process that relayed before is about to stop
             except Exception as error:  # noqa: BLE001 - a bug stops the relay too, visibly, and loses nothing
                 if what not in self._troubles:
                     _log.warning("the relay is stuck and goes on trying", log=self._log, part=what, error=repr(error))

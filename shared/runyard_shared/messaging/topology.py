@@ -71,6 +71,11 @@ def reply_mailbox(instance: str) -> str:
     return f"replies.{instance}"
 
 
+def relay_mailbox(log: str) -> str:
+    """Of the process that relays a log: what the others commit."""
+    return f"relay.{log}"
+
+
 def agent_destinations() -> dict[str, str]:
     """By queue: the last word of the routing key by which an agent reaches it. What goes to `output` reaches `LIVE_OUTPUT`
     too."""

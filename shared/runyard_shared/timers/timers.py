@@ -40,7 +40,8 @@ class DueTimer:
 class Timers:
     """`deliver` gets due timers in order of `due_at`, at most 500 at once; while a timer stays set, it comes again every
     `redeliver_seconds`. `poll_seconds`: how soon timers set by other processes are noticed; give `hint` to the store of this
-    process as its `on_timer`, and its timers are delivered on time.
+    process as its `on_timer`, and its timers are delivered on time. `is_mine`: of which streams they are delivered here, and
+    not by another process; call `look_again` when that has changed.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Timers:
         *,
         poll_seconds: float = 1.0,
         redeliver_seconds: float = 5.0,
+        is_mine: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._pool = pool
         self._schema = schema
@@ -59,6 +61,7 @@ class Timers:
         self._deliver = deliver
         self._poll = timedelta(seconds=poll_seconds)
         self._redeliver = timedelta(seconds=redeliver_seconds)
+        self._is_mine = is_mine
         self._delivered: dict[tuple[str, str, datetime], datetime] = {}
         self._next_look_at: datetime | None = None
         self._wake = asyncio.Event()
@@ -80,6 +83,10 @@ class Timers:
         if self._next_look_at is None or due_at < self._next_look_at:
             self._next_look_at = due_at
             self._wake.set()
+
+    def look_again(self) -> None:
+        """More timers may be to be delivered here than before."""
+        self.hint(self._clock.now())
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"{self._schema}-timers")
@@ -110,6 +117,8 @@ class Timers:
         async for page in self._pages(now + self._poll):
             due = []
             for timer in page:
+                if not self._is_mine(timer.stream_id):
+                    continue
                 if timer.due_at > now:
                     self.hint(timer.due_at)
                     break
