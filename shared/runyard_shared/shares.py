@@ -61,17 +61,24 @@ class _Seen:
 
 
 class Shares:
-    """`service` names the work that is shared. `able`: whether this process can work at all. One connection of the pool is
-    held."""
+    """`service` names the work that is shared. `able`: whether this process can work at all. `alone`: there can be no other
+    process, so it does everything; else one connection of the pool is held."""
 
     def __init__(
-        self, pool: "asyncpg.Pool[asyncpg.Record]", service: str, shares: Sequence[Share], able: Callable[[], bool]
+        self,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        service: str,
+        shares: Sequence[Share],
+        *,
+        able: Callable[[], bool],
+        alone: bool = False,
     ) -> None:
         self._pool = pool
         self._service = service
         self._shares = {share.name: share for share in shares}
         self._numbers = {name: number for number, name in enumerate(self._shares, _PRESENT + 1)}
         self._able = able
+        self._alone = alone
         self._key = crc32(service.encode()) & 0x7FFFFFFF
         self._mine: list[str] = []
         self._connection: PoolConnectionProxy[asyncpg.Record] | None = None
@@ -99,6 +106,12 @@ class Shares:
 
     async def start(self) -> None:
         """Returns when this process has taken what was free. From then on it takes and gives by itself."""
+        if self._alone:
+            for share in self._shares.values():
+                await share.begin()
+                self._mine.append(share.name)
+            self._trouble = None
+            return
         await self._look()
         self._task = asyncio.create_task(self._look_forever(), name=f"{self._service}-shares")
         if not self._mine:

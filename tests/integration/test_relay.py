@@ -22,6 +22,7 @@ class Outlet:
     """The sending side of a bus, with a gate for each queue: closed, sends wait; broken, they fail."""
 
     trouble: str | None = None
+    in_process = False
 
     def __init__(self) -> None:
         self.feed: list[FeedBatch] = []

@@ -19,7 +19,7 @@ class Worker:
         self.does: list[str] = []
         self.able = True
         self.refuses: set[str] = set()
-        self.shares = Shares(pool, service, [self._share(name) for name in PARTS], lambda: self.able)
+        self.shares = Shares(pool, service, [self._share(name) for name in PARTS], able=lambda: self.able)
 
     def _share(self, name: str) -> Share:
         async def begin() -> None:

@@ -44,7 +44,7 @@ class Service:
         self._pool = pool
         self._clock = clock
         self._store = PostgresEventStore(pool, SCHEMA, MAPPER)
-        self._relay = Relay(SCHEMA, self._store, bus, reports_of, Checkpoint(pool, SCHEMA), shared=True)
+        self._relay = Relay(SCHEMA, self._store, bus, reports_of, Checkpoint(pool, SCHEMA), shared=not bus.in_process)
         self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, approvals_inbox), is_mine=self._is_mine)
         self._store.on_commit = self._relay.committed
         self._store.on_timer = self._timers.hint
@@ -56,7 +56,9 @@ class Service:
             settled=self._timers.look_again,
         )
         relay = Share(RELAY, self._relay.start, self._relay.stop)
-        self._shares = Shares(pool, SCHEMA, [relay, *self._inboxes.shares()], lambda: bus.trouble is None)
+        self._shares = Shares(
+            pool, SCHEMA, [relay, *self._inboxes.shares()], able=lambda: bus.trouble is None, alone=bus.in_process
+        )
         self._handlers: Handlers | None = None
         self._notifier: Notifier | None = None
         self._channel_handler: ChannelHandler | None = None

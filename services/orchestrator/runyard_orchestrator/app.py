@@ -42,7 +42,9 @@ class Service:
         mapper = EventMapper(EVENT_TYPES)
         self._store = PostgresEventStore(pool, SCHEMA, mapper)
         public = Checkpoint(pool, SCHEMA, "public")
-        self._relay = Relay(SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA), public=public, shared=True)
+        self._relay = Relay(
+            SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA), public=public, shared=not bus.in_process
+        )
         self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, orchestrator_inbox), is_mine=self._is_mine)
         self._store.on_commit = self._relay.committed
         self._store.on_timer = self._timers.hint
@@ -65,7 +67,9 @@ class Service:
             settled=self._timers.look_again,
         )
         relay = Share(RELAY, self._relay.start, self._relay.stop)
-        self._shares = Shares(pool, SCHEMA, [relay, *self._inboxes.shares()], lambda: bus.trouble is None)
+        self._shares = Shares(
+            pool, SCHEMA, [relay, *self._inboxes.shares()], able=lambda: bus.trouble is None, alone=bus.in_process
+        )
         bus.on_reconnect(self._reconnected)
 
     async def start(self) -> None:

@@ -53,6 +53,11 @@ class Decided:
     decided_on: dict[str, int] = field(default_factory=dict)
     """Versions of other streams."""
 
+    @property
+    def is_final(self) -> bool:
+        """Nothing follows, whatever the log holds."""
+        return not self.events and self.state is not None and self.state.is_finished
+
 
 class ExecutionHandler:
     def __init__(
@@ -71,9 +76,8 @@ class ExecutionHandler:
         self._chance = chance
 
     def decide_from_memory(self, execution_id: str, items: Sequence[ExecutionItem]) -> Decided | None:
-        """None if memory is not enough, or has an error to tell: then `handle` the items. No events: there is nothing to write.
-        That nothing follows is taken from memory only of what has ended: of anything else it may be old, because another
-        process had the inbox, and no version conflict would tell.
+        """None if memory is not enough, or has an error to tell: then `handle` the items. No events: nothing follows from them,
+        which has to be submitted as well, unless the execution has ended: memory may be older than the log.
 
         A start is taken for new: that it is not is told by a version conflict, so that a new one costs no read.
         """
@@ -84,13 +88,12 @@ class ExecutionHandler:
             decided = self._decide(execution_id, items, state)
         except Exception:  # noqa: BLE001 - memory may be older than the log; what is wrong with the items shows there again
             return None
-        if decided.events:
-            return decided
-        nothing_can_follow = state is not None and state.is_finished and not decided.outcomes
-        return decided if nothing_can_follow else None
+        if decided.state is None:
+            return None
+        return decided if decided.events or not decided.outcomes else None
 
     def submit(self, decided: Decided) -> "Future[Commit]":
-        """Write it. When it is written, `written` must be called."""
+        """Write it, or, without events, see that it was decided on what the log holds. After it `written` must be called."""
         state = decided.state
         if state is None:
             raise TypeError("events of no execution")

@@ -79,7 +79,7 @@ class Handlers:
                 others.append(self._for_record(stream_items))
             elif (decided := self._executions.decide_from_memory(stream_id, stream_items)) is None:
                 others.append(self._executions.handle(stream_id, stream_items))
-            elif decided.events:
+            elif not decided.is_final:
                 commits.append((decided, self._executions.submit(decided)))
         return await self._settle(commits, others)
 

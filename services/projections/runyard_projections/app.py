@@ -71,7 +71,7 @@ class Service:
         ]
         queues = [share for inboxes in kept for share in inboxes.shares()]
         read_models = Share(READ_MODELS, self._begin_to_apply, self._end_to_apply)
-        self._shares = Shares(pool, LIVE, [read_models, *queues], lambda: bus.trouble is None)
+        self._shares = Shares(pool, LIVE, [read_models, *queues], able=lambda: bus.trouble is None, alone=bus.in_process)
 
     async def start(self) -> None:
         """Takes the part of the work that falls to this process. What comes round every hour is looked after by each, one at a

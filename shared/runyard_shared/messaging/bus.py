@@ -44,6 +44,10 @@ class Bus(Protocol):
     """A broker connection. It reconnects by itself; `send` waits for that, at most the adapter's `send_timeout_seconds`,
     and then raises `Unavailable`."""
 
+    @property
+    def in_process(self) -> bool:
+        """Whether everybody on it is in this process."""
+
     async def open(self) -> None: ...
 
     async def close(self) -> None: ...

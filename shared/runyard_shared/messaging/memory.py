@@ -36,6 +36,10 @@ class MemoryBus:
         self._mailboxes: dict[str, _Queue] = {}
         self._consumers: list[_Consumer] = []
 
+    @property
+    def in_process(self) -> bool:
+        return True
+
     async def open(self) -> None:
         """There is nothing to connect to."""
 

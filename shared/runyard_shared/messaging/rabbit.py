@@ -107,6 +107,10 @@ class RabbitBus:
         self._keeper: asyncio.Task[None] | None = None
         self._calling_back: asyncio.Task[None] | None = None
 
+    @property
+    def in_process(self) -> bool:
+        return False
+
     async def open(self) -> None:
         """Connect. Raises `Unavailable` if there is no broker within `send_timeout_seconds`, `Revoked` as `renew` does."""
         self._keeper = asyncio.create_task(self._keep_connected())
