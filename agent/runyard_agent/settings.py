@@ -30,28 +30,44 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    url: str | None = Field(default=None, description="Of the server, `https://runyard.example.com`")
-    agent_key: SecretStr | None = Field(default=None, description="Shown once when the agent was made")
-    agent_key_file: Path | None = Field(default=None, description="A file with the key, read when the agent starts")
-    agent_transport: Literal["auto", "amqp", "https"] = "auto"
-    agent_state_dir: Path = Field(default_factory=default_state_dir, description="Its key pair and unsent results")
-    agent_ca_file: Path | None = Field(default=None, description="PEM; trusted for the server beside the public authorities")
+    url: str | None = Field(default=None, description="The server: `https://runyard.example.com`. `http://` is for loopback")
+    agent_key: SecretStr | None = Field(default=None, description="The agent's key, instead of a file")
+    agent_key_file: Path | None = Field(default=None, description="A file with the agent's key, read when the agent starts")
+    agent_transport: Literal["auto", "amqp", "https"] = Field(
+        default="auto", description="`auto`: RabbitMQ if the server offers it and it can be reached within 10 s, else HTTPS"
+    )
+    agent_state_dir: Path = Field(
+        default_factory=default_state_dir,
+        description="Its key pair and unsent results, one directory for each agent, mode 0700. By itself"
+        " `$XDG_STATE_HOME/runyard-agent`; without that variable `/var/lib/runyard-agent` if it can be written, else"
+        " `~/.local/state/runyard-agent`",
+    )
+    agent_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates (PEM) of a private authority, trusted for the server and for RabbitMQ beside the public ones",
+    )
     agent_allow_http: bool = Field(default=False, description="Whether the key may travel over a network in plain text")
-    log_format: Literal["human", "json"] = "human"
+    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
 
-    agent_tags: Annotated[list[str], NoDecode] = Field(default=[], description="Comma-separated, beside those it was given")
+    agent_tags: Annotated[list[str], NoDecode] = Field(default=[], description="Beside the tags that it was given")
     agent_capacity: int = Field(default=10, ge=1, le=10_000, description="How many jobs run at the same time")
 
-    spool_limit_bytes: int = Field(default=1 << 30, ge=0, description="Disk space for what the server has not taken yet")
+    spool_limit_bytes: int = Field(
+        default=1 << 30, ge=0, description="Disk space for output that the server has not taken; results are always kept"
+    )
     stop_grace_seconds: float = Field(default=30, ge=0, description="How long running jobs may go on when the agent stops")
     kill_grace_seconds: float = Field(default=5, ge=0, description="Between TERM and KILL of a job's processes")
 
-    http_connect_timeout_seconds: float = Field(default=10, gt=0)
-    http_read_timeout_seconds: float = Field(default=300, gt=0, description="The longest silence of a server")
+    http_connect_timeout_seconds: float = Field(default=10, gt=0, description="Of `http.request`")
+    http_read_timeout_seconds: float = Field(
+        default=300, gt=0, description="Of `http.request`: the longest silence of a server"
+    )
 
-    ssh_connect_timeout_seconds: float = Field(default=15, gt=0)
-    ssh_known_hosts: Path | None = Field(default=None, description="Default: ~/.ssh/known_hosts. Unknown hosts are refused")
-    ssh_identity_files: Annotated[list[Path], NoDecode] = Field(default=[], description="Comma-separated; default: ssh's own")
+    ssh_connect_timeout_seconds: float = Field(default=15, gt=0, description="Of `ssh.…`")
+    ssh_known_hosts: Path | None = Field(
+        default=None, description="Else `~/.ssh/known_hosts`. [Unknown hosts are refused](../howto/reach-hosts-over-ssh.md)"
+    )
+    ssh_identity_files: Annotated[list[Path], NoDecode] = Field(default=[], description="Private keys; else ssh's own")
     ssh_username: str | None = Field(default=None, description="Where a job names no user")
 
     @field_validator("agent_tags", "ssh_identity_files", mode="before")

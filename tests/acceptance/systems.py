@@ -56,10 +56,11 @@ class System(Protocol):
 
 @dataclass
 class Standalone:
-    """`make run` without its demonstration."""
+    """`make run`, by itself without its demonstration."""
 
     directory: Path
     form: str = "standalone"
+    demonstration: bool = False
     processes: list[str] = field(default_factory=lambda: ["standalone"])
     token: str = field(default_factory=secrets.token_hex)
     _process: "subprocess.Popen[bytes] | None" = None
@@ -79,7 +80,7 @@ class Standalone:
             "RUNYARD_DATA_DIR": str(self.directory / "data"),
             "RUNYARD_PORT": "0",
             "RUNYARD_ADMIN_TOKEN": self.token,
-            "RUNYARD_DEMO": "0",
+            "RUNYARD_DEMO": str(int(self.demonstration)),
             **RECEIVERS_ARE_HERE,
         }
         with (self.directory / "standalone.log").open("ab") as log:
@@ -143,9 +144,9 @@ class Distributed:
 
 
 @contextmanager
-def standalone_system() -> Iterator[Standalone]:
+def standalone_system(*, demonstration: bool = False) -> Iterator[Standalone]:
     with tempfile.TemporaryDirectory(prefix="runyard-standalone-") as directory:
-        system = Standalone(Path(directory))
+        system = Standalone(Path(directory), demonstration=demonstration)
         system.start()
         try:
             yield system

@@ -14,10 +14,14 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore")
 
-    data_dir: Path = Path(".runyard")
-    port: int | None = Field(default=None, ge=0, le=65535, description="Default: 8080, or a free one if that is taken")
+    data_dir: Path = Field(default=Path(".runyard"), description="Where everything is kept")
+    port: int | None = Field(
+        default=None, ge=0, le=65535, description="Where it listens, on loopback; else 8080, or a free one if that is taken"
+    )
     admin_token: SecretStr | None = Field(
-        default=None, min_length=1, description="Default: made once and kept in the data directory"
+        default=None,
+        min_length=1,
+        description="The API key of the administrator; else one is made and kept in the data directory",
     )
     demo: bool = Field(default=True, description="Apply the examples and run the first of them")
-    examples_dir: Path = EXAMPLES
+    examples_dir: Path = Field(default=EXAMPLES, description="Where the examples are; else those of the working copy")

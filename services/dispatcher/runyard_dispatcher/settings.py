@@ -23,23 +23,40 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore")
 
-    database_url: str = ""
-    amqp_url: str = ""
-    amqp_namespace: str = ""
-    log_format: Literal["human", "json"] = "human"
+    database_url: str = Field(default="", description="PostgreSQL: `postgresql://user:password@host/database`")
+    amqp_url: str = Field(default="", description="RabbitMQ: `amqp://user:password@host/vhost`")
+    amqp_namespace: str = Field(
+        default="", description="Before the name of every queue and exchange, for several systems on one broker"
+    )
+    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
 
-    heartbeat_seconds: float = Field(default=10, gt=0)
-    offline_after_seconds: float = Field(default=30, gt=0)
-    resend_after_seconds: float = Field(default=5, ge=0)
+    heartbeat_seconds: float = Field(default=10, gt=0, description="How often agents report; they learn it when they enrol")
+    offline_after_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="Silence after which an agent is offline; agents learn it when they enrol, and start nothing new after"
+        " two thirds of it",
+    )
+    resend_after_seconds: float = Field(
+        default=5, ge=0, description="Age at which a lease that its agent does not list is sent again"
+    )
     rescue_every_seconds: float = Field(default=1, gt=0, description="How often silence is measured and reasons are renewed")
 
     master_keys: SecretStr | None = Field(
-        default=None, description="Comma-separated, the newest first: what the secrets of connections are encrypted with"
+        default=None,
+        description="Secrets of at least 128 bits (`openssl rand -base64 32`), comma-separated, the newest first: the secrets"
+        " of [connections](../howto/connections.md) are encrypted with the first. Without one no secret can be stored",
     )
     amqp_management_url: str = Field(
-        default="", description="RabbitMQ's management API, with an administrator's credentials: gives agents accounts"
+        default="",
+        description="RabbitMQ's management API, `http://user:password@host:15672`, of an administrator: gives each agent an"
+        " account of its own. Without it agents come by HTTPS only",
     )
-    agent_amqp_url: str = Field(default="", description="Where agents find RabbitMQ; else where this service does")
+    agent_amqp_url: str = Field(
+        default="",
+        description="Where agents find RabbitMQ, `amqps://broker.example.com/vhost`; else where this service does, without"
+        " its credentials",
+    )
     probe_timeout_seconds: float = Field(default=20, gt=0, description="How long an agent may try a connection out")
 
     @property

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -10,12 +11,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_")
 
-    database_url: str = ""
-    """PostgreSQL, such as postgresql://user:password@host/database."""
-    amqp_url: str = ""
-    """RabbitMQ, such as amqp://user:password@host/vhost."""
-    amqp_namespace: str = ""
-    """Prefix of every queue and exchange, for several systems on one broker."""
-    log_format: Literal["human", "json"] = "human"
-    cached_executions: int = 10_000
-    """How many executions under way are kept in memory; others are replayed when something happens to them."""
+    database_url: str = Field(default="", description="PostgreSQL: `postgresql://user:password@host/database`")
+    amqp_url: str = Field(default="", description="RabbitMQ: `amqp://user:password@host/vhost`")
+    amqp_namespace: str = Field(
+        default="", description="Before the name of every queue and exchange, for several systems on one broker"
+    )
+    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
+    cached_executions: int = Field(
+        default=10_000, description="Executions under way kept in memory; others are replayed when something happens to them"
+    )

@@ -12,14 +12,21 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore")
 
-    database_url: str = ""
-    """PostgreSQL, such as postgresql://user:password@host/database."""
-    amqp_url: str = ""
-    """RabbitMQ, such as amqp://user:password@host/vhost."""
-    amqp_namespace: str = ""
-    """Prefix of every queue and exchange, for several systems on one broker."""
-    output_retention_days: int = Field(default=30, ge=0)
-    """For how many days the output of a job is kept, counted from when the job was made; 0 for ever."""
-    archive_dir: Path | None = None
-    """Where old history is archived to; without it no history is archived, and none leaves the database."""
-    log_format: Literal["human", "json"] = "human"
+    database_url: str = Field(default="", description="PostgreSQL: `postgresql://user:password@host/database`")
+    amqp_url: str = Field(default="", description="RabbitMQ: `amqp://user:password@host/vhost`")
+    amqp_namespace: str = Field(
+        default="", description="Before the name of every queue and exchange, for several systems on one broker"
+    )
+    output_retention_days: int = Field(
+        default=30,
+        ge=0,
+        description="For how many days the output of a job is kept where the tenant does [not say"
+        " otherwise](../howto/retention.md), counted from when the job was made; 0 for ever. What the log and the read models"
+        " say of the job stays",
+    )
+    archive_dir: Path | None = Field(
+        default=None,
+        description="Where [old history and audit logs](../howto/retention.md) are archived to. Without it nothing is"
+        " archived, and none of it leaves the database",
+    )
+    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
