@@ -14,15 +14,17 @@ from typing import Final
 
 from runyard_standalone.postgres_binaries import binaries_for
 
-from tests.docs.elsewhere import ELSEWHERE, python
+from tests.docs.elsewhere import ELSEWHERE, INLINE
 from tests.docs.pages import ROOT, Block, Page
 
 PATIENCE_SECONDS: Final = 480
 BEGINS: Final = "\x01"
 UNPREPARED: Final = re.compile(
-    r"^((?:[A-Z_]+=\S+ )*)(?=\.venv/bin/python -m runyard_(?:"
-    r"projections archive (?:search|restore|discard|audit) "  # tests/integration/test_archive.py: a month that is over
-    r"|(?:orchestrator|dispatcher|approvals|projections|gateway)$))",  # the acceptance tests: as `make up` starts them
+    r"^((?:[A-Z_]+=\S+ )*)(?="
+    r"\.venv/bin/python -m runyard_projections archive (?:search|restore|discard|audit) "  # tests/integration/test_archive.py
+    r'|psql \S+ -c ".* restored_'  # the same
+    r"|\.venv/bin/python -m runyard_(?:orchestrator|dispatcher|approvals|projections|gateway)$"  # as `make up` starts them
+    r")",
     re.MULTILINE,
 )
 """Commands that need what is not here, and the tests that give them."""
@@ -121,8 +123,8 @@ def _problems(noted: str) -> list[str]:
     found = []
     for call in noted.split("\n\0")[:-1]:
         line, program, *words = call.split("\0")[:-1]
-        check = python if program.endswith("/python") else ELSEWHERE[program]
-        found += [f"{line}: {program} {' '.join(words)}: {problem}" for problem in check(words)]
+        check = INLINE.get(program.rpartition("/")[2])
+        found += [f"{line}: {program} {' '.join(words)}: {problem}" for problem in (check(words) if check else ())]
     return found
 
 

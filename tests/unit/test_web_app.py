@@ -74,4 +74,4 @@ async def test_without_a_build_every_page_says_how_to_make_one(tmp_path: Path) -
 
 async def test_the_document_that_the_web_app_is_typed_by_is_that_of_the_api() -> None:
     current = web_api.PATH.read_text(encoding="utf-8") == await web_api.document()
-    assert current, "the API has changed: run `python -m tests.web_api`"
+    assert current, "the API has changed: run `python -m tests.web_api` and `python -m tests.http_reference`"
