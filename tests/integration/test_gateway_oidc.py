@@ -219,6 +219,27 @@ async def test_a_sign_in_is_finished_by_the_browser_that_began_it_alone(home: Ho
         assert begun.status_code == 303
 
 
+async def test_whom_the_provider_sends_in_vain_is_led_to_the_sign_in_page(home: House) -> None:
+    as_browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with Browser(base_url=home.gateway.address, trust_env=False, headers=as_browser) as browser:
+
+        async def led_to(address: str) -> dict[str, str]:
+            answer = await browser.get(address)
+            target = urlsplit(answer.headers["location"])
+            assert (answer.status_code, target.path, answer.text) == (303, "/sign-in", "")
+            assert "runyard_session" not in browser.cookies
+            return {name: value for name, (value,) in parse_qs(target.query).items()}
+
+        denied = "/api/v1/session/oidc/callback?error=access_denied&error_description=No&state=x"
+        assert await led_to(denied) == {"problem": "sign_in_failed"}
+        back = await browser.to_the_provider("/settings/users?q=a&b")
+        assert await led_to(denied) == {"problem": "sign_in_failed", "returnTo": "/settings/users?q=a&b"}
+        await home.call("POST", "/users", status=201, json={"name": "alice", "oidcSubject": "somebody-else"})
+        assert (await led_to(back))["problem"] == "user_name_taken"
+        await home.call("PATCH", "/users/alice", json={"oidcSubject": "u-1", "disabled": True})
+        assert (await led_to(await browser.to_the_provider()))["problem"] == "unauthorized"
+
+
 def test_settings_that_let_nobody_in_or_everybody_are_refused_with_what_to_do() -> None:
     def words(**options: Any) -> str:
         with pytest.raises(ValidationError) as trouble:

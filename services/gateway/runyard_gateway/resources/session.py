@@ -1,12 +1,15 @@
 """Signing in to the web app, by API key or at the identity provider; who is signed in; signing out.
 
-The browser gets a cookie that scripts cannot read. What it may do with it is in `http/cookies.py`.
+The browser gets a cookie that scripts cannot read. What it may do with it is in `http/cookies.py`. Whom the identity provider
+sends back in vain is led to the sign-in page, which has words for the code of the refusal; a program gets the refusal itself.
 """
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
-from runyard_shared.errors import NotFound
+import structlog
+from runyard_shared.errors import NotFound, Refusal, Unavailable
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers, requests
@@ -16,14 +19,16 @@ from runyard_gateway.http.doorkeeper import Doorkeeper
 from runyard_gateway.http.guesses import Guesses
 from runyard_gateway.http.identity import NOBODY, CredentialType, Identity
 from runyard_gateway.http.operation import Call, Operation
-from runyard_gateway.http.problems import Unauthorized
+from runyard_gateway.http.problems import Unauthorized, problem_code
 from runyard_gateway.http.sessions import Sessions
 from runyard_gateway.oidc.sign_in import SECONDS, Begun, SignIn, SignInFailed
 
 PATH = "/api/v1/session"
 OIDC = f"{PATH}/oidc"
 CALLBACK = f"{OIDC}/callback"
+PAGE = "/sign-in"
 _COOKIE = {"Set-Cookie": "The cookie of the session"}
+_log = structlog.get_logger(__name__)
 
 
 class SessionResource:
@@ -108,24 +113,33 @@ class SessionResource:
     async def begin(self, call: Call) -> ASGIApp:
         query: requests.SignInQuery = call.query
         begun = Begun.new(query.return_to)
-        address = await self._provider().address(begun, self._redirect_uri(call))
+        try:
+            address = await self._provider().address(begun, self._redirect_uri(call))
+        except (Refusal, Unavailable) as trouble:
+            return _refused(call, trouble, begun)
         return _see_other(address, self._jar.header(self._jar.sign_in, begun.as_cookie(), SECONDS))
 
     async def finish(self, call: Call) -> ASGIApp:
-        provider = self._provider()
-        query: requests.SignInAnswerQuery = call.query
         cookie = self._jar.read(call.headers, self._jar.sign_in)
         begun = None if cookie is None else Begun.from_cookie(cookie)
+        try:
+            begun, identity = await self._finished(call, begun)
+        except (Refusal, Unavailable) as trouble:
+            return _refused(call, trouble, begun)
+        call.record.sent_by(identity)
+        call.record.begin()
+        token = await self._open(call, identity)
+        return _see_other(begun.return_to, self._cookie(token), self._jar.header(self._jar.sign_in, "", 0))
+
+    async def _finished(self, call: Call, begun: Begun | None) -> tuple[Begun, Identity]:
+        provider = self._provider()
+        query: requests.SignInAnswerQuery = call.query
         if begun is None:
             raise SignInFailed("This browser has not begun a sign-in in the last ten minutes.")
         if query.error:
             reason = f"{query.error} {query.error_description}".strip()
             raise SignInFailed(f"The identity provider says: {reason[:300]}.")
-        identity = await provider.finish(begun, query.state, query.code, query.iss, self._redirect_uri(call))
-        call.record.sent_by(identity)
-        call.record.begin()
-        token = await self._open(call, identity)
-        return _see_other(begun.return_to, self._cookie(token), self._jar.header(self._jar.sign_in, "", 0))
+        return begun, await provider.finish(begun, query.state, query.code, query.iss, self._redirect_uri(call))
 
     async def _open(self, call: Call, identity: Identity) -> str:
         """Another sign-in of this browser ends with it."""
@@ -155,6 +169,17 @@ def _detail(identity: Identity, csrf_token: str | None, expires_at: str | None) 
         csrf_token=csrf_token,
         expires_at=expires_at,
     )
+
+
+def _refused(call: Call, trouble: Refusal | Unavailable, begun: Begun | None) -> Answer:
+    """The page gets the code alone: an address whose words it repeated could make it say anything."""
+    if "text/html" not in (call.header(b"accept") or ""):
+        raise trouble
+    if isinstance(trouble, Refusal) and trouble.status in (401, 403):
+        # of somebody whom the provider knows: an administrator can mend it, and the detail says how
+        _log.warning("a sign-in was refused", detail=trouble.detail)
+    query = {"problem": problem_code(trouble)} | ({} if begun is None else {"returnTo": begun.return_to})
+    return _see_other(f"{PAGE}?{urlencode(query)}")
 
 
 def _see_other(address: str, *cookies: tuple[bytes, bytes]) -> Answer:

@@ -50,6 +50,8 @@ test('the printed address signs in by itself, and its key stays in no address', 
   expect(page.url()).not.toContain('key=');
 
   // whoever is signed in already is not asked again, and is led to no other site
+  await page.goto('/sign-in?problem=unavailable');
+  await expect(page.getByRole('alert')).toContainText('The identity provider does not answer');
   await page.goto('/sign-in?returnTo=//evil.example/');
   await expect(page).toHaveURL('/automation/executions');
   await api.call('DELETE', `/users/${name}`);

@@ -9,7 +9,7 @@ import type { Problem } from '@/api/problem';
 import { useSessionQuery } from '@/api/session';
 import { useNow } from '@/ui/clock';
 import { ProblemAlert } from '@/ui/ProblemAlert';
-import { keyOf, pageOf } from './arrival';
+import { keyOf, pageOf, refusalOf } from './arrival';
 import classes from './SignInPage.module.css';
 import { type SigningIn, useSignIn } from './useSignIn';
 
@@ -20,6 +20,7 @@ export function SignInPage() {
   const [search] = useSearchParams();
   const goOnTo = pageOf(search.get('returnTo'), window.location.origin);
   useEffect(() => {
+  const refusal = refusalOf(search.get('problem'));
     document.title = 'Sign in · Runyard';
   }, []);
 
@@ -42,7 +43,20 @@ export function SignInPage() {
             </Text>
           </div>
         ) : (
-          <Methods signing={signing} goOnTo={goOnTo} />
+          <>
+            {refusal !== null && !signing.busy && signing.problem === null && (
+              <Alert
+                color="red"
+                variant="light"
+                icon={<IconAlertTriangle aria-hidden />}
+                title="You are not signed in"
+                role="alert"
+              >
+                {refusal}
+              </Alert>
+            )}
+            <Methods signing={signing} goOnTo={goOnTo} />
+          </>
         )}
         {session.data && (
           <Text size="sm">

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { keyOf, pageOf } from './arrival';
+import { keyOf, pageOf, refusalOf } from './arrival';
 
 const HOME = '/automation/executions';
 
@@ -28,4 +28,10 @@ test('whoever has signed in goes on to a page of this app, and to no other site'
     '/sign-in?returnTo=/sign-in',
   ])
     expect(page(bad), String(bad)).toBe(HOME);
+});
+
+test('a refusal is said in our own words', () => {
+  expect(refusalOf(null)).toBeNull();
+  expect(refusalOf('unavailable')).toContain('does not answer');
+  for (const other of ['Call +1 555', 'toString']) expect(refusalOf(other)).toContain('was refused');
 });
