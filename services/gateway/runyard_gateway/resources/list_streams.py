@@ -1,6 +1,7 @@
 """Lists as they change (R5, R19, R30): the newest executions by a filter, and the approvals that wait."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 from runyard_shared.clock import Clock
@@ -11,7 +12,7 @@ from runyard_gateway.execution_filter import filter_of
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.approvals import ApprovalQueries, Approver
-from runyard_gateway.queries.execution_list import ANYTHING, COUNTED, ExecutionListQueries
+from runyard_gateway.queries.execution_list import COUNTED, ExecutionListQueries
 from runyard_gateway.resources import approvals, executions
 from runyard_gateway.resources.approvals import approver_of
 from runyard_gateway.resources.event_streams import SSE, TOO_MANY, last_event_id
@@ -84,7 +85,7 @@ class ListStreams:
                 name="streamExecutions", tag="executions", answer_types=SSE, query=requests.ExecutionsStreamQuery,
                 stream=True, permission=Permission.VIEW, request_headers=_LAST_EVENT_ID, refusals={503: TOO_MANY},
                 summary="Server-Sent Events of the list's first page: `page`, then each `execution` on it that is new or"
-                " changes, each that is `gone` from it, and the tenant's `counts` for badges",
+                " changes, each that is `gone` from it, and the `counts` of each status by the same filter",
             ),
             Operation(
                 method="GET", path=f"{approvals.PATH}/stream", handle=self._streams.opens(self.approvals),
@@ -98,6 +99,7 @@ class ListStreams:
     async def executions(self, call: Call) -> Source:
         query: requests.ExecutionsStreamQuery = call.query
         tenant_id, wanted, limit = call.tenant_id, filter_of(query), query.limit
+        any_status = replace(wanted, statuses=frozenset())
 
         async def load() -> Page:
             now = self._clock.now()
@@ -108,7 +110,7 @@ class ListStreams:
         me = approver_of(call.identity)
 
         async def count() -> Page:
-            return Page(count=_encode(StatusCounts(status_counts(await self._lists.counts(tenant_id, ANYTHING)))))
+            return Page(count=_encode(StatusCounts(status_counts(await self._lists.counts(tenant_id, any_status)))))
 
         async def count_pending() -> Page:
             waiting = await self._approvals.count_waiting_for(tenant_id, me, COUNTED + 1)
@@ -118,7 +120,7 @@ class ListStreams:
             tenant_id,
             _position(call),
             Watched(_EXECUTIONS, (wanted, limit), load),
-            Watched(_COUNTS, None, count),
+            Watched(_COUNTS, any_status, count),
             Watched(_PENDING, (me.name, tuple(me.names), me.may_execute), count_pending),
         )
 

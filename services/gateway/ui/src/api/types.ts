@@ -3,6 +3,7 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 export type ExecutionRow = Schemas['ExecutionRow'];
+export type StatusCount = Schemas['StatusCount'];
 export type ExecutionDetail = Schemas['ExecutionDetail'];
 export type ExecutionStatus = ExecutionRow['status'];
 export type Trigger = ExecutionRow['trigger'];

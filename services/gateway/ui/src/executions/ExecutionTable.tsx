@@ -4,6 +4,7 @@ import { Link } from 'react-router';
 import type { ExecutionRow } from '@/api/types';
 import { EXECUTION, isActive } from '@/theme/status';
 import { Duration, Instant } from '@/ui/Instant';
+import rowTable from '@/ui/RowTable.module.css';
 import { StatusBadge } from '@/ui/StatusBadge';
 import classes from './ExecutionTable.module.css';
 import { TriggerText } from './TriggerText';
@@ -25,7 +26,7 @@ export function ExecutionTable({ rows, current, selected, onSelect }: Props) {
   }, [current]);
   const all = rows.length > 0 && rows.every((each) => selected.has(each.executionId));
   return (
-    <table className={classes.table}>
+    <table className={`${rowTable.table} ${classes.executions}`}>
       <thead>
         <tr>
           {onSelect && (
@@ -57,7 +58,7 @@ export function ExecutionTable({ rows, current, selected, onSelect }: Props) {
           <tr
             key={row.executionId}
             ref={index === current ? marked : undefined}
-            className={classes.row}
+            className={`${rowTable.row} ${classes.line}`}
             data-current={index === current}
             data-selected={selected.has(row.executionId)}
           >
@@ -72,7 +73,7 @@ export function ExecutionTable({ rows, current, selected, onSelect }: Props) {
               </td>
             )}
             <td className={classes.workflow}>
-              <Link to={`/automation/executions/${row.executionId}`} className={classes.link}>
+              <Link to={`/automation/executions/${row.executionId}`} className={rowTable.link}>
                 {row.workflowName}
               </Link>
               <span className={classes.id}>{row.executionId.slice(-8)}</span>

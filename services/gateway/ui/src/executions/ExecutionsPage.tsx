@@ -72,7 +72,7 @@ export function ExecutionsPage() {
     <Page title="Executions" actions={<LiveMark state={list.state} />}>
       <ListTabs />
       <FirstSteps />
-      <FilterBar filter={filter} onChange={setFilter} searchRef={search} />
+      <FilterBar filter={filter} counts={list.counts} onChange={setFilter} searchRef={search} />
       <div className={classes.above}>
         {selected.size > 0 || !isEmpty(filter) ? (
           <BulkBar

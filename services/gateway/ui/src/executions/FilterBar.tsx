@@ -4,22 +4,11 @@ import { IconSearch, IconX } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type Ref, useEffect, useState } from 'react';
 import { api, take } from '@/api/client';
-import type { ExecutionStatus } from '@/api/types';
+import type { StatusCount } from '@/api/types';
 import { EXECUTION } from '@/theme/status';
 import { StatusChips } from '@/ui/StatusChips';
 import classes from './FilterBar.module.css';
-import {
-  type Filter,
-  isEmpty,
-  NOTHING,
-  queryOf,
-  RANGES,
-  type Range,
-  STATUSES,
-  TRIGGERS,
-  type TriggerType,
-  writeFilter,
-} from './filter';
+import { type Filter, isEmpty, NOTHING, RANGES, type Range, STATUSES, TRIGGERS, type TriggerType } from './filter';
 
 const RANGE_WORDS: Record<Range, string> = {
   '1h': 'Last hour',
@@ -37,10 +26,12 @@ export const TRIGGER_WORDS: Record<TriggerType, string> = {
 /** All filters of the list. `searchRef`: where `/` goes. */
 export function FilterBar({
   filter,
+  counts,
   onChange,
   searchRef,
 }: {
   filter: Filter;
+  counts: readonly StatusCount[] | undefined;
   onChange: (filter: Filter) => void;
   searchRef: Ref<HTMLInputElement>;
 }) {
@@ -96,7 +87,16 @@ export function FilterBar({
           <TimeInput label="To" value={filter.to} onChange={(to) => set({ to })} />
         </>
       )}
-      <CountedStatuses filter={filter} onChange={(statuses) => set({ statuses })} />
+      <StatusChips
+        statuses={STATUSES}
+        looks={EXECUTION}
+        chosen={filter.statuses}
+        onChange={(statuses) => set({ statuses })}
+        count={(status) => {
+          const found = counts?.find((each) => each.status === status);
+          return found === undefined ? ' ' : `${found.count}${found.exact ? '' : '+'}`;
+        }}
+      />
       {!isEmpty(filter) && (
         <Button
           variant="subtle"
@@ -184,27 +184,4 @@ function TimeInput({
 
 function localMinute(at: Date): string {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
-function CountedStatuses({ filter, onChange }: { filter: Filter; onChange: (statuses: ExecutionStatus[]) => void }) {
-  const others = { ...filter, statuses: [] };
-  const counts = useQuery({
-    queryKey: ['executions', 'counts', writeFilter(others).toString()],
-    placeholderData: keepPreviousData,
-    refetchInterval: 15_000,
-    queryFn: ({ signal }) =>
-      take(api.GET('/api/v1/executions/counts', { params: { query: queryOf(others, Date.now()) }, signal })),
-  });
-  return (
-    <StatusChips
-      statuses={STATUSES}
-      looks={EXECUTION}
-      chosen={filter.statuses}
-      onChange={onChange}
-      count={(status) => {
-        const found = counts.data?.statuses.find((each) => each.status === status);
-        return found === undefined ? ' ' : `${found.count}${found.exact ? '' : '+'}`;
-      }}
-    />
-  );
 }

@@ -88,3 +88,11 @@ export function queryOf(filter: Filter, now: number) {
     ...(filter.range === null && filter.to ? { to: filter.to } : {}),
   };
 }
+
+/** Executions of a page of the list. */
+export const PAGE = 50;
+
+/** The first page of what is shown, as the API takes it. */
+export function firstPage(filter: Filter, now: number) {
+  return { ...queryOf(filter, now), limit: PAGE };
+}

@@ -4,14 +4,13 @@ import { useCallback, useEffect, useMemo, useReducer, useRef, useState } from 'r
 import { api, take } from '@/api/client';
 import type { StreamState } from '@/api/stream';
 import { useStream } from '@/api/streamHook';
-import type { ExecutionRow } from '@/api/types';
+import type { ExecutionRow, StatusCount } from '@/api/types';
 import { isActive } from '@/theme/status';
-import { type Filter, queryOf, writeFilter } from './filter';
+import { type Filter, firstPage, PAGE, queryOf, writeFilter } from './filter';
 import { anyActive, NO_ROWS, type Rows, withPage, withReread, withRow } from './rows';
 
-const PAGE = 50;
 const REFETCH_MS = 15_000;
-const TOPICS = ['page', 'execution', 'gone'] as const;
+const TOPICS = ['page', 'execution', 'gone', 'counts'] as const;
 
 type Action =
   | { type: 'loaded'; rows: readonly ExecutionRow[] }
@@ -39,6 +38,8 @@ function reduce(rows: Rows, action: Action): Rows {
 
 export interface ExecutionList {
   rows: Rows;
+  /** How many there are of each status, by what else is filtered; undefined until that is known. */
+  counts: readonly StatusCount[] | undefined;
   /** Of the first page. */
   isPending: boolean;
   error: unknown;
@@ -63,9 +64,7 @@ export function useExecutionList(filter: Filter): ExecutionList {
     gcTime: 0,
     refetchOnWindowFocus: false,
     queryFn: ({ signal }) =>
-      take(
-        api.GET('/api/v1/executions', { params: { query: { ...queryOf(filter, Date.now()), limit: PAGE } }, signal }),
-      ),
+      take(api.GET('/api/v1/executions', { params: { query: firstPage(filter, Date.now()) }, signal })),
   });
   // What began the last time the list was loaded: a range ends now.
   const since = filter.range === null ? 0 : first.dataUpdatedAt;
@@ -87,10 +86,14 @@ export function useExecutionList(filter: Filter): ExecutionList {
   const ready = first.data !== undefined;
   const shown = useRef(rows);
   shown.current = rows;
+  const [told, setTold] = useState<readonly StatusCount[]>();
   const state = useStream(ready ? streamAddress(query) : null, TOPICS, (topic, data) => {
     if (topic === 'page') dispatch({ type: 'page', rows: (data as { items: ExecutionRow[] }).items });
     else if (topic === 'execution') dispatch({ type: 'row', row: data as ExecutionRow });
-    else {
+    else if (topic === 'counts') {
+      const { statuses } = data as { statuses?: StatusCount[] };
+      if (statuses !== undefined) setTold(statuses);
+    } else {
       // It has left the first page: by newer ones, or because it has changed. Where it is shown it still says how it stands.
       const { executionId } = data as { executionId: string };
       const row = shown.current.shown.find((each) => each.executionId === executionId);
@@ -109,6 +112,17 @@ export function useExecutionList(filter: Filter): ExecutionList {
     }, REFETCH_MS);
     return () => clearInterval(timer);
   }, [active, state, reread]);
+
+  // The stream tells them; while it is away they are asked for.
+  const counts = useQuery({
+    queryKey: ['executions', 'counts', address],
+    enabled: state === 'reconnecting',
+    refetchInterval: active ? REFETCH_MS : false,
+    queryFn: async ({ signal }) => {
+      const { status: _any, ...others } = queryOf(filter, Date.now());
+      return (await take(api.GET('/api/v1/executions/counts', { params: { query: others }, signal }))).statuses;
+    },
+  });
 
   const loadMore = useCallback(async () => {
     if (cursor === null) return;
@@ -130,6 +144,7 @@ export function useExecutionList(filter: Filter): ExecutionList {
 
   return {
     rows: first.isPending ? NO_ROWS : rows,
+    counts: state === 'reconnecting' ? (counts.data ?? told) : told,
     isPending: first.isPending,
     error: first.error,
     state,
