@@ -50,8 +50,6 @@ test('the printed address signs in by itself, and its key stays in no address', 
   expect(page.url()).not.toContain('key=');
 
   // whoever is signed in already is not asked again, and is led to no other site
-  await page.goto('/sign-in?problem=unavailable');
-  await expect(page.getByRole('alert')).toContainText('The identity provider does not answer');
   await page.goto('/sign-in?returnTo=//evil.example/');
   await expect(page).toHaveURL('/automation/executions');
   await api.call('DELETE', `/users/${name}`);
@@ -66,6 +64,8 @@ test('what the server says about too many attempts, and that it is away, is told
       body: JSON.stringify({ code: 'too_many_attempts', title: '', detail: '', status: 429, retryAfterSeconds: 2 }),
     });
   });
+  await page.goto('/sign-in?problem=unavailable');
+  await expect(page.getByRole('alert')).toContainText('The identity provider does not answer');
   await page.goto('/sign-in');
   await page.getByLabel('API key', { exact: true }).fill(api.token);
   await page.keyboard.press('Enter');

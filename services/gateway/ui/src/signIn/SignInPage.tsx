@@ -19,8 +19,8 @@ export function SignInPage() {
   const arriving = useKeyOfAddress(signing.signIn);
   const [search] = useSearchParams();
   const goOnTo = pageOf(search.get('returnTo'), window.location.origin);
-  useEffect(() => {
   const refusal = refusalOf(search.get('problem'));
+  useEffect(() => {
     document.title = 'Sign in · Runyard';
   }, []);
 
