@@ -178,11 +178,15 @@ class World:
             assert reply.problem is None, reply.problem
         return workflow_id
 
-    async def run(self, workflow_id: str, variables: Json | None = None) -> str:
+    async def run(self, workflow_id: str, variables: Json | None = None, *, traceparent: str | None = None) -> str:
         execution_id = self.new_id()
         trigger = Trigger(type="manual", user="alice")
         command = commands.StartExecution(
-            execution_id=execution_id, workflow_id=workflow_id, variables=variables or {}, trigger=trigger
+            execution_id=execution_id,
+            workflow_id=workflow_id,
+            variables=variables or {},
+            trigger=trigger,
+            traceparent=traceparent,
         )
         reply = await self.ask(command)
         assert reply.problem is None, reply.problem

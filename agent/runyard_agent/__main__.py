@@ -12,6 +12,7 @@ import structlog
 import uvloop
 from runyard_shared.errors import Refusal, Revoked, RunyardError
 from runyard_shared.logs import configure_logs
+from runyard_shared.tracing import start_tracing, stop_tracing
 
 from runyard_agent import cli
 from runyard_agent.app import Agent, create
@@ -38,7 +39,8 @@ def main() -> None:
         if given.command == "check":
             sys.exit(uvloop.run(check(settings, sys.stdout)))
         logs = RedactedLog(sys.stderr.buffer, encoding="utf-8", errors="backslashreplace")
-        configure_logs("agent", settings.log_format, stream=logs)
+        configure_logs("agent", settings.log_format, settings.log_level, stream=logs)
+        start_tracing("agent", settings)
         sys.exit(uvloop.run(_run(settings)))
     except NotConfigured as problem:
         _end(str(problem), NOT_CONFIGURED)
@@ -70,6 +72,7 @@ async def _run(settings: Settings) -> int:
         await process.close()
         await server.close()
         identity.close()
+        await stop_tracing()
 
 
 class _Process:

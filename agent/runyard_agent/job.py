@@ -23,6 +23,7 @@ from runyard_agent.delivery import Delivery
 from runyard_agent.leases import Lease, Stop
 from runyard_agent.redacted_log import kept_from_log
 from runyard_agent.redaction import NO_SECRETS, Redactor
+from runyard_agent.spans import context_of_run, tell_run
 
 log = structlog.get_logger(__name__)
 _OUTPUT_LIMIT: Final = 1024 * 1024
@@ -37,11 +38,11 @@ async def run_job(
     opened = _opened(job, key)
     connection = opened if isinstance(opened, OpenedConnection) else None
     redactor = Redactor(connection.secrets.values()) if connection is not None else NO_SECRETS
-    context = Context(job, delivery, connection, redactor)
+    context = Context(job, delivery, connection, redactor, traceparent=context_of_run(job))
     deadline = None
     if job.timeout_seconds > 0:
         deadline = asyncio.get_running_loop().call_later(job.timeout_seconds, lease.stop, Stop.TIMEOUT)
-    began_at = time.monotonic()
+    began_at, began_at_ns = time.monotonic(), time.time_ns()
     lease.interruptible = True
     try:
         if lease.stopping is not None:
@@ -66,6 +67,7 @@ async def run_job(
     duration_ms = round((time.monotonic() - began_at) * 1000)
     if lease.stopping is not None and outcome.status is JobStatus.FAILED:
         outcome = _stopped(lease, context)
+    tell_run(job, agent, began_at_ns, began_at_ns + duration_ms * 1_000_000, outcome)
     return JobFinished(
         tenant_id=job.tenant_id,
         execution_id=job.execution_id,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from runyard_shared.logs import LogLevel
 
 _SYSTEM_STATE: Final = Path("/var/lib/runyard-agent")
 
@@ -48,6 +49,12 @@ class Settings(BaseSettings):
     )
     agent_allow_http: bool = Field(default=False, description="Whether the key may travel over a network in plain text")
     log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
+    log_level: LogLevel = Field(
+        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
+    )
+    tracing: bool = Field(
+        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
+    )
 
     agent_tags: Annotated[list[str], NoDecode] = Field(default=[], description="Beside the tags that it was given")
     agent_capacity: int = Field(default=10, ge=1, le=10_000, description="How many jobs run at the same time")

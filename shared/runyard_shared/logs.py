@@ -1,18 +1,29 @@
-"""One way to log for every process: structlog to stderr or a file, for people or as JSON lines, with the same field names."""
+"""One way to log for every process: structlog to stderr or a file, for people or as JSON lines, with the same field names.
+
+What libraries say through `logging` comes out the same way, with `logger` naming them.
+"""
 
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import msgspec
 import structlog
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+_LEVELS: Final[dict[str, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
 
 def configure_logs(
-    service: str, log_format: Literal["human", "json"], *, level: int = logging.INFO, stream: TextIO | None = None
+    service: str, log_format: Literal["human", "json"], level: LogLevel = "info", *, stream: TextIO | None = None
 ) -> None:
-    """Set up logging of this process; every line carries `service`. Libraries' warnings come through the same way."""
+    """Set up logging of this process; every line carries `service`."""
     stream = stream or sys.stderr
     structlog.configure(
         processors=[
@@ -21,12 +32,26 @@ def configure_logs(
             _stamped,
             *_renderers(log_format, stream),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, stream=stream, format="%(asctime)s [%(levelname)s] %(name)s %(message)s")
+    logging.basicConfig(level=max(logging.WARNING, _LEVELS[level]), handlers=[_Libraries()], force=True)
+
+
+class _Libraries(logging.Handler):
+    """Hands on what libraries log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._log = structlog.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+        except Exception:  # noqa: BLE001 - as every handler of the standard library does
+            self.handleError(record)
 
 
 def _renderers(log_format: Literal["human", "json"], stream: TextIO) -> list[structlog.types.Processor]:

@@ -15,9 +15,10 @@ import uvloop
 
 from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.errors import Unavailable
-from runyard_shared.logs import configure_logs
+from runyard_shared.logs import LogLevel, configure_logs
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.rabbit import RabbitBus
+from runyard_shared.tracing import start_tracing, stop_tracing
 
 _RETRY_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
@@ -40,6 +41,8 @@ class ProcessSettings(Protocol):
     amqp_url: str
     amqp_namespace: str
     log_format: Literal["human", "json"]
+    log_level: LogLevel
+    tracing: bool
 
 
 SettingsT = TypeVar("SettingsT", bound=ProcessSettings)
@@ -57,7 +60,8 @@ class Create(Protocol[SettingsIn_contra]):
 
 def run_service(name: str, settings: SettingsT, create: Create[SettingsT]) -> None:
     """Run the service `name` until SIGTERM or SIGINT."""
-    configure_logs(name, settings.log_format)
+    configure_logs(name, settings.log_format, settings.log_level)
+    start_tracing(name, settings)
     uvloop.run(_run(name, settings, create))
 
 
@@ -90,6 +94,7 @@ async def _run(name: str, settings: SettingsT, create: Create[SettingsT]) -> Non
         await service.stop()
         await bus.close()
     await pool.close()
+    await stop_tracing()
 
 
 async def _connect(database_url: str) -> "asyncpg.Pool[asyncpg.Record]":

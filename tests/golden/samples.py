@@ -55,6 +55,7 @@ OTHER = "019ab2c4-7e00-7000-8000-000000000002"
 JOB = "019ab2c4-7e00-7000-8000-000000000003"
 APPROVAL = "019ab2c4-7e00-7000-8000-000000000004"
 INSTANT = "2026-11-22T17:05:00.000Z"
+TRACEPARENT = "00-019ab2c47e0070008000000000000001-8000000000000003-01"
 DOCUMENT = {"name": "Disk cleanup", "nodes": [{"id": "a", "type": "delay", "seconds": 1}], "edges": []}
 SOURCE = "name: Disk cleanup\n"
 OUTPUT = {"stdout": "91\n", "exitCode": 0}
@@ -96,6 +97,14 @@ NO_OUTPUT: Fields = {"output": {}, "duration_ms": 0, "seals": []}
 SOME_OUTPUT: Fields = {"output": OUTPUT, "duration_ms": 1250, "seals": SEALS}
 DRAFT: Fields = {"name": "Disk cleanup", "document": DOCUMENT, "source": SOURCE, "format": "yaml", "by": "alice"}
 STARTED: Fields = {"workflow_id": OTHER, "workflow_name": "Disk cleanup", "version": 3, "started_by": "alice"}
+JOB_SCHEDULED: Fields = {
+    "job_id": JOB,
+    "node_id": "check",
+    "attempt": 1,
+    "action": "script.bash",
+    "params": {"script": "true"},
+    "pool": "default",
+}
 AGENT: Fields = {"name": "agent-1", "session_id": OTHER}
 NAMED: Fields = {"name": "web-01", "by": "alice"}
 PLACED: Fields = NAMED | {"pool": "dmz", "tags": ["linux"]}
@@ -152,6 +161,7 @@ SAMPLES = [
             "rerun_of": None,
             "from_node": None,
             "timeout_seconds": 0,
+            "traceparent": None,
         },
         STARTED
         | {
@@ -164,6 +174,7 @@ SAMPLES = [
             "from_node": "clean",
             "timeout_seconds": 3600.5,
         },
+        {"traced": STARTED | {"trigger": BARE_TRIGGER, "inputs": {}, "traceparent": TRACEPARENT}},
     ),
     Samples(
         events.NodeReused,
@@ -207,6 +218,7 @@ SAMPLES = [
             "timeout_seconds": 0,
             "warnings": [],
             "queue_expires_at": None,
+            "traceparent": None,
         },
         {
             "job_id": JOB,
@@ -222,6 +234,7 @@ SAMPLES = [
             "warnings": ["vars.host does not resolve"],
             "queue_expires_at": INSTANT,
         },
+        {"traced": JOB_SCHEDULED | {"traceparent": TRACEPARENT}},
     ),
     Samples(events.JobDispatched, _job(agent="agent-1")),
     Samples(events.JobRequeued, _job(reason="agent-1 is offline")),
@@ -266,6 +279,7 @@ SAMPLES = [
             "item": "web-01",
             "scope": {},
             "depth": 0,
+            "traceparent": None,
         },
         STARTED
         | {
@@ -276,6 +290,18 @@ SAMPLES = [
             "item": {"host": "web-01"},
             "scope": {"vars": {"service": "nginx"}},
             "depth": 1,
+        },
+        {
+            "traced": STARTED
+            | {
+                "execution_id": STREAM,
+                "parent": ITERATION_OF,
+                "path": "each[3]",
+                "body": "each",
+                "item": "web-01",
+                "scope": {},
+                "traceparent": TRACEPARENT,
+            }
         },
     ),
     Samples(
@@ -348,6 +374,7 @@ SAMPLES = [
             workflow_name="Disk cleanup",
             started_by="alice",
             warnings=[],
+            traceparent=None,
         ),
         _approval(
             message="Clean web-01?",
@@ -364,6 +391,11 @@ SAMPLES = [
             started_by="alice",
             warnings=["vars.host does not resolve"],
         ),
+        {
+            "traced": _approval(
+                message="Clean web-01?", workflow_name="Disk cleanup", started_by="alice", traceparent=TRACEPARENT
+            )
+        },
     ),
     Samples(events.ApprovalVoted, _approval(by="bob", note="go on", via="web", approvals=1, min_approvals=2)),
     Samples(events.ApprovalReminded, _approval()),
@@ -421,8 +453,10 @@ SOMEBODY_TOLD: Fields = {"notify": ["mail"]}
 DELIVERY: Fields = {"purpose": "requested", "channel": "mail", "attempts": 2}
 
 
-def _of_approvals(event_type: type[Event], bare: Fields, full: Fields | None = None) -> Samples:
-    return Samples(event_type, bare, full or {}, log="approvals")
+def _of_approvals(
+    event_type: type[Event], bare: Fields, full: Fields | None = None, more: dict[str, Fields] | None = None
+) -> Samples:
+    return Samples(event_type, bare, full or {}, more or {}, log="approvals")
 
 
 SAMPLES += [
@@ -444,6 +478,7 @@ SAMPLES += [
             "escalate_at": None,
             "escalate_to": [],
             "channels": None,
+            "traceparent": None,
         }
         | NOBODY_TOLD,
         {
@@ -464,6 +499,18 @@ SAMPLES += [
             "channels": ["mail"],
         }
         | SOMEBODY_TOLD,
+        {
+            "traced": {
+                "execution_id": STREAM,
+                "root_execution_id": OTHER,
+                "node_id": "approve",
+                "workflow_name": "Disk cleanup",
+                "started_by": "alice",
+                "message": "Clean web-01?",
+                "requested_at": INSTANT,
+                "traceparent": TRACEPARENT,
+            }
+        },
     ),
     _of_approvals(
         approvals.ApprovalVoted,

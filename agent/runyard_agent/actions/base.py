@@ -70,11 +70,12 @@ class ProbeFailed(RunyardError):
 
 class Context:
     """What a running action has of its job: who it is, its connection if it has one, and the streams to write its output to.
+    `traceparent`: the W3C trace context for whatever it calls, where the execution is traced.
 
     Whatever a job gives (streams, output, error) is redacted: the connection's secrets are in none of it.
     """
 
-    __slots__ = ("_delivery", "_redactor", "connection", "job", "output")
+    __slots__ = ("_delivery", "_redactor", "connection", "job", "output", "traceparent")
 
     def __init__(
         self,
@@ -82,8 +83,11 @@ class Context:
         delivery: Delivery,
         connection: OpenedConnection | None = None,
         redactor: Redactor | None = None,
+        *,
+        traceparent: str | None = None,
     ) -> None:
         self.job = job
+        self.traceparent = traceparent
         self.connection = connection
         self.output: JobOutput | None = None
         self._delivery = delivery

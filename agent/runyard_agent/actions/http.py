@@ -1,5 +1,6 @@
 """`http.request`: one HTTP request from the agent's host. 2xx succeeds, any other status fails the job (R34)."""
 
+import time
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Final
 
@@ -15,8 +16,10 @@ from runyard_agent.actions.http_clients import HttpClients
 from runyard_agent.actions.tls import untrusted
 from runyard_agent.output import OutputStream
 from runyard_agent.settings import Settings
+from runyard_agent.spans import context_of_call, tell_call
 
 _REDIRECTS: Final = 20
+_TRACEPARENT: Final = "traceparent"
 
 
 class HttpRequest(Action[HttpParams], built_in="http.request"):
@@ -33,7 +36,7 @@ class HttpRequest(Action[HttpParams], built_in="http.request"):
             client = await stack.enter_async_context(self._client(params, access))
             request = _request(client, params, access)
             try:
-                response, left = await self._send(client, request, params, access, stack)
+                response, left = await self._send(client, request, params, access, context, stack)
                 async for part in response.aiter_bytes():
                     body.write(part)
                     await body.drain()
@@ -56,13 +59,15 @@ class HttpRequest(Action[HttpParams], built_in="http.request"):
         request: httpx.Request,
         params: HttpParams,
         access: Access | None,
+        context: Context,
         stack: AsyncExitStack,
     ) -> tuple[httpx.Response, bool]:
         """The answer, which `stack` closes, and whether redirects led out of the connection's origin: then the connection's
         headers and its trust in certificates are left behind, even if they lead back."""
         left = False
+        traced = context.traceparent is not None and _TRACEPARENT not in request.headers
         for _ in range(_REDIRECTS + 1):
-            response = await client.send(request, stream=True)
+            response = await (_traced(client, request, context) if traced else client.send(request, stream=True))
             if not params.follow_redirects or response.next_request is None:
                 stack.push_async_callback(response.aclose)
                 return response, left
@@ -79,6 +84,23 @@ class HttpRequest(Action[HttpParams], built_in="http.request"):
         if access is None:
             return self._clients.client(None, verify_tls=params.verify_tls)
         return self._clients.client(access.ca_certificate, verify_tls=params.verify_tls and access.verify_tls)
+
+
+async def _traced(client: httpx.AsyncClient, request: httpx.Request, context: Context) -> httpx.Response:
+    """Sends it with the trace context of a call of its own."""
+    call = context_of_call(context.traceparent)
+    request.headers[_TRACEPARENT] = call or ""
+    began_at = time.time_ns()
+    answered: int | str = "cancelled"
+    try:
+        response = await client.send(request, stream=True)
+        answered = response.status_code
+    except httpx.HTTPError as error:
+        answered = type(error).__name__
+        raise
+    finally:
+        tell_call(call, context.traceparent, request.method, _address(request.url), began_at, time.time_ns(), answered)
+    return response
 
 
 def in_words(error: httpx.HTTPError, settings: Settings) -> str:

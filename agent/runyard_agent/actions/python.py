@@ -29,7 +29,9 @@ class PythonScript(Action[PythonParams], built_in="script.python"):
     that of `script.bash`, without what makes a Python take its packages from elsewhere; output is not buffered."""
 
     async def run(self, params: PythonParams, context: Context) -> Outcome:
-        env = script_environment(context.job, params.env, context.connection, _problems(params), _environment())
+        env = script_environment(
+            context.job, params.env, context.connection, _problems(params), _environment(), traceparent=context.traceparent
+        )
         interpreter = params.interpreter or HOST_PYTHON
         stdout, stderr = context.stream("stdout"), context.stream("stderr")
         # A file that has no name: the script is there as a whole or not at all, and nothing is left if the agent dies.

@@ -16,7 +16,9 @@ class BashScript(Action[BashParams], built_in="script.bash"):
     """Runs `bash -c script` in a process group of its own; its environment is that of `script_environment`."""
 
     async def run(self, params: BashParams, context: Context) -> Outcome:
-        env = script_environment(context.job, params.env, context.connection, _problems(params))
+        env = script_environment(
+            context.job, params.env, context.connection, _problems(params), traceparent=context.traceparent
+        )
         stdout, stderr = context.stream("stdout"), context.stream("stderr")
         code = await run_process(
             ["bash", "-c", params.script],

@@ -21,9 +21,11 @@ def script_environment(
     connection: OpenedConnection | None,
     problems: Sequence[str] = (),
     agents: Mapping[str, str] = os.environ,
+    traceparent: str | None = None,
 ) -> dict[str, str]:
-    """The agent's own environment without `RUNYARD_*`, then values and secrets of the connection, then `env`, then what says
-    which job it is: `RUNYARD_EXECUTION_ID`, `RUNYARD_JOB_ID`, `RUNYARD_NODE_ID`, `RUNYARD_ATTEMPT`, which nothing replaces.
+    """The agent's own environment without `RUNYARD_*`, then `TRACEPARENT` where the execution is traced, then values and
+    secrets of the connection, then `env`, then what says which job it is: `RUNYARD_EXECUTION_ID`, `RUNYARD_JOB_ID`,
+    `RUNYARD_NODE_ID`, `RUNYARD_ATTEMPT`, which nothing replaces.
 
     Raises `InvalidParams` with all problems, `problems` first.
     """
@@ -43,7 +45,8 @@ def script_environment(
         found += _problems(f"connection {connection.name!r}: ", lent, ours)
     if found:
         raise InvalidParams(*found)
-    return inherited | lent | dict(env) | ours
+    traced = {} if traceparent is None else {"TRACEPARENT": traceparent}
+    return inherited | traced | lent | dict(env) | ours
 
 
 def _problems(where: str, variables: Mapping[str, str], ours: Mapping[str, str]) -> Iterator[str]:

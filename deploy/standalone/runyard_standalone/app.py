@@ -31,6 +31,7 @@ from runyard_shared.errors import RunyardError
 from runyard_shared.logs import configure_logs
 from runyard_shared.messaging.memory import MemoryBus
 from runyard_shared.process import Service, keep_as_it_is
+from runyard_shared.tracing import start_tracing, stop_tracing
 
 from runyard_standalone.local_agent import LocalAgent
 from runyard_standalone.ports import HOST, USUAL_PORT, first_free
@@ -86,6 +87,8 @@ class Standalone:
             raise AlreadyRunning(self._already_running()) from in_use
         self._parts.callback(postgres.stop)
         self._log_to_file()
+        start_tracing("standalone", settings)
+        self._parts.push_async_callback(stop_tracing)
         self.token = admin_token(self._data_dir, settings.admin_token.get_secret_value() if settings.admin_token else None)
 
         pool = await self._parts.enter_async_context(
@@ -164,7 +167,7 @@ class Standalone:
 
     def _log_to_file(self) -> None:
         log = self._parts.enter_context(RedactedLog(self.log_path.open("ab"), encoding="utf-8"))
-        configure_logs("standalone", "human", stream=log)
+        configure_logs("standalone", self._settings.log_format, self._settings.log_level, stream=log)
 
 
 def _approvals_settings(database: str, address: str) -> runyard_approvals.settings.Settings:

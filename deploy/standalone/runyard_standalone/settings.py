@@ -1,9 +1,11 @@
 """What standalone can be told from outside: the only reader of the environment (`RUNYARD_…`)."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from runyard_shared.logs import LogLevel
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 """Of the working copy that this package is installed from."""
@@ -25,3 +27,10 @@ class Settings(BaseSettings):
     )
     demo: bool = Field(default=True, description="Apply the examples and run the first of them")
     examples_dir: Path = Field(default=EXAMPLES, description="Where the examples are; else those of the working copy")
+    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
+    log_level: LogLevel = Field(
+        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
+    )
+    tracing: bool = Field(
+        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
+    )

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import asyncpg
 from runyard_shared.clock import Clock
+from runyard_shared.contracts.feed import Recorded
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.relay import Relay
+from runyard_shared.eventstore.traces import Traces
 from runyard_shared.messaging.answers import Answer
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.inboxes import Inboxes
@@ -15,9 +17,11 @@ from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import APPROVALS_PARTITIONS, approvals_inbox, approvals_inbox_partition
 from runyard_shared.shares import Share, Shares
 from runyard_shared.timers import Timers, to_inbox
+from runyard_shared.tracing import tracing
 
 from runyard_approvals.approval.decide import Retries
 from runyard_approvals.approval_handler import ApprovalHandler
+from runyard_approvals.approval_spans import ApprovalSpans
 from runyard_approvals.channel_handler import ChannelHandler
 from runyard_approvals.handlers import Handlers, InboxItem
 from runyard_approvals.links import Links
@@ -31,6 +35,7 @@ from runyard_approvals.settings import Settings
 
 SCHEMA = "approvals"
 RELAY = "relay"
+TRACES = "traces"
 """The share of handing on what all processes of the service commit."""
 
 
@@ -46,7 +51,8 @@ class Service:
         self._store = PostgresEventStore(pool, SCHEMA, MAPPER)
         self._relay = Relay(SCHEMA, self._store, bus, reports_of, Checkpoint(pool, SCHEMA), shared=not bus.in_process)
         self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, approvals_inbox), is_mine=self._is_mine)
-        self._store.on_commit = self._relay.committed
+        self._traces = Traces(self._store, Checkpoint(pool, SCHEMA, TRACES), ApprovalSpans())
+        self._store.on_commit = self._committed
         self._store.on_timer = self._timers.hint
         self._inboxes = Inboxes(
             bus,
@@ -56,8 +62,9 @@ class Service:
             settled=self._timers.look_again,
         )
         relay = Share(RELAY, self._relay.start, self._relay.stop)
+        traces = [Share(TRACES, self._traces.start, self._traces.stop)] if tracing() else []
         self._shares = Shares(
-            pool, SCHEMA, [relay, *self._inboxes.shares()], able=lambda: bus.trouble is None, alone=bus.in_process
+            pool, SCHEMA, [relay, *self._inboxes.shares(), *traces], able=lambda: bus.trouble is None, alone=bus.in_process
         )
         self._handlers: Handlers | None = None
         self._notifier: Notifier | None = None
@@ -93,6 +100,10 @@ class Service:
     def standing(self) -> dict[str, str]:
         """Who does each part of the work: "here", or which other process."""
         return self._shares.standing()
+
+    def _committed(self, rows: list[Recorded]) -> None:
+        self._relay.committed(rows)
+        self._traces.committed(rows)
 
     def _is_mine(self, stream_id: str) -> bool:
         return self._inboxes.has(approvals_inbox(stream_id))

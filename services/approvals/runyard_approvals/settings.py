@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from runyard_shared.logs import LogLevel
 
 
 class Settings(BaseSettings):
@@ -17,6 +18,12 @@ class Settings(BaseSettings):
         default="", description="Before the name of every queue and exchange, for several systems on one broker"
     )
     log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
+    log_level: LogLevel = Field(
+        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
+    )
+    tracing: bool = Field(
+        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8080", description="Where people reach the gateway: what links in notifications begin with"
     )

@@ -23,13 +23,15 @@ from runyard_dispatcher.lifecycle import JOB_STEPS, JobState, JobStep
 from runyard_dispatcher.placement import Placement
 from runyard_dispatcher.pools import DEFAULT_POOL, Pool
 from runyard_dispatcher.reason import waiting_reason
+from runyard_dispatcher.spans import Dispatch
 
 
 @dataclass(slots=True)
 class Changes:
     """To be written: `jobs` (None: gone), `agents` (all of the row), `heard` (heartbeat and health only), `reasons` (None:
     gone), `position`, `pools` and `connections` by id (None: gone), `boxes` by connection and secret (None: gone),
-    `action_types` by tenant and type, `answers`. To be sent once that is committed: `orders` by mailbox, and `reports`."""
+    `action_types` by tenant and type, `answers`. To be sent once that is committed: `orders` by mailbox, and `reports`. For
+    traces: `dispatches` of jobs that are traced."""
 
     jobs: dict[str, Job | None] = field(default_factory=dict)
     agents: dict[str, Agent] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class Changes:
     answers: list[Reply] = field(default_factory=list)
     orders: defaultdict[str, list[AgentOrder]] = field(default_factory=lambda: defaultdict(list))
     reports: list[Report] = field(default_factory=list)
+    dispatches: list[Dispatch] = field(default_factory=list)
 
     @property
     def to_write(self) -> bool:
@@ -137,6 +140,8 @@ class Board:
             self.review(now)
         for job, agent in self.placement.assign():
             job.state = JOB_STEPS[job.state, JobStep.LEASE]
+            if job.order.traceparent is not None:
+                changes.dispatches.append(Dispatch(job.order, job.dispatch + 1, agent.name, job.since, now))
             job.since = now
             job.dispatch += 1
             job.agent = agent
@@ -238,6 +243,7 @@ def run_job(job: Job, agent: Agent) -> RunJob:
         connection=order.connection,
         timeout_seconds=order.timeout_seconds,
         dispatched_at=rfc3339(job.since),
+        traceparent=order.traceparent,
     )
 
 

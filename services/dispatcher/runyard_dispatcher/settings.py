@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from runyard_shared.logs import LogLevel
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Settings(BaseSettings):
         default="", description="Before the name of every queue and exchange, for several systems on one broker"
     )
     log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
+    log_level: LogLevel = Field(
+        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
+    )
+    tracing: bool = Field(
+        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
+    )
 
     heartbeat_seconds: float = Field(default=10, gt=0, description="How often agents report; they learn it when they enrol")
     offline_after_seconds: float = Field(

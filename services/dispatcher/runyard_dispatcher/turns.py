@@ -23,6 +23,7 @@ from runyard_shared.sealing import CannotOpen, CannotSeal
 from runyard_dispatcher import tables
 from runyard_dispatcher.board import Board, Changes
 from runyard_dispatcher.reporter import Reporter
+from runyard_dispatcher.spans import tell_dispatch
 from runyard_dispatcher.vault import Vault
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ class Turns:
         return self._database
 
     async def _send(self, board: Board, changes: Changes) -> None:
+        for dispatch in changes.dispatches:
+            tell_dispatch(dispatch)
         if changes.reports:
             self._reporter.send(changes.reports)
         if changes.orders:

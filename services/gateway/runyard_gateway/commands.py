@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from runyard_shared.contracts.commands import Command, Problem
+from msgspec.structs import replace
+from runyard_shared.contracts.commands import Command, Problem, RerunExecution, StartExecution
 from runyard_shared.errors import FieldProblem, Refusal, Unavailable
 from runyard_shared.messaging.requests import Requests
 from runyard_shared.messaging.topology import DISPATCHER_COMMANDS, PROJECTIONS_COMMANDS, approvals_inbox, orchestrator_inbox
 
 from runyard_gateway.http.operation import Call
+from runyard_gateway.request_spans import request_context, told
+
+StartCommand = StartExecution | RerunExecution
 
 
 @dataclass(slots=True)
@@ -27,6 +31,14 @@ class Commands:
     async def send(self, call: Call, stream_id: str, command: Command) -> Outcome:
         """Raises the orchestrator's `Refusal`, or `Unavailable` if it does not answer; the command may still be carried out."""
         return await self._ask(orchestrator_inbox(stream_id), call, command, about=stream_id)
+
+    async def begin(self, call: Call, command: StartCommand, operation: str) -> Outcome:
+        """`send` of what begins an execution. Where that is traced, the request is the first span, within whoever sent it."""
+        context = request_context(call, command.execution_id)
+        if context is None:
+            return await self.send(call, command.execution_id, command)
+        with told(call, operation, context, command.execution_id):
+            return await self.send(call, command.execution_id, replace(command, traceparent=context))
 
     async def send_to_approvals(self, call: Call, stream_id: str, command: Command) -> dict[str, Any]:
         """As `send`; the result alone, as positions of that log mean nothing to a read model."""

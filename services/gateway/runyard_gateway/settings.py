@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from runyard_shared.logs import LogLevel
 
 from runyard_gateway.addresses import is_loopback
 
@@ -26,6 +27,12 @@ class Settings(BaseSettings):
         default="", description="Before the name of every queue and exchange, for several systems on one broker"
     )
     log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
+    log_level: LogLevel = Field(
+        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
+    )
+    tracing: bool = Field(
+        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
+    )
 
     host: str = Field(default="127.0.0.1", description="The address that the gateway listens on")
     port: int = Field(default=8080, ge=0, le=65535, description="Where the gateway listens; 0 takes a free port")

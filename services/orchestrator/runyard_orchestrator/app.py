@@ -6,19 +6,23 @@ from collections.abc import Sequence
 import asyncpg
 from runyard_shared.clock import Clock
 from runyard_shared.contracts.events import EVENT_TYPES
+from runyard_shared.contracts.feed import Recorded
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.relay import Relay
+from runyard_shared.eventstore.traces import Traces
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.inboxes import Inboxes
 from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import ORCHESTRATOR_PARTITIONS, orchestrator_inbox, orchestrator_inbox_partition
 from runyard_shared.shares import Share, Shares
 from runyard_shared.timers import Timers, to_inbox
+from runyard_shared.tracing import tracing
 
 from runyard_orchestrator.execution_handler import ExecutionHandler
+from runyard_orchestrator.execution_spans import ExecutionSpans
 from runyard_orchestrator.handlers import Handlers, InboxItem
 from runyard_orchestrator.incident_handler import IncidentHandler
 from runyard_orchestrator.orders import orders_of
@@ -29,6 +33,7 @@ from runyard_orchestrator.workflow_handler import WorkflowHandler
 
 SCHEMA = "orchestrator"
 RELAY = "relay"
+TRACES = "traces"
 """The share of handing on what all orchestrators commit."""
 
 
@@ -46,7 +51,8 @@ class Service:
             SCHEMA, self._store, bus, orders_of, Checkpoint(pool, SCHEMA), public=public, shared=not bus.in_process
         )
         self._timers = Timers(pool, SCHEMA, clock, to_inbox(bus, orchestrator_inbox), is_mine=self._is_mine)
-        self._store.on_commit = self._relay.committed
+        self._traces = Traces(self._store, Checkpoint(pool, SCHEMA, TRACES), ExecutionSpans())
+        self._store.on_commit = self._committed
         self._store.on_timer = self._timers.hint
         self._workflows = Workflows(self._store, mapper)
         self._executions = Executions(self._store, mapper, self._workflows, capacity=settings.cached_executions)
@@ -67,8 +73,9 @@ class Service:
             settled=self._timers.look_again,
         )
         relay = Share(RELAY, self._relay.start, self._relay.stop)
+        traces = [Share(TRACES, self._traces.start, self._traces.stop)] if tracing() else []
         self._shares = Shares(
-            pool, SCHEMA, [relay, *self._inboxes.shares()], able=lambda: bus.trouble is None, alone=bus.in_process
+            pool, SCHEMA, [relay, *self._inboxes.shares(), *traces], able=lambda: bus.trouble is None, alone=bus.in_process
         )
         bus.on_reconnect(self._reconnected)
 
@@ -97,6 +104,10 @@ class Service:
     def standing(self) -> dict[str, str]:
         """Who does each part of the work: "here", or which other process."""
         return self._shares.standing()
+
+    def _committed(self, rows: list[Recorded]) -> None:
+        self._relay.committed(rows)
+        self._traces.committed(rows)
 
     def _is_mine(self, stream_id: str) -> bool:
         return self._inboxes.has(orchestrator_inbox(stream_id))

@@ -15,6 +15,7 @@ from runyard_shared.contracts.values import Parent, Trigger
 from runyard_shared.contracts.workflow import WebhookTrigger
 from runyard_shared.errors import Conflict, NotFound, Refusal
 from runyard_shared.eventstore.store import Claim
+from runyard_shared.tracing import begin_trace
 
 from runyard_orchestrator.execution.evolve import Beginning
 from runyard_orchestrator.execution.rerun import reused_nodes
@@ -84,14 +85,16 @@ class Beginnings:
             workflow = self._workflow(command.workflow_id, request.tenant_id)
             graph = self._workflows.known_graph(command.workflow_id, definition.version_to_run(workflow))
         inputs = self._inputs(graph, command.variables)
-        started = _started(graph, command.trigger, inputs, request.actor)
+        traceparent = command.traceparent or begin_trace(command.execution_id)
+        started = _started(graph, command.trigger, inputs, request.actor, traceparent)
         return Begun(request.tenant_id, started, graph, claims=_claims(command), workflow=workflow)
 
     def triggered(self, item: reports.StartTriggered) -> Begun:
         """What a trigger record announced; its inputs are the defaults."""
         workflow = self._workflow(item.workflow_id, item.tenant_id)
         graph = self._workflows.known_graph(item.workflow_id, definition.version_to_run(workflow))
-        started = _started(graph, item.trigger, self._inputs(graph, {}), item.started_by)
+        traceparent = begin_trace(item.execution_id)
+        started = _started(graph, item.trigger, self._inputs(graph, {}), item.started_by, traceparent)
         claims = (Claim(TRIGGERED, item.execution_id, {"recordId": item.record_id, "begun": True}),)
         return Begun(item.tenant_id, started, graph, claims=claims, workflow=workflow)
 
@@ -108,8 +111,10 @@ class Beginnings:
             version = before.workflow_version
         graph = self._workflows.known_graph(before.workflow_id, version)
         reused = reused_nodes(before, graph, command.from_node) if command.from_node is not None else ()
+        inputs = self._inputs(graph, before.inputs | command.variables)
+        traceparent = command.traceparent or begin_trace(command.execution_id)
         started = msgspec.structs.replace(
-            _started(graph, before.trigger, self._inputs(graph, before.inputs | command.variables), request.actor),
+            _started(graph, before.trigger, inputs, request.actor, traceparent),
             rerun_of=command.rerun_of,
             from_node=command.from_node,
         )
@@ -127,8 +132,10 @@ class Beginnings:
         workflow = self._workflow(workflow_id, item.tenant_id)
         graph = self._workflows.known_graph(workflow_id, definition.version_to_run(workflow))
         trigger = Trigger(type="manual", user=item.started_by)
+        parent = self._executions.known(item.parent_stream_id)
+        traceparent = parent.traceparent if parent is not None else None
         started = msgspec.structs.replace(
-            _started(graph, trigger, self._inputs(graph, item.inputs), item.started_by),
+            _started(graph, trigger, self._inputs(graph, item.inputs), item.started_by, traceparent),
             parent_execution_id=item.parent_execution_id,
             parent=Parent(stream_id=item.parent_stream_id, node_id=item.node_id),
             depth=item.depth,
@@ -155,6 +162,7 @@ class Beginnings:
             version=parent.workflow_version,
             started_by=parent.started_by,
             depth=parent.depth,
+            traceparent=parent.traceparent,
         )
         graph = self._workflows.known_graph(parent.workflow_id, parent.workflow_version).body(body)
         return Begun(item.tenant_id, started, graph)
@@ -184,7 +192,9 @@ class Beginnings:
         return accepted_inputs(graph.workflow.inputs, self._workflows.input_validator(graph), variables)
 
 
-def _started(graph: Graph, trigger: Trigger, inputs: dict[str, Any], actor: str) -> events.ExecutionStarted:
+def _started(
+    graph: Graph, trigger: Trigger, inputs: dict[str, Any], actor: str, traceparent: str | None
+) -> events.ExecutionStarted:
     return events.ExecutionStarted(
         workflow_id=graph.workflow_id,
         workflow_name=graph.workflow.name,
@@ -193,6 +203,7 @@ def _started(graph: Graph, trigger: Trigger, inputs: dict[str, Any], actor: str)
         inputs=inputs,
         started_by=actor,
         timeout_seconds=graph.workflow.timeout_seconds,
+        traceparent=traceparent,
     )
 
 

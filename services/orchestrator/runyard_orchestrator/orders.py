@@ -84,6 +84,7 @@ def _place(recorded: Recorded) -> jobs.PlaceJob:
         tags=scheduled.tags,
         connection=scheduled.connection,
         timeout_seconds=scheduled.timeout_seconds,
+        traceparent=scheduled.traceparent,
     )
 
 
@@ -127,6 +128,7 @@ def _ask(recorded: Recorded) -> Iterable[tuple[str, approvals.ApprovalOrder]]:
         escalate_after_seconds=event.escalate_after_seconds,
         escalate_to=event.escalate_to,
         channels=event.channels,
+        traceparent=event.traceparent,
     )
     yield approvals_inbox(order.approval_id), order
 

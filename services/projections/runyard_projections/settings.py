@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from runyard_shared.logs import LogLevel
 
 
 class Settings(BaseSettings):
@@ -30,3 +31,9 @@ class Settings(BaseSettings):
         " archived, and none of it leaves the database",
     )
     log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
+    log_level: LogLevel = Field(
+        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
+    )
+    tracing: bool = Field(
+        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
+    )

@@ -7,7 +7,7 @@ class RequestApproval(Message, frozen=True, kw_only=True):
     """Ask people. Sent at least once; a known approval is left as it is.
 
     `execution_id`: the stream that asks and is reported to. `root_execution_id`: the execution that users see.
-    `requested_at`: RFC 3339; deadlines count from it.
+    `requested_at`: RFC 3339; deadlines count from it. `traceparent`: of the approval's span, where it is traced.
     """
 
     tenant_id: str
@@ -27,6 +27,7 @@ class RequestApproval(Message, frozen=True, kw_only=True):
     escalate_after_seconds: float = 0
     escalate_to: list[str] = []
     channels: list[str] | None = None
+    traceparent: str | None = None
 
 
 class CancelApproval(Message, frozen=True, kw_only=True):

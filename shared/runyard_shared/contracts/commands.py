@@ -93,13 +93,15 @@ class ArchiveWorkflow(Message, frozen=True, kw_only=True):
 
 
 class StartExecution(Message, frozen=True, kw_only=True):
-    """Reply result: `{executionId}`. The same `idempotency_key` gives the first answer again (R1)."""
+    """Reply result: `{executionId}`. The same `idempotency_key` gives the first answer again (R1). `traceparent`: the W3C trace
+    context of the request, where it is traced."""
 
     execution_id: str
     workflow_id: str
     variables: dict[str, Any]
     trigger: Trigger
     idempotency_key: str | None = None
+    traceparent: str | None = None
 
 
 class CancelExecution(Message, frozen=True, kw_only=True):
@@ -111,7 +113,7 @@ class CancelExecution(Message, frozen=True, kw_only=True):
 class RerunExecution(Message, frozen=True, kw_only=True):
     """Start `execution_id` as a re-run of `rerun_of`: with `from_node` of the version that ran, reusing the results of every
     node that is not downstream of it; else of the version published now. `variables` replace inputs of the same name;
-    the trigger is that of the first.
+    the trigger is that of the first. `traceparent`: as of `StartExecution`.
 
     Reply result: `{executionId}`.
     """
@@ -121,6 +123,7 @@ class RerunExecution(Message, frozen=True, kw_only=True):
     from_node: str | None = None
     variables: dict[str, Any] = {}
     idempotency_key: str | None = None
+    traceparent: str | None = None
 
 
 class ReceiveIncident(Message, frozen=True, kw_only=True):

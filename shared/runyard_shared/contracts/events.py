@@ -132,6 +132,8 @@ class ExecutionStarted(Event, frozen=True, kw_only=True):
 
     A subworkflow's has a `parent`, `parent_execution_id` being the execution that users see, and `depth` from 1. A re-run has
     `rerun_of`, and `from_node` if results were reused.
+
+    `traceparent`, where it is traced: the W3C trace context of what began it (a request, the parent execution), or its own.
     """
 
     topic: ClassVar[str] = "execution.started"
@@ -147,6 +149,7 @@ class ExecutionStarted(Event, frozen=True, kw_only=True):
     rerun_of: str | None = None
     from_node: str | None = None
     timeout_seconds: float = 0
+    traceparent: str | None = None
 
 
 class NodeReused(Event, frozen=True, kw_only=True):
@@ -229,7 +232,8 @@ class RetryScheduled(Event, frozen=True, kw_only=True):
 class JobScheduled(Event, frozen=True, kw_only=True):
     """A job waits for an agent; attempt 1 enters the node. `params` are rendered, and never hold a secret.
 
-    `queue_expires_at` (RFC 3339): until when an agent must have started it, if there is a limit.
+    `queue_expires_at` (RFC 3339): until when an agent must have started it, if there is a limit. `traceparent`: of the job's
+    span, where it is traced.
     """
 
     topic: ClassVar[str] = "job.scheduled"
@@ -245,6 +249,7 @@ class JobScheduled(Event, frozen=True, kw_only=True):
     timeout_seconds: float = 0
     queue_expires_at: str | None = None
     warnings: list[str] = []
+    traceparent: str | None = None
 
 
 class JobDispatched(Event, frozen=True, kw_only=True):
@@ -382,7 +387,7 @@ class IterationEnded(Event, frozen=True, kw_only=True):
 class IterationStarted(Event, frozen=True, kw_only=True):
     """First event of an iteration's stream. `path` names it among all of its execution: `each[3]`, `outer[1].each[0]`.
 
-    `body` is the forEach node, under those that enclose it: `outer.each`.
+    `body` is the forEach node, under those that enclose it: `outer.each`. `traceparent`: as of an execution.
     """
 
     topic: ClassVar[str] = "iteration.started"
@@ -397,6 +402,7 @@ class IterationStarted(Event, frozen=True, kw_only=True):
     version: int
     started_by: str
     depth: int = 0
+    traceparent: str | None = None
 
 
 class IterationCompleted(Event, frozen=True, kw_only=True):
@@ -461,7 +467,8 @@ class ChildrenCancelRequested(Event, frozen=True, kw_only=True):
 
 
 class ApprovalRequested(Event, frozen=True, kw_only=True):
-    """The branch waits for people. `message` is rendered. Numbers as in the document."""
+    """The branch waits for people. `message` is rendered. Numbers as in the document. `traceparent`: of the approval's span,
+    where it is traced."""
 
     topic: ClassVar[str] = "approval.requested"
     approval_id: str
@@ -479,6 +486,7 @@ class ApprovalRequested(Event, frozen=True, kw_only=True):
     workflow_name: str
     started_by: str
     warnings: list[str] = []
+    traceparent: str | None = None
 
 
 class ApprovalVoted(Event, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ class Order(Message, frozen=True, kw_only=True):
 
 
 class PlaceJob(Order, frozen=True, kw_only=True):
-    """Find an agent for the job."""
+    """Find an agent for the job. `traceparent`: the W3C trace context of the job's span, where it is traced."""
 
     tenant_id: str
     execution_id: str
@@ -33,6 +33,7 @@ class PlaceJob(Order, frozen=True, kw_only=True):
     tags: list[str] = []
     connection: str | None = None
     timeout_seconds: float = 0
+    traceparent: str | None = None
 
 
 class RequeueJob(Order, frozen=True, kw_only=True):
@@ -66,7 +67,8 @@ class RunJob(Message, frozen=True, kw_only=True):
     """Run the job under lease `dispatch`. An agent runs a (job, dispatch) at most once, and only one of its own session.
 
     `dispatched_at`: RFC 3339, when the lease was made; the agent hands it on with the start. `sealed_connection`: the
-    `OpenedConnection` that `connection` names, as a box for the public key that the agent enrolled with.
+    `OpenedConnection` that `connection` names, as a box for the public key that the agent enrolled with. `traceparent`: as of
+    the order.
     """
 
     tenant_id: str
@@ -82,6 +84,7 @@ class RunJob(Message, frozen=True, kw_only=True):
     sealed_connection: bytes | None = None
     timeout_seconds: float = 0
     dispatched_at: str | None = None
+    traceparent: str | None = None
 
 
 class CancelJob(Message, frozen=True, kw_only=True):

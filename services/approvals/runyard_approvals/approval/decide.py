@@ -79,6 +79,7 @@ def open_approval(order: RequestApproval, circumstances: Circumstances) -> list[
         escalate_to=order.escalate_to,
         channels=order.channels,
         notify=notify,
+        traceparent=order.traceparent,
     )
     return [opened, *unknown]
 

@@ -10,7 +10,8 @@ from runyard_shared.contracts.values import ApprovalStatus
 
 
 class ApprovalOpened(Event, frozen=True, kw_only=True):
-    """First event. Instants are RFC 3339, null for never. `channels`: as in the order; `notify`: those that are told now."""
+    """First event. Instants are RFC 3339, null for never. `channels`: as in the order; `notify`: those that are told now.
+    `traceparent`: W3C trace context of the approval's span, where it is traced."""
 
     topic: ClassVar[str] = "approval.opened"
     execution_id: str
@@ -29,6 +30,7 @@ class ApprovalOpened(Event, frozen=True, kw_only=True):
     escalate_to: list[str] = []
     channels: list[str] | None = None
     notify: list[str] = []
+    traceparent: str | None = None
 
 
 class ApprovalVoted(Event, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ process dies between the channel's thanks and the record of it.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 from weakref import WeakValueDictionary
@@ -20,6 +21,7 @@ from runyard_approvals.links import Links
 from runyard_approvals.notifications.channels import Channels
 from runyard_approvals.notifications.message import message_of
 from runyard_approvals.notifications.sender import SEND_SECONDS, Sender, Sent
+from runyard_approvals.notifications.spans import tell_notification
 from runyard_approvals.repository import Approvals
 
 _log = structlog.get_logger(__name__)
@@ -84,7 +86,9 @@ class Notifier:
                 if state is None or state.resolved is not None or delivery not in state.outstanding:
                     return
                 self._sending.add(key)
+                began_at = time.time_ns()
                 sent = await self._send(state, delivery)
+                tell_notification(state, delivery, began_at, sent)
             await self._write_down(approval_id, Attempt(delivery, sent.error, sent.hopeless))
         except Unavailable as error:
             _log.info("a notification waits", approval_id=approval_id, channel=delivery.channel, reason=str(error))

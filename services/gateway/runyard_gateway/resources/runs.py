@@ -83,7 +83,7 @@ class Runs:
             trigger=Trigger(type="manual", user=call.identity.actor),
             idempotency_key=idempotency_key(call),
         )
-        outcome = await self._commands.send(call, execution_id, command)
+        outcome = await self._commands.begin(call, command, "runWorkflow")
         # With an Idempotency-Key the id is that of the first execution, which need not be the one proposed here.
         return json_answer(answers.RunStarted(execution_id=outcome.result["executionId"], position=outcome.position), 202)
 
@@ -97,7 +97,7 @@ class Runs:
             variables=body.variables,
             idempotency_key=idempotency_key(call),
         )
-        outcome = await self._commands.send(call, execution_id, command)
+        outcome = await self._commands.begin(call, command, "rerunExecution")
         return json_answer(answers.RunStarted(execution_id=outcome.result["executionId"], position=outcome.position), 202)
 
     async def cancel(self, call: Call) -> ASGIApp:

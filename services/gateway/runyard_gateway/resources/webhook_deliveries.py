@@ -80,7 +80,8 @@ class WebhookDeliveries:
             idempotency_key=claim,
         )
         try:
-            outcome = await self._commands.send(call.on_behalf_of(Identity(hook.tenant_id, actor)), execution_id, command)
+            sender = call.on_behalf_of(Identity(hook.tenant_id, actor))
+            outcome = await self._commands.begin(sender, command, "receiveWebhook")
         except Refusal as refusal:
             if refusal.status in {404, 409}:  # the workflow does not run, or has no such trigger
                 raise _nothing_here() from refusal

@@ -10,6 +10,7 @@ from typing import Any
 from runyard_shared.contracts import events
 from runyard_shared.contracts.base import Event
 from runyard_shared.contracts.values import ExecutionStatus, NodeStatus, Trigger
+from runyard_shared.trace_context import within
 
 from runyard_orchestrator.execution.state import TAKEN, ExecutionState, Iteration, NodeState
 from runyard_orchestrator.execution.transitions import node_ended, settle, skip_all
@@ -39,6 +40,7 @@ def begin(execution_id: str, tenant_id: str, event: Beginning, at: datetime, gra
             version=1,
             parent=event.parent,
             depth=event.depth,
+            traceparent=within(event.traceparent, execution_id),
         )
         if event.timeout_seconds:
             state.timers[EXECUTION_TIMEOUT] = at + timedelta(seconds=event.timeout_seconds)
@@ -59,6 +61,7 @@ def begin(execution_id: str, tenant_id: str, event: Beginning, at: datetime, gra
             parent=event.parent,
             depth=event.depth,
             iteration=Iteration(event.path, event.body, event.parent.index or 0, event.item, event.scope),
+            traceparent=within(event.traceparent, execution_id),
         )
     for edge in graph.entry:
         state.edges[edge.index] = TAKEN

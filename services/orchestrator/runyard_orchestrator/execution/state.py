@@ -120,6 +120,8 @@ class ExecutionState(msgspec.Struct, gc=False):
     parent: Parent | None = None
     depth: int = 0
     iteration: Iteration | None = None
+    traceparent: str | None = None
+    """The W3C trace context of its own span, where it is traced."""
 
     def copy(self) -> "ExecutionState":
         """A copy that can evolve without touching this one (values inside are never changed in place)."""

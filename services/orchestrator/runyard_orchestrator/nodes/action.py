@@ -10,6 +10,7 @@ from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.values import FINISHED_JOBS, REFUSALS, ErrorInfo, JobStatus, NodeStatus
 from runyard_shared.contracts.workflow import ActionNode
 from runyard_shared.ids import derived_id
+from runyard_shared.trace_context import within
 
 from runyard_orchestrator.execution.retry import next_retry_delay_seconds
 from runyard_orchestrator.execution.state import ExecutionState, JobState, NodeState
@@ -164,9 +165,10 @@ def schedule(walk: "Walk", node_id: str, attempt: int) -> None:
         walk.fail(node_id, params)
         return
     queue_timeout = spec.queue_timeout_seconds
+    job_id = derived_id(walk.now, walk.state.execution_id, node_id, attempt)
     walk.emit(
         events.JobScheduled(
-            job_id=derived_id(walk.now, walk.state.execution_id, node_id, attempt),
+            job_id=job_id,
             node_id=node_id,
             attempt=attempt,
             action=spec.action,
@@ -178,6 +180,7 @@ def schedule(walk: "Walk", node_id: str, attempt: int) -> None:
             timeout_seconds=spec.timeout_seconds,
             queue_expires_at=rfc3339(walk.now + timedelta(seconds=queue_timeout)) if queue_timeout else None,
             warnings=warnings,
+            traceparent=within(walk.state.traceparent, job_id),
         )
     )
 

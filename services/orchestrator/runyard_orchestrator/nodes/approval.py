@@ -10,6 +10,7 @@ from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.values import ApprovalStatus, ErrorInfo, NodeStatus
 from runyard_shared.contracts.workflow import ApprovalNode
 from runyard_shared.ids import derived_id
+from runyard_shared.trace_context import within
 
 from runyard_orchestrator.execution.state import ApprovalState, ExecutionState, NodeState
 from runyard_orchestrator.execution.transitions import replace
@@ -101,9 +102,10 @@ class Approval(NodeType[ApprovalNode]):
             walk.fail(node_id, message)
             return
         state = walk.state
+        approval_id = derived_id(walk.now, state.execution_id, node_id, "approval")
         walk.emit(
             events.ApprovalRequested(
-                approval_id=derived_id(walk.now, state.execution_id, node_id, "approval"),
+                approval_id=approval_id,
                 node_id=node_id,
                 message=as_text(message),
                 approvers=spec.approvers,
@@ -118,6 +120,7 @@ class Approval(NodeType[ApprovalNode]):
                 workflow_name=state.workflow_name,
                 started_by=state.started_by,
                 warnings=warnings,
+                traceparent=within(state.traceparent, approval_id),
             )
         )
 
