@@ -157,7 +157,12 @@ def standalone_system(*, demonstration: bool = False) -> Iterator[Standalone]:
 
 @contextmanager
 def distributed_system(
-    *, amqp_url: str | None = None, amqp_management_url: str | None = None, environment: Mapping[str, str] | None = None
+    *,
+    amqp_url: str | None = None,
+    amqp_management_url: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    replicas: int = 1,
+    agents: int = 2,
 ) -> Iterator[Distributed]:
     """With `amqp_url` on somebody else's broker, in a namespace of its own."""
     with tempfile.TemporaryDirectory(prefix="runyard-distributed-") as directory:
@@ -168,6 +173,8 @@ def distributed_system(
             environment=QUICK | RECEIVERS_ARE_HERE | namespace | dict(environment or {}),
             amqp_url=amqp_url,
             amqp_management_url=amqp_management_url,
+            replicas=replicas,
+            agents=agents,
         )
         try:
             deployment.start()
