@@ -19,6 +19,7 @@ from runyard_bench.client import Refused
 from runyard_bench.connection import ConnectionLost
 from runyard_bench.figures.alone import answer_alone, chain_alone, fan_alone
 from runyard_bench.figures.live_output import live_output
+from runyard_bench.figures.log_bound import log_bound
 from runyard_bench.figures.plan import QUICK, Plan
 from runyard_bench.figures.stored import Stored, browser_rows, memory_rows, page_rows, rebuild_row, stored
 from runyard_bench.figures.throughput import throughput
@@ -40,6 +41,7 @@ FIGURES = {
     "B9": "live output",
     "B10": "CPU by process",
     "B11": "the list in a browser",
+    "B12": "commits of one log",
 }
 ON_EMPTY = {"B2": chain_alone, "B3": fan_alone, "B4": answer_alone, "B9": live_output, "B5": watchers, "B1": throughput}
 """Measured in this order in one system that was empty before."""
@@ -113,6 +115,9 @@ def _measure(plan: Plan, only: Sequence[str], form: str, replicas: int) -> list[
         rows += memory_rows(sizes) if "B8" in only else []
         rows += [rebuild_row(sizes[-1])] if "B7" in only else []
         rows += browser_rows(sizes) if "B11" in only else []
+    if "B12" in only and form == "distributed":
+        _say("B12 …")
+        rows += uvloop.run(log_bound(plan))
     return sorted(rows, key=lambda row: int(row.figure[1:]))
 
 

@@ -18,6 +18,7 @@ class Plan:
     lines: int = 1000
     watchers: int = 1000
     output_bytes: int = 256 * 2**20
+    commit_seconds: float = 5.0
     seeded: tuple[int, ...] = (10_000, 1_000_000)
     profile: tuple[str, ...] = ()
     profile_dir: Path = Path("bench-profile")
@@ -32,5 +33,6 @@ QUICK = Plan(
     lines=50,
     watchers=60,
     output_bytes=4 * 2**20,
+    commit_seconds=1.0,
     seeded=(500, 2_000),
 )
