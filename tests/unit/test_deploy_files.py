@@ -330,9 +330,16 @@ def test_an_upgrade_migrates_first_and_replaces_gateways_while_others_serve(char
     assert gateway["template"]["spec"]["terminationGracePeriodSeconds"] > 30 + int(
         container["lifecycle"]["preStop"]["exec"]["command"][1]
     )
-    for single in ("orchestrator", "projections"):
-        spec = objects["Deployment", f"runyard-{single}"]["spec"]
-        assert spec["replicas"] == 1 and spec["strategy"] == {"type": "Recreate"}
+    for ended in ("orchestrator", "projections"):
+        spec = objects["Deployment", f"runyard-{ended}"]["spec"]
+        assert spec["replicas"] == 2 and spec["strategy"] == {"type": "Recreate"}
+
+
+def test_the_archive_can_be_mounted_by_as_many_projections_as_there_are(chart: Any) -> None:
+    for replicas, mode in ((1, "ReadWriteOnce"), (2, "ReadWriteMany")):
+        values = {**LEAST, "projections": {"replicas": replicas, "archive": {"enabled": True}}}
+        (claim,) = [each for each in manifests(chart, values) if each["kind"] == "PersistentVolumeClaim"]
+        assert claim["spec"]["accessModes"] == [mode]
 
 
 def test_what_selects_pods_finds_them(chart: Any) -> None:
@@ -367,8 +374,8 @@ def test_the_queues_that_approvals_are_scaled_by_are_theirs(chart: Any) -> None:
         ({"existingSecret": "of-mine", "image": SERVER}, "publicUrl: where people"),
         (LEAST | {"gatway": {"replicas": 3}}, "gatway"),
         (LEAST | {"gateway": {"replicas": "three"}}, "replicas"),
-        (LEAST | {"approvals": {"replicas": 3}}, "maximum"),
-        (LEAST | {"orchestrator": {"replicas": 2}}, "orchestrator"),
+        (LEAST | {"gateway": {"drainSeconds": 301}}, "maximum"),
+        (LEAST | {"orchestrators": {"replicas": 2}}, "orchestrators"),
         (LEAST | {"agents": [{"name": "agent-1"}]}, "existingSecret"),
         (LEAST | {"image": {}}, "image.server"),
         (LEAST | {"agents": [{"name": "agent-1", "existingSecret": "key-1"}]}, "image.agent"),
