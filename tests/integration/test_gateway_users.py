@@ -103,6 +103,28 @@ async def test_a_revoked_key_is_refused_at_once_here_and_soon_by_other_gateways(
     await refused_soon(home, second)
 
 
+async def test_whoever_has_keys_sees_and_revokes_them_and_nobody_elses(home: House) -> None:
+    for name in ("alice", "bob"):
+        await home.call("POST", "/users", status=201, json={"name": name, "roles": []})
+    keys = {
+        each: await home.call("POST", "/api-keys", status=201, json={"user": each[:-1]})
+        for each in ("alice1", "alice2", "bob1")
+    }
+    as_alice = {"Authorization": f"Bearer {keys['alice1']['key']}"}
+    seen = await home.call("GET", "/me/api-keys", headers=as_alice)
+    assert [each["keyId"] for each in seen["items"]] == [keys["alice2"]["keyId"], keys["alice1"]["keyId"]]
+    assert "key" not in seen["items"][0] and seen["items"][1]["lastUsedAt"]
+    theirs = await home.call("DELETE", f"/me/api-keys/{keys['bob1']['keyId']}", status=404, headers=as_alice)
+    assert theirs["code"] == "api_key_not_found"
+    assert (await home.call("DELETE", f"/me/api-keys/{keys['alice2']['keyId']}", headers=as_alice))["revokedAt"]
+    for name, status in (("alice1", 200), ("alice2", 401), ("bob1", 200)):
+        await home.call("GET", "/me", status=status, headers={"Authorization": f"Bearer {keys[name]['key']}"})
+    entries = (await home.call("GET", "/audit", params={"operation": "revokeOwnApiKey"}))["items"]
+    assert [each["actor"] for each in entries] == ["alice", "alice"]
+    await home.call("DELETE", f"/me/api-keys/{keys['alice1']['keyId']}", headers=as_alice)
+    await home.call("GET", "/me/api-keys", status=401, headers=as_alice)
+
+
 async def test_an_expired_key_and_a_disabled_or_deleted_users_key_open_nothing(home: House, pool: asyncpg.Pool) -> None:
     key = await key_of(home, "alice", "viewer")
     past = {"user": "alice", "expiresAt": "2020-01-01T00:00:00Z"}

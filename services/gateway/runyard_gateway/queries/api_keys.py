@@ -38,7 +38,7 @@ _PAGE = (
 )
 _REVOKE = (
     "update gateway.api_key set revoked_at = coalesce(revoked_at, $3) where tenant_id = $1 and key_id = $2::uuid"  # noqa: S608
-    f" returning {_COLUMNS}"
+    f" and ($4::text is null or user_name = $4) returning {_COLUMNS}"
 )
 
 
@@ -105,9 +105,9 @@ class ApiKeyQueries:
         """Newest first."""
         return [_key(row) for row in await self._database.fetch(_PAGE, tenant_id, before.key_id, user, limit)]
 
-    async def revoke(self, tenant_id: str, key_id: str, at: datetime) -> ApiKeyRow | None:
-        """A key that is revoked already stays as it is. None if there is no such key."""
-        row = await self._database.fetch_row(_REVOKE, tenant_id, key_id, at)
+    async def revoke(self, tenant_id: str, key_id: str, at: datetime, user: str | None = None) -> ApiKeyRow | None:
+        """A key that is revoked already stays as it is. None if there is no such key; `user`: if it is not theirs."""
+        row = await self._database.fetch_row(_REVOKE, tenant_id, key_id, at, user)
         return None if row is None else _key(row)
 
 

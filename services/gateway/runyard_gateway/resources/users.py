@@ -1,4 +1,4 @@
-"""Users and their API keys: for administrators."""
+"""Users and their API keys: for administrators; and for everybody the own keys, to be seen and revoked."""
 
 import re
 import secrets
@@ -26,8 +26,10 @@ from runyard_gateway.resources.path_ids import key_id_of
 
 USERS = "/api/v1/users"
 API_KEYS = "/api/v1/api-keys"
+OWN_KEYS = "/api/v1/me/api-keys"
 _is_name = re.compile(requests.NAME).match
 _NO_USER = {404: "user_not_found"}
+_NO_KEY = {404: "api_key_not_found"}
 
 
 class PageKey(NamedTuple):
@@ -64,7 +66,11 @@ class Users:
                        refusals={404: "user_not_found"}),
             _operation("DELETE", f"{API_KEYS}/{{keyId}}", self.revoke_key, "revokeApiKey",
                        "Revoke a key; within about a second no gateway takes it any more", answers.ApiKeyRow,
-                       refusals={404: "api_key_not_found"}),
+                       refusals=_NO_KEY),
+            _operation("GET", OWN_KEYS, self.list_own_keys, "listOwnApiKeys", "One's own API keys, newest first",
+                       answers.ApiKeyList, query=PageQuery, permission=None),
+            _operation("DELETE", f"{OWN_KEYS}/{{keyId}}", self.revoke_own_key, "revokeOwnApiKey",
+                       "Revoke an API key of one's own", answers.ApiKeyRow, refusals=_NO_KEY, permission=None),
         )  # fmt: skip
 
     async def list(self, call: Call) -> ASGIApp:
@@ -131,8 +137,15 @@ class Users:
 
     async def list_keys(self, call: Call) -> ASGIApp:
         query: requests.ApiKeysQuery = call.query
+        return await self._keys(call, query.user)
+
+    async def list_own_keys(self, call: Call) -> ASGIApp:
+        return await self._keys(call, call.identity.actor)
+
+    async def _keys(self, call: Call, user: str | None) -> ASGIApp:
+        query: PageQuery = call.query
         before = decode_cursor(query.cursor, KeyKey) or NEWEST
-        rows = await self._api_keys.page(call.tenant_id, query.user, before, query.limit + 1)
+        rows = await self._api_keys.page(call.tenant_id, user, before, query.limit + 1)
         more = len(rows) > query.limit
         rows = rows[: query.limit]
         cursor = encode_cursor([rows[-1].key_id]) if more else None
@@ -154,8 +167,14 @@ class Users:
         return json_answer(answers.ApiKeyMade(**msgspec.structs.asdict(made), key=key), 201)
 
     async def revoke_key(self, call: Call) -> ASGIApp:
+        return await self._revoke(call, None)
+
+    async def revoke_own_key(self, call: Call) -> ASGIApp:
+        return await self._revoke(call, call.identity.actor)
+
+    async def _revoke(self, call: Call, user: str | None) -> ASGIApp:
         key_id = key_id_of(call)
-        revoked = await self._api_keys.revoke(call.tenant_id, key_id, self._clock.now())
+        revoked = await self._api_keys.revoke(call.tenant_id, key_id, self._clock.now(), user)
         if revoked is None:
             raise NotFound("api_key_not_found", f"There is no API key {key_id}.")
         self._doorkeeper.forget()
@@ -165,7 +184,7 @@ class Users:
 def _operation(method: str, path: str, handle: Any, name: str, summary: str, answer: Any, **options: Any) -> Operation:
     return Operation(
         method=method, path=path, handle=handle, name=name, summary=summary, tag="users", answer=answer,
-        permission=Permission.ADMIN, **options,
+        **{"permission": Permission.ADMIN, **options},
     )  # fmt: skip
 
 

@@ -45,6 +45,18 @@ test('a user is made with a key, and may do what a role of the tenant gives', as
   await theirs.goto('/settings/profile');
   await expect(theirs.getByRole('link', { name: 'Retention' })).toBeVisible();
   await expect(theirs.getByRole('link', { name: 'Audit log' })).toHaveCount(0);
+  const own = theirs.getByRole('region', { name: 'Your API keys' });
+  await expect(own.getByRole('row')).toHaveCount(2);
+  const { keyId } = await api.call('POST', '/api-keys', { user, name: 'lost' });
+  await theirs.reload();
+  await own
+    .getByRole('row', { name: /lost/ })
+    .getByRole('button', { name: /^Revoke/ })
+    .click();
+  await theirs.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await expect(own.getByRole('row', { name: /lost/ })).toHaveCount(0);
+  const { items } = await api.call('GET', `/api-keys?user=${user}`);
+  expect(items.find((each: { keyId: string }) => each.keyId === keyId).revokedAt).not.toBeNull();
   await theirs.goto('/settings/users');
   await expect(theirs.getByText('It needs the permission automation:admin')).toBeVisible();
 

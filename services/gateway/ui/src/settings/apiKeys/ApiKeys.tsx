@@ -6,23 +6,17 @@ import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { api, take } from '@/api/client';
 import { useSession } from '@/api/session';
-import type { ApiKeyRow } from '@/api/types';
-import { ACCESS, type Look } from '@/theme/status';
 import { useNow } from '@/ui/clock';
-import { confirm } from '@/ui/confirm';
 import { EmptyState } from '@/ui/EmptyState';
-import { Distance, Instant } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
-import { StatusBadge } from '@/ui/StatusBadge';
-import { said } from '@/ui/toast';
 import { More } from '../More';
-import { PermissionList } from '../PermissionList';
 import { PEOPLE, useUsers } from '../people';
-import { Body, Rows, Section } from '../Section';
-import { useSend } from '../useSend';
+import { Body, Section } from '../Section';
 import classes from './ApiKeys.module.css';
 import { type KeyMade, KeyOnce } from './KeyOnce';
+import { KeyRows } from './KeyRows';
 import { NewKeyDialog } from './NewKeyDialog';
+import { isOpen } from './state';
 
 export function ApiKeys() {
   const { name: me } = useSession();
@@ -55,7 +49,7 @@ export function ApiKeys() {
     );
   const now = useNow();
   const all = keys.data?.pages.flatMap((page) => page.items) ?? [];
-  const shown = withEnded ? all : all.filter((each) => stateOf(each, now) === ACCESS.open);
+  const shown = withEnded ? all : all.filter((each) => isOpen(each, now));
   const names = new Set((users.data ?? []).map((each) => each.name));
   if (user !== null) names.add(user);
   return (
@@ -106,11 +100,7 @@ export function ApiKeys() {
                   : `${user} has no key that opens anything.`}
             </EmptyState>
           ) : (
-            <Rows label="API keys" head={['For', 'User', 'May', 'Status', 'Ends', 'Last used', 'Made', '!Actions']}>
-              {shown.map((each) => (
-                <Key key={each.keyId} row={each} state={stateOf(each, now)} />
-              ))}
-            </Rows>
+            <KeyRows rows={shown} now={now} />
           )}
           <More list={keys} what="keys" />
         </>
@@ -127,57 +117,5 @@ export function ApiKeys() {
       )}
       <KeyOnce made={made} onClose={() => setMade(null)} />
     </Section>
-  );
-}
-
-function stateOf(key: ApiKeyRow, now: number): Look {
-  if (key.revokedAt !== null) return ACCESS.revoked;
-  return key.expiresAt !== null && Date.parse(key.expiresAt) <= now ? ACCESS.expired : ACCESS.open;
-}
-
-function Key({ row, state }: { row: ApiKeyRow; state: Look }) {
-  const revoke = useSend({
-    send: (keyId: string, header) =>
-      take(api.DELETE('/api/v1/api-keys/{keyId}', { params: { path: { keyId }, header } })),
-    changes: PEOPLE,
-    done: () => said(`The key of ${row.user} is revoked.`),
-    failure: () => `The key of ${row.user} could not be revoked`,
-  });
-  const ask = async () => {
-    const sure = await confirm({
-      title: `Revoke this key of ${row.user}?`,
-      body: `${row.name || 'It'} opens nothing any more, nor do the sessions that it opened. It cannot be taken back.`,
-      action: 'Revoke',
-      dangerous: true,
-    });
-    if (sure) revoke.mutate(row.keyId);
-  };
-  return (
-    <tr>
-      <td className={classes.name}>
-        <span>{row.name || 'Unnamed'}</span>
-        <span className={classes.id} title={row.keyId}>
-          …{row.keyId.slice(-8)}
-        </span>
-      </td>
-      <td>{row.user}</td>
-      <td>{row.scopes === null ? 'All that the user may' : <PermissionList permissions={row.scopes} />}</td>
-      <td>
-        <StatusBadge look={state} bare label={state === ACCESS.open ? 'Valid' : state.label} />
-      </td>
-      <td className={classes.time}>{row.expiresAt === null ? 'Never' : <Distance at={row.expiresAt} />}</td>
-      <td className={classes.time}>{row.lastUsedAt === null ? 'Never' : <Distance at={row.lastUsedAt} />}</td>
-      <td className={classes.time}>
-        <Instant at={row.createdAt} />
-      </td>
-      <td>
-        {row.revokedAt === null && (
-          <Button variant="default" size="compact-sm" onClick={ask} loading={revoke.isPending}>
-            Revoke
-            <span className="visually-hidden"> {row.name || `the key of ${row.user}`}</span>
-          </Button>
-        )}
-      </td>
-    </tr>
   );
 }
