@@ -103,6 +103,23 @@ async def test_an_approver_sees_what_waits_and_the_execution_goes_on_with_the_no
     assert (problem["respondedBy"], problem["respondedAt"]) == ("alice", answer.json()["respondedAt"])
 
 
+async def test_what_led_to_a_question_is_shown_with_it_and_nothing_that_came_after(home: House) -> None:
+    document = gate()
+    document["nodes"].insert(0, {"id": "look", "type": "setVariables", "values": {"full": "93 %"}})
+    document["edges"][0] = {"from": "trigger", "to": "look"}
+    document["edges"].append({"from": "look", "to": "ask"})
+    execution_id, approval_id = await asked(home, document, host="db-1")
+    shown = await home.call("GET", f"/approvals/{approval_id}")
+    assert shown["context"]["trigger"]["type"] == "manual"
+    assert shown["context"]["variables"] == {"host": "db-1", "full": "93 %"}
+    (node,) = shown["context"]["nodes"]
+    assert (node["nodeId"], node["status"], node["output"]) == ("look", "completed", {"full": "93 %"})
+    await home.call("POST", f"/approvals/{approval_id}/approve", json={})
+    await home.until(execution_id, "completed")
+    later = await home.call("GET", f"/approvals/{approval_id}")
+    assert later["status"] == "approved" and later["context"]["nodes"] == [node]
+
+
 async def test_without_approvers_anyone_who_may_execute_answers_and_nobody_else(home: House) -> None:
     viewer, operator = await person(home, "vera", "viewer"), await person(home, "oscar", "operator")
     execution_id, approval_id = await asked(home, gate())

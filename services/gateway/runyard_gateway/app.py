@@ -171,7 +171,7 @@ class Service:
         self._streams = streams = OpenStreams(doorkeeper.still, settings.max_streams)
         secret = Secret(database, settings.gateway_secret)
         idempotency, proofs = Idempotency(KeptAnswerQueries(database), secret), WebhookProofs(secret)
-        approvals = Approvals(commands, approval_queries, reader, read_position)
+        approvals = Approvals(commands, approval_queries, executions, read_position)
         self.operations: Sequence[Operation] = (
             *Runs(commands).operations(),
             *Incidents(commands).operations(),

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, NodeStatus
 
-from runyard_gateway.answers import ApprovalRow, Child, JobRow, NodeRow, Progress, Rerun
+from runyard_gateway.answers import ApprovalContext, ApprovalRow, Child, JobRow, NodeRow, Progress, Rerun
 from runyard_gateway.database import Database, Reader, Row
 from runyard_gateway.queries.approvals import ApprovalQueries
-from runyard_gateway.queries.columns import error_info, instant, raw_json
+from runyard_gateway.queries.columns import error_info, instant, raw_json, trigger
 from runyard_gateway.queries.execution_rows import LIST_COLUMNS, WAITING_COLUMNS, FoundExecution, found_execution
 from runyard_gateway.queries.jobs import ANY_JOB, JOB_COLUMNS, LiveJobs, job_row, jobs_of, live_jobs
 
@@ -32,6 +32,15 @@ _STATE = (
 _NODES = (
     "select node_id, name, type, status, started_at, finished_at, output::text as output, progress::text as progress"
     " from read.node where execution_id = $1::uuid and tenant_id = $2 order by ordinal"
+)
+_BEFORE = (
+    "select trigger::text as trigger, inputs::text as inputs, vars::text as vars from read.execution"
+    " where execution_id = $1::uuid and tenant_id = $2"
+)
+_NODES_BEFORE = (
+    "select node_id, name, type, status, started_at, finished_at, output::text as output, progress::text as progress"
+    " from read.node where execution_id = $1::uuid and tenant_id = $2 and type is distinct from 'trigger' and finished_at <="
+    " (select requested_at from read.approval where approval_id = $3::uuid and tenant_id = $2) order by finished_at, ordinal"
 )
 _NODE_STATES = (
     "select node_id, status, port, progress::text as progress from read.node where execution_id = $1::uuid and tenant_id = $2"
@@ -166,6 +175,15 @@ class ExecutionQueries:
             outstanding=frozenset(each["id"] for each in outstanding),
             as_of=as_of,
         )
+
+    async def before_approval(self, tenant_id: str, execution_id: str, approval_id: str) -> ApprovalContext | None:
+        """What led to it, and no more of the execution than that."""
+        row = await self._database.fetch_row(_BEFORE, execution_id, tenant_id)
+        if row is None:
+            return None
+        nodes = await self._database.fetch(_NODES_BEFORE, execution_id, tenant_id, approval_id)
+        variables = {**_decode_variables(row["inputs"]), **_decode_variables(row["vars"] or "{}")}
+        return ApprovalContext(trigger=trigger(row["trigger"]), variables=variables, nodes=[_node_row(each) for each in nodes])
 
     async def state(self, tenant_id: str, execution_id: str) -> ExecutionState | None:
         async with self._database.snapshot() as reader:

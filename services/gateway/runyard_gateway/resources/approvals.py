@@ -23,8 +23,8 @@ from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.query import ReadQuery
 from runyard_gateway.permissions import Permission
 from runyard_gateway.queries.approvals import ApprovalQueries, Approver, PageKey
+from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.read_position import EXECUTIONS, ReadPosition
-from runyard_gateway.resources.execution_reader import ExecutionReader
 from runyard_gateway.resources.path_ids import approval_id_of, no_approval
 
 PATH = "/api/v1/approvals"
@@ -42,7 +42,7 @@ _REFUSALS = {
 
 class Approvals:
     def __init__(
-        self, commands: Commands, queries: ApprovalQueries, executions: ExecutionReader, read_position: ReadPosition
+        self, commands: Commands, queries: ApprovalQueries, executions: ExecutionQueries, read_position: ReadPosition
     ) -> None:
         self._commands = commands
         self._queries = queries
@@ -91,17 +91,9 @@ class Approvals:
         found = await self._queries.approval(call.tenant_id, approval_id)
         if found is None or not (call.identity.may(Permission.VIEW) or _is_for(found, call.identity)):
             raise no_approval(approval_id)
-        execution = (await self._executions.detail(call.tenant_id, found.execution_id)).detail
-        before = [
-            (node.finished_at, node)
-            for node in execution.nodes
-            if node.type != "trigger" and node.finished_at is not None and node.finished_at <= found.requested_at
-        ]
-        context = answers.ApprovalContext(
-            trigger=execution.trigger,
-            variables=execution.variables,
-            nodes=[node for _, node in sorted(before, key=lambda each: each[0])],
-        )
+        context = await self._executions.before_approval(call.tenant_id, found.execution_id, approval_id)
+        if context is None:
+            raise no_approval(approval_id)
         return json_answer(answers.ApprovalDetail(**msgspec.structs.asdict(found), context=context))
 
     async def approve(self, call: Call) -> ASGIApp:
