@@ -6,12 +6,15 @@ It ends by itself only when it cannot be used as it was started: 2 if it is not 
 import asyncio
 import signal
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
 import uvloop
 from runyard_shared.errors import Refusal, Revoked, RunyardError
 from runyard_shared.logs import configure_logs
+from runyard_shared.metrics import Sample, at_scrape, ready
+from runyard_shared.ops import Ops, serving_ops, watched_event_loop
 from runyard_shared.tracing import start_tracing, stop_tracing
 
 from runyard_agent import cli
@@ -66,8 +69,15 @@ async def _run(settings: Settings) -> int:
     identity = Identity.open(settings.agent_state_dir)
     log.info("starting", version=VERSION, server=server.url, state_directory=str(identity.directory))
     process = _Process(settings, server, identity)
+    at_scrape(process.read_health)
     try:
-        return await process.run(stopping)
+        async with (
+            watched_event_loop(),
+            serving_ops(Ops(settings.ops_host, settings.ops_port), process.check_health) as address,
+        ):
+            if address is not None:
+                log.info("answers /metrics, /healthz and /readyz", address=address)
+            return await process.run(stopping)
     finally:
         await process.close()
         await server.close()
@@ -82,6 +92,15 @@ class _Process:
         self._identity = identity
         self._transport: Transport | None = None
         self._agent: Agent | None = None
+
+    async def check_health(self) -> dict[str, str | None]:
+        """Trouble by part, in words."""
+        if self._agent is None:
+            return {"server": f"the agent waits for {self._server.url} to let it in"}
+        return self._agent.health()
+
+    async def read_health(self) -> Iterable[Sample]:
+        return ready("agent", await self.check_health())
 
     async def run(self, stopping: asyncio.Event) -> int:
         """Until it is told to stop, or was revoked. Raises what `connect` raises."""

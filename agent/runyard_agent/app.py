@@ -7,6 +7,7 @@ import structlog
 from runyard_shared.contracts.link import Enrolment
 from runyard_shared.errors import Conflict, Unavailable
 from runyard_shared.messaging.bus import Subscription
+from runyard_shared.metrics import at_scrape, no_longer_at_scrape
 from runyard_shared.sealing import OpeningKey
 
 from runyard_agent.actions.base import Action
@@ -15,6 +16,7 @@ from runyard_agent.announcement import action_types
 from runyard_agent.delivery import Delivery
 from runyard_agent.identity import StateUnusable
 from runyard_agent.leases import Leases
+from runyard_agent.metrics import AgentFigures
 from runyard_agent.probing import Probing
 from runyard_agent.reports import Reports
 from runyard_agent.runner import Runner
@@ -56,6 +58,7 @@ class Agent:
             version=VERSION,
         )
         self._spool = spool
+        self._figures = AgentFigures(settings.agent_capacity, leases, self._session, spool)
         self._reports = Reports(transport, leases, spool)
         self._delivery = Delivery(transport, spool)
         self._runner = Runner(
@@ -88,9 +91,11 @@ class Agent:
         self._mailbox_trouble = None
         self._transport.on_reconnect(self._session.reconnected)
         self._session.start()
+        at_scrape(self._figures.read)
 
     async def stop(self) -> None:
         """End in good order: running jobs get their grace, reports are delivered, the dispatcher is told."""
+        no_longer_at_scrape(self._figures.read)
         if self._cutting_off is not None:
             await self._cutting_off
         else:

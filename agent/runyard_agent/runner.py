@@ -21,6 +21,7 @@ from runyard_agent.delivery import Delivery
 from runyard_agent.job import not_run, run_job
 from runyard_agent.job_log import JobLog, named
 from runyard_agent.leases import Lease, Leases, Phase, RecentKeys, Stop
+from runyard_agent.metrics import JOBS_GIVEN_BACK, JOBS_RUN
 from runyard_agent.probing import Probing
 from runyard_agent.reports import Reports
 from runyard_agent.session import Session
@@ -86,6 +87,7 @@ class Runner:
         for lease in self._leases.held():
             if lease.phase in phases and lease.stopping is None:
                 log.info("job given back", **named(lease.job), reason=reason)
+                JOBS_GIVEN_BACK.inc()
                 self._leases.give_up(lease)
         self._waiting.clear()
 
@@ -198,6 +200,7 @@ class Runner:
     def _dismiss(self, leases: list[Lease]) -> None:
         """Their starts may not be known: give them back."""
         self._free += len(leases)
+        JOBS_GIVEN_BACK.inc(len(leases))
         for lease in leases:
             self._leases.give_up(lease)
         self._start_waiting()
@@ -208,6 +211,7 @@ class Runner:
             lease.phase = Phase.REPORTING
             self._reports.end(finished)
             self._job_log.ended(lease.job, finished)
+            JOBS_RUN.labels(finished.status.value).inc()
         finally:
             self._free += 1
             lease.task = None

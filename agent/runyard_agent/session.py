@@ -17,6 +17,7 @@ from runyard_shared.contracts.jobs import AgentHeartbeat, AgentStatus, AgentStop
 from runyard_shared.contracts.link import Enrolment
 from runyard_shared.errors import Revoked, Unavailable
 from runyard_shared.ids import new_id
+from runyard_shared.loops import forever
 from runyard_shared.messaging.topology import AGENT_STATUS
 
 from runyard_agent.leases import Leases
@@ -70,6 +71,11 @@ class Session:
         return _now() - self._contact_at < self._enrolment.offline_after_seconds * 2 / 3
 
     @property
+    def silent_seconds(self) -> float:
+        """Since a sign of life was safe with the server."""
+        return max(0.0, _now() - self._contact_at)
+
+    @property
     def trouble(self) -> str | None:
         if self.in_contact:
             return None
@@ -78,7 +84,7 @@ class Session:
     def start(self) -> None:
         """Register, and go on with heartbeats."""
         self._contact_at = _now()
-        self._task = asyncio.create_task(self._keep(), name="session")
+        self._task = forever(self._keep(), "session")
 
     async def stop(self) -> None:
         """Tell the dispatcher that this session ends in good order."""

@@ -30,6 +30,11 @@ def derived_id(at: datetime, *parts: str | int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def created_at(an_id: str) -> float:
+    """The time in an id, in seconds since 1970."""
+    return int(an_id[:8] + an_id[9:13], 16) / 1000
+
+
 def is_id(text: str) -> bool:
     """Whether it has the form of an id."""
     return _ID.fullmatch(text) is not None

@@ -6,7 +6,8 @@ A part that is away when the process starts is waited for, not died of; SIGTERM 
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Literal, Protocol, TypeVar
 
 import asyncpg
@@ -18,20 +19,32 @@ from runyard_shared.errors import Unavailable
 from runyard_shared.logs import LogLevel, configure_logs
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.rabbit import RabbitBus
+from runyard_shared.metrics import Sample, at_scrape, queues, ready, shares
+from runyard_shared.ops import NOWHERE, CannotServeOps, Ops, serving_ops, watched_event_loop
 from runyard_shared.tracing import start_tracing, stop_tracing
 
 _RETRY_SECONDS = 0.5
 _log = structlog.get_logger(__name__)
 
 
-class Service(Protocol):
-    """What every service's `app.create` gives."""
+class Part(Protocol):
+    """What can be started and stopped, and says how it is: trouble by part of it, in words, None for none."""
 
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
 
     def health(self) -> dict[str, str | None]: ...
+
+
+class Service(Part, Protocol):
+    """What every service's `app.create` gives."""
+
+    async def check_health(self) -> dict[str, str | None]:
+        """As `health`, after trying what it needs."""
+
+    def standing(self) -> dict[str, str]:
+        """Who does each share of the service's work: "here", or which other process. Nothing where each does everything."""
 
 
 class ProcessSettings(Protocol):
@@ -58,11 +71,15 @@ class Create(Protocol[SettingsIn_contra]):
     ) -> Service: ...
 
 
-def run_service(name: str, settings: SettingsT, create: Create[SettingsT]) -> None:
-    """Run the service `name` until SIGTERM or SIGINT."""
+def run_service(name: str, settings: SettingsT, create: Create[SettingsT], ops: Ops = NOWHERE) -> None:
+    """Run the service `name` until SIGTERM or SIGINT. `ops`: where it answers to those who look after it, unless it does so by
+    itself."""
     configure_logs(name, settings.log_format, settings.log_level)
     start_tracing(name, settings)
-    uvloop.run(_run(name, settings, create))
+    try:
+        uvloop.run(_run(name, settings, create, ops))
+    except CannotServeOps as trouble:
+        sys.exit(str(trouble))
 
 
 def calm_garbage_collector() -> None:
@@ -75,18 +92,52 @@ def calm_garbage_collector() -> None:
     gc.set_threshold(20_000, 50, 100)
 
 
-async def _run(name: str, settings: SettingsT, create: Create[SettingsT]) -> None:
+class _Health:
+    """Of the process: before there is a service, what it waits for."""
+
+    def __init__(self, name: str) -> None:
+        self.waits_for: dict[str, str | None] = {"start": "the process starts"}
+        self.service: Service | None = None
+        self._name = name
+
+    async def check(self) -> Mapping[str, str | None]:
+        return self.waits_for if self.service is None else await self.service.check_health()
+
+    def standing(self) -> Mapping[str, str]:
+        return {} if self.service is None else self.service.standing()
+
+    async def read(self) -> Iterable[Sample]:
+        health = self.waits_for if self.service is None else self.service.health()
+        return [*ready(self._name, health), *shares(self._name, self.standing())]
+
+
+async def _run(name: str, settings: SettingsT, create: Create[SettingsT], ops: Ops) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    health = _Health(name)
+    at_scrape(health.read)
+    async with watched_event_loop(), serving_ops(ops, health.check, health.standing) as address:
+        if address is not None:
+            _log.info("answers /metrics, /healthz and /readyz", address=address)
+        await _serve(name, settings, create, health, stopping)
+
+
+async def _serve(name: str, settings: SettingsT, create: Create[SettingsT], health: _Health, stopping: asyncio.Event) -> None:
     bus = RabbitBus(settings.amqp_url, namespace=settings.amqp_namespace)
-    pool = await _until_there("PostgreSQL", lambda: _connect(settings.database_url), stopping)
+
+    async def read_queues() -> Iterable[Sample]:
+        return queues(await bus.waiting())
+
+    pool = await _until_there("PostgreSQL", lambda: _connect(settings.database_url), health, stopping)
     if pool is None:
         return
-    if await _until_there("RabbitMQ", lambda: _open(bus), stopping):
+    if await _until_there("RabbitMQ", lambda: _open(bus), health, stopping):
         service = await create(settings, bus=bus, pool=pool, clock=SystemClock())
         await service.start()
+        health.service = service
+        at_scrape(read_queues)
         calm_garbage_collector()
         _log.info("started", service=name)
         await stopping.wait()
@@ -111,12 +162,19 @@ async def _open(bus: Bus) -> bool:
     return True
 
 
-async def _until_there(part: str, connect: Callable[[], Awaitable[ResultT]], stopping: asyncio.Event) -> ResultT | None:
+async def _until_there(
+    part: str, connect: Callable[[], Awaitable[ResultT]], health: _Health, stopping: asyncio.Event
+) -> ResultT | None:
     """What `connect` gives, as soon as it does; None if the process is to stop before."""
     while not stopping.is_set():
         try:
-            return await connect()
+            there = await connect()
         except (OSError, asyncpg.PostgresError, Unavailable, TimeoutError) as error:
-            _log.warning(f"waiting for {part}", reason=str(error) or type(error).__name__)
+            reason = str(error) or type(error).__name__
+            _log.warning(f"waiting for {part}", reason=reason)
+            health.waits_for = {part: f"the process waits for {part} to start: {reason}"}
             await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            health.waits_for = {"start": "the process starts"}
+            return there
     return None

@@ -23,6 +23,7 @@ import asyncpg
 import structlog
 
 from runyard_shared.eventstore.outage import is_outage
+from runyard_shared.loops import forever
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -113,7 +114,7 @@ class Shares:
             self._trouble = None
             return
         await self._look()
-        self._task = asyncio.create_task(self._look_forever(), name=f"{self._service}-shares")
+        self._task = forever(self._look_forever(), f"{self._service}-shares")
         if not self._mine:
             _log.info("stands by: other processes do all there is to do", service=self._service, standing=self.standing())
 

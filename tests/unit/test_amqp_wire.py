@@ -1,6 +1,8 @@
 """Bytes from the broker become deliveries, however TCP cuts them."""
 
 import asyncio
+from datetime import UTC, datetime
+from time import time
 
 import pytest
 from pamqp import commands
@@ -46,13 +48,13 @@ async def test_deliveries_are_whole_wherever_the_stream_is_cut() -> None:
     stream = b"".join(delivery(*each) for each in sent)
     for cut in range(len(stream) + 1):
         wire = Wire()
-        got: list[tuple[int, bytes, Origin]] = []
+        got: list[tuple[int, bytes, Origin, int]] = []
         channel = Channel(wire, 1)
         channel.on_delivery = lambda *each, got=got: got.append(each)
         wire._channels[1] = channel
         wire.data_received(stream[:cut])
         wire.data_received(stream[cut:])
-        assert got == sent
+        assert got == [(*each, 0) for each in sent]
         assert not wire.closed.done()
 
 
@@ -62,10 +64,21 @@ async def test_what_cannot_be_read_ends_the_wire_with_a_reason() -> None:
     assert (await wire.closed).startswith("the broker sent what could not be read")
 
 
+async def test_a_time_that_others_give_is_read_and_one_that_is_not_the_last_of_the_properties_is_left() -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    for properties, expected in (
+        (commands.Basic.Properties(headers={"a": 1}, priority=3, timestamp=at), int(at.timestamp())),
+        (commands.Basic.Properties(timestamp=at, app_id="x"), 0),
+        (commands.Basic.Properties(), 0),
+    ):
+        frame = marshal(ContentHeader(0, 3, properties), 1)
+        assert frames.sent_at(frame, 7, len(frame) - 1) == expected
+
+
 async def test_a_body_above_the_size_of_a_frame_is_split_and_reads_back_the_same() -> None:
     line = Line()
     Channel(line, 1).publish(frames.publish_head(1, "news", "", False), b"y" * 40)
-    got: list[tuple[int, bytes, Origin]] = []
+    got: list[tuple[int, bytes, Origin, int]] = []
     wire = Wire()
     reader = wire._channels[1] = Channel(wire, 1)
     reader.on_delivery = lambda *each: got.append(each)
@@ -73,7 +86,9 @@ async def test_a_body_above_the_size_of_a_frame_is_split_and_reads_back_the_same
     publish = marshal(commands.Basic.Publish(exchange="news", routing_key=""), 1)
     assert line.written.startswith(publish)
     wire.data_received(line.written[len(publish) :])
-    assert got == [(5, b"y" * 40, None)]
+    ((tag, body, origin, sent_at),) = got
+    assert (tag, body, origin) == (5, b"y" * 40, None)
+    assert abs(time() - sent_at) < 10, "it says when it was sent"
 
 
 @pytest.mark.parametrize("multiple", [True, False])
@@ -85,7 +100,7 @@ async def test_a_confirmation_settles_one_message_or_all_before_it(multiple: boo
     channel.confirmed(2, multiple=multiple, accepted=True)
     assert settled == ({"a": None, "b": None} if multiple else {"b": None})
     channel.return_begins("c", "NO_ROUTE")
-    channel.content_begins(0)
+    channel.content_begins(0, 0)
     channel.confirmed(3, multiple=False, accepted=True)
     assert settled["c"] == "NO_ROUTE"
 

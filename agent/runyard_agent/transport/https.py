@@ -14,6 +14,7 @@ import structlog
 from runyard_shared.contracts.jobs import AgentOrder
 from runyard_shared.errors import Conflict, Refusal, Revoked, Unavailable
 from runyard_shared.ids import new_id
+from runyard_shared.loops import forever
 from runyard_shared.messaging.bus import Handler, Subscription
 from runyard_shared.messaging.topology import agent_destinations
 
@@ -118,7 +119,7 @@ class _OrderStream:
 
     async def begin(self, patience_seconds: float) -> None:
         """Returns when it is open for the first time. Raises `Conflict`, `Unavailable`, `Revoked`."""
-        self._task = asyncio.create_task(self._keep(), name="orders")
+        self._task = forever(self._keep(), "orders")
         try:
             async with asyncio.timeout(patience_seconds):
                 await self._first

@@ -5,7 +5,7 @@ The services are the same as in the distributed form; only the adapters behind t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
 
@@ -30,7 +30,9 @@ from runyard_shared.clock import SystemClock
 from runyard_shared.errors import RunyardError
 from runyard_shared.logs import configure_logs
 from runyard_shared.messaging.memory import MemoryBus
-from runyard_shared.process import Service, keep_as_it_is
+from runyard_shared.metrics import Sample, at_scrape, no_longer_at_scrape, queues, ready
+from runyard_shared.ops import watched_event_loop
+from runyard_shared.process import Part, keep_as_it_is
 from runyard_shared.tracing import start_tracing, stop_tracing
 
 from runyard_standalone.local_agent import LocalAgent
@@ -98,6 +100,13 @@ class Standalone:
         await bus.open()
         self._parts.push_async_callback(bus.close)
 
+        await self._parts.enter_async_context(watched_event_loop())
+
+        async def read_queues() -> Iterable[Sample]:
+            return queues(await bus.waiting())
+
+        at_scrape(read_queues)
+        self._parts.callback(no_longer_at_scrape, read_queues)
         database = postgres.dsn
         await self._run(
             await runyard_projections.app.create(self._projections_settings(database), bus=bus, pool=pool, clock=clock)
@@ -144,10 +153,17 @@ class Standalone:
         transport = BusTransport(bus, enrolment.tenant_id, enrolment.name)
         await self._run(await runyard_agent.app.create(settings, enrolment=enrolment, key=local.key, transport=transport))
 
-    async def _run(self, service: Service) -> None:
+    async def _run(self, service: Part) -> None:
         # registered first: a start that fails half way is ended too
         self._parts.push_async_callback(_logged(service.stop, type(service).__module__))
         await service.start()
+        name = type(service).__module__.split(".")[0].removeprefix("runyard_")
+
+        async def read_health() -> Iterable[Sample]:
+            return ready(name, service.health())
+
+        at_scrape(read_health)
+        self._parts.callback(no_longer_at_scrape, read_health)
 
     def _port(self) -> int:
         return first_free(USUAL_PORT, 0) if self._settings.port is None else self._settings.port

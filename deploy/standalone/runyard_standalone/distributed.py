@@ -27,6 +27,7 @@ from runyard_standalone.secret_files import admin_token, master_key
 SERVICES = ("orchestrator", "dispatcher", "approvals", "projections", "gateway")
 READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
+OPS_PORTS_TRIED = 100
 
 
 class NotReady(RuntimeError):
@@ -38,7 +39,9 @@ class Deployment:
 
     `environment` is added to that of every process (`RUNYARD_HEARTBEAT_SECONDS=1`). With `database_url` or `amqp_url` the
     server is somebody else's, and is neither started nor stopped here; agents get accounts of their own on RabbitMQ if its
-    `amqp_management_url` is known. `port`: 0 is any; without it the usual one, if it is free. Blocks; nothing here is async.
+    `amqp_management_url` is known. `port`: 0 is any; without it the usual one, if it is free. `ops_port`: from there on, each
+    process but the gateways gets a port for /metrics, /healthz and /readyz; without it they have none. Blocks; nothing here is
+    async.
     `replicas`: so many processes of each service, or by service; the second orchestrator is called `orchestrator-2`, and so on.
     Without it, and without `agents`, as many as last time; else one, and two agents.
     """
@@ -50,6 +53,7 @@ class Deployment:
         agents: int | None = None,
         replicas: int | Mapping[str, int] | None = None,
         port: int | None = None,
+        ops_port: int | None = None,
         token: str | None = None,
         environment: Mapping[str, str] | None = None,
         database_url: str | None = None,
@@ -66,6 +70,7 @@ class Deployment:
         self._amqp_url = amqp_url
         self._amqp_management_url = amqp_management_url
         self._wanted_port = port
+        self._first_ops_port = ops_port
         self._environment = dict(environment or {})
         self._state_path = self.directory / "processes.json"
         self._state: dict[str, Any] = json.loads(self._state_path.read_text()) if self._state_path.exists() else {}
@@ -103,6 +108,10 @@ class Deployment:
     @property
     def amqp_management_url(self) -> str:
         return self._amqp_management_url or (self.rabbit.management_url if self.rabbit else "")
+
+    def ops_url(self, name: str) -> str:
+        """Where the process answers /metrics, /healthz and /readyz; the same over restarts."""
+        return self.url_of(name) if service_of(name) == "gateway" else f"http://{HOST}:{self._state['ops_ports'][name]}"
 
     @property
     def running(self) -> dict[str, int]:
@@ -146,6 +155,7 @@ class Deployment:
         if name in self.agents:
             with self._http() as http:
                 ensure_agent_key(http, agent_key_file(self.directory, name), name)
+        self._choose_ops_port(name)
         package = service_of(name)
         command = [sys.executable, "-m", f"runyard_{package}"]
         self._processes.start(name, command, self._environment_of(name), self.log_path(name))
@@ -224,6 +234,8 @@ class Deployment:
                 "RUNYARD_AGENT_KEY_FILE": str(key),
                 "RUNYARD_AGENT_STATE_DIR": str(key.parent / "state"),
             }
+        if name in (ports := self._state.get("ops_ports", {})):
+            own["RUNYARD_OPS_PORT"] = str(ports[name])
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("RUNYARD_")}
         return {**inherited, **own, **self._environment}
 
@@ -246,6 +258,16 @@ class Deployment:
     def _end_surplus(self) -> None:
         """What was started when there were to be more."""
         self.stop_processes(name for name in self._processes.names if name not in self.names)
+
+    def _choose_ops_port(self, name: str) -> None:
+        """The one of last time, or the next one from the first on, whichever is free."""
+        if self._first_ops_port is None or service_of(name) == "gateway":
+            return
+        ports: dict[str, int] = self._state.setdefault("ops_ports", {})
+        others = {port for other, port in ports.items() if other != name}
+        candidates = range(self._first_ops_port, self._first_ops_port + OPS_PORTS_TRIED)
+        kept = [ports[name]] if name in ports else []
+        ports[name] = first_free(*kept, *(port for port in candidates if port not in others))
 
     def _save(self) -> None:
         draft = self._state_path.with_suffix(".draft")

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 HOST = "127.0.0.1"
 USUAL_PORT = 8080
+USUAL_OPS_PORT = 9401
 
 
 def first_free(*ports: int) -> int:

@@ -6,6 +6,7 @@ import sys
 
 from runyard_standalone.agent_keys import NoAgentKey
 from runyard_standalone.distributed import Deployment, NotReady
+from runyard_standalone.ports import USUAL_OPS_PORT
 from runyard_standalone.postgres import PostgresError
 from runyard_standalone.rabbitmq_install import NoRabbitMQ
 from runyard_standalone.settings import Settings
@@ -38,6 +39,7 @@ def main() -> int:
     deployment = Deployment(
         settings.data_dir / "up",
         port=settings.port,
+        ops_port=USUAL_OPS_PORT,
         token=token,
         environment=environment,
         replicas=arguments.replicas,
@@ -57,6 +59,7 @@ def main() -> int:
         print(f"Address  {deployment.url_of(gateway)}")
     print(f"Token    {deployment.token}")
     print(f"Logs     {deployment.directory}/*.log")
+    print("Metrics ", " ".join(f"{deployment.ops_url(name)}/metrics" for name in deployment.names))
     print("`make down` stops it.")
     return 0
 

@@ -6,6 +6,7 @@ import asyncpg
 from runyard_shared.clock import Clock
 from runyard_shared.contracts.feed import Recorded
 from runyard_shared.eventstore.checkpoint import Checkpoint
+from runyard_shared.eventstore.figures import LogFigures
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.relay import Relay
@@ -15,6 +16,7 @@ from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.inboxes import Inboxes
 from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import APPROVALS_PARTITIONS, approvals_inbox, approvals_inbox_partition
+from runyard_shared.metrics import at_scrape, no_longer_at_scrape
 from runyard_shared.shares import Share, Shares
 from runyard_shared.timers import Timers, to_inbox
 from runyard_shared.tracing import tracing
@@ -67,6 +69,7 @@ class Service:
             pool, SCHEMA, [relay, *self._inboxes.shares(), *traces], able=lambda: bus.trouble is None, alone=bus.in_process
         )
         self._handlers: Handlers | None = None
+        self._figures = LogFigures(pool, SCHEMA)
         self._notifier: Notifier | None = None
         self._channel_handler: ChannelHandler | None = None
 
@@ -78,9 +81,11 @@ class Service:
         await self._store.open()
         await self._shares.start()
         await self._timers.start()
+        at_scrape(self._figures.read)
 
     async def stop(self) -> None:
         """Finish what is under way; the rest stays in the queues, and in the timers."""
+        no_longer_at_scrape(self._figures.read)
         await self._timers.stop()
         await self._shares.stop()
         if self._notifier is not None and self._channel_handler is not None:
@@ -112,6 +117,10 @@ class Service:
         if self._handlers is None:
             raise TypeError("items came before the service was started")
         await self._post(await self._handlers.handle(items))
+
+    async def check_health(self) -> dict[str, str | None]:
+        """As `health`, after asking the database."""
+        return {**self.health(), "log": await self._store.check()}
 
     def _build(self, secret: Secret) -> Handlers:
         settings, clock = self._settings, self._clock

@@ -8,6 +8,7 @@ import sys
 
 import asyncpg
 from runyard_shared.errors import Refusal
+from runyard_shared.ops import Ops
 from runyard_shared.process import run_service
 
 from runyard_dispatcher.app import create
@@ -28,7 +29,7 @@ def main() -> None:
     settings = Settings()
     if parser.parse_args().command == "rotate-master-key":
         sys.exit(asyncio.run(_rotate(settings)))
-    run_service("dispatcher", settings, create)
+    run_service("dispatcher", settings, create, Ops(settings.ops_host, settings.ops_port))
 
 
 async def _rotate(settings: Settings) -> int:

@@ -13,12 +13,16 @@ from runyard_shared.contracts.feed import Recorded
 from runyard_shared.contracts.jobs import AgentStatus, PlacementOrder
 from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.checkpoint import Checkpoint
+from runyard_shared.eventstore.figures import LogFigures
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.relay import Relay
+from runyard_shared.loops import forever
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.topology import AGENT_STATUS, DISPATCHER_COMMANDS, DISPATCHER_INBOX
+from runyard_shared.metrics import Sample, at_scrape, no_longer_at_scrape
 
+from runyard_dispatcher import metrics
 from runyard_dispatcher.accounts import BrokerAccounts
 from runyard_dispatcher.answering import Answering
 from runyard_dispatcher.commands import Commands
@@ -68,6 +72,7 @@ class Service:
         public = Checkpoint(pool, SCHEMA, "public")
         self._relay = Relay(SCHEMA, self._store, bus, _no_work, Checkpoint(pool, SCHEMA), public=public)
         self._store.on_commit = self._relay.committed
+        self._figures = LogFigures(pool, SCHEMA)
         self._broker: BrokerAccounts | None = None
         if accounts is None and settings.amqp_management_url:
             accounts = self._broker = BrokerAccounts(
@@ -100,12 +105,16 @@ class Service:
     async def start(self) -> None:
         """Migrates; returns when this process leads, or stands by because another one does, to take over when that one ends."""
         await migrate(self._pool, SCHEMA, "runyard_dispatcher", with_log=True)
+        at_scrape(self._figures.read)
+        at_scrape(self._read)
         self._settled.clear()
-        self._task = asyncio.create_task(self._serve_forever(), name="dispatcher")
+        self._task = forever(self._serve_forever(), "dispatcher")
         await self._settled.wait()
 
     async def stop(self) -> None:
         """Stops where it is: the tables and the queues hold the rest."""
+        no_longer_at_scrape(self._figures.read)
+        no_longer_at_scrape(self._read)
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -127,6 +136,13 @@ class Service:
     def standing(self) -> dict[str, str]:
         """Who leads: "here", or which other process."""
         return {"placement": "here" if self._leading else self._leader}
+
+    async def check_health(self) -> dict[str, str | None]:
+        """As `health`, after asking the database."""
+        return {**self.health(), "log": await self._store.check()}
+
+    async def _read(self) -> Iterable[Sample]:
+        return await metrics.read(self._pool)
 
     async def _serve_forever(self) -> None:
         while True:
@@ -161,9 +177,9 @@ class Service:
             stack.push_async_callback(orders.cancel)
             requests = await self._bus.consume(DISPATCHER_COMMANDS, Request, self._handlers.handle_requests)
             stack.push_async_callback(requests.cancel)
-            rescuer = asyncio.create_task(self._rescue(), name="rescuer")
+            rescuer = forever(self._rescue(), "rescuer")
             stack.push_async_callback(_end, rescuer)
-            deleter = asyncio.create_task(self._enrolments.delete_accounts_forever(), name="accounts")
+            deleter = forever(self._enrolments.delete_accounts_forever(), "accounts")
             stack.push_async_callback(_end, deleter)
             self._leading, self._trouble = True, None
             stack.callback(self._lead_no_more)

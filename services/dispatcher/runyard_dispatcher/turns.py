@@ -20,7 +20,7 @@ from runyard_shared.eventstore.outage import outages_as_unavailable
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.sealing import CannotOpen, CannotSeal
 
-from runyard_dispatcher import tables
+from runyard_dispatcher import metrics, tables
 from runyard_dispatcher.board import Board, Changes
 from runyard_dispatcher.reporter import Reporter
 from runyard_dispatcher.spans import tell_dispatch
@@ -82,6 +82,7 @@ class Turns:
                     if changes.to_write:
                         async with asyncio.timeout(_WRITE_TIMEOUT_SECONDS):
                             await tables.save(database, changes, now)
+                        metrics.written(changes, now)
             except Unavailable:
                 self.lost.set()
                 raise

@@ -11,6 +11,7 @@ from runyard_shared.errors import Unavailable
 from runyard_shared.ids import new_id
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.requests import Requests
+from runyard_shared.metrics import at_scrape, no_longer_at_scrape
 
 from runyard_gateway.addresses import is_loopback
 from runyard_gateway.agent_messages import AgentMessages
@@ -32,7 +33,7 @@ from runyard_gateway.http.source import Sources
 from runyard_gateway.http.tokens import Tokens
 from runyard_gateway.http.web_app import web_app_routes
 from runyard_gateway.idempotency import Idempotency
-from runyard_gateway.metrics import Measured, Metrics
+from runyard_gateway.metrics import GatewayFigures, Measured
 from runyard_gateway.oidc.issuer import TIMEOUT_SECONDS, Issuer
 from runyard_gateway.oidc.people import ClaimNames, People
 from runyard_gateway.oidc.sign_in import SignIn
@@ -149,9 +150,9 @@ class Service:
         of_executions = ExecutionStreams(tail, events, followers[ORCHESTRATOR])
         of_tenants = {log: TenantStreams(tails[log], logs[log], followers[log]) for log in logs}
         archived = ArchivedQueries(database)
-        metrics = Metrics(lambda: (len(self._streams), self._streams.cut_offs))
+        self._figures = GatewayFigures(lambda: len(self._streams), ProjectionQueries(database).lags)
         system = System(
-            self.check_health, ProjectionQueries(database), metrics,
+            self.check_health, ProjectionQueries(database),
             metrics_token=_metrics_token(settings), stale_after_seconds=settings.stale_after_seconds,
         )  # fmt: skip
         api_keys, users, tenants = ApiKeyQueries(database), UserQueries(database), TenantQueries(database)
@@ -216,7 +217,7 @@ class Service:
             self.operations, doorkeeper, agent_keys, audit, Sources(settings.trusted_proxies), settings.body_limit_bytes,
             web_app_routes(),
         )  # fmt: skip
-        self.app = Measured(router, self.operations, metrics)
+        self.app = Measured(router, self.operations)
         self._server = HttpServer(self.app, settings.host, settings.port)
 
     @property
@@ -233,10 +234,14 @@ class Service:
         await self._live_events.start()
         await self._live_output.start()
         self._streams.start()
+        at_scrape(self._figures.read_streams)
+        at_scrape(self._figures.read_lags)
         await self._server.start()
 
     async def stop(self) -> None:
         """Ends the streams, answers what is under way, then leaves the bus. Also after a `start` that failed half way."""
+        no_longer_at_scrape(self._figures.read_streams)
+        no_longer_at_scrape(self._figures.read_lags)
         self._agent_links.end()
         self._live_events.end_streams()
         self._pages.end_streams()
@@ -260,6 +265,10 @@ class Service:
             "audit": self._audit.trouble,
             "event streams": self._live_events.trouble,
         }
+
+    def standing(self) -> dict[str, str]:
+        """Every gateway does everything."""
+        return {}
 
     async def check_health(self) -> dict[str, str | None]:
         """As `health`, after asking the database."""

@@ -17,6 +17,7 @@ import structlog
 from runyard_shared.clock import Clock
 from runyard_shared.errors import Unavailable
 from runyard_shared.ids import new_id
+from runyard_shared.loops import forever
 
 from runyard_gateway.http.identity import NO_CREDENTIAL, NOBODY, Credential, Identity
 from runyard_gateway.queries.audit import AuditQueries, Entry, Flush
@@ -155,8 +156,8 @@ class AuditLog:
         self._stopping = False
 
     async def start(self) -> None:
-        self._writing = asyncio.create_task(self._write(), name="gateway audit")
-        self._sweeping = asyncio.create_task(self._sweep(), name="gateway audit sweeper")
+        self._writing = forever(self._write(), "gateway audit")
+        self._sweeping = forever(self._sweep(), "gateway audit sweeper")
 
     async def stop(self) -> None:
         """Writes what there is, if the database lets it."""

@@ -10,6 +10,7 @@ from runyard_shared.messaging.requests import Requests
 from runyard_shared.messaging.topology import DISPATCHER_COMMANDS, PROJECTIONS_COMMANDS, approvals_inbox, orchestrator_inbox
 
 from runyard_gateway.http.operation import Call
+from runyard_gateway.metrics import ANSWER
 from runyard_gateway.request_spans import request_context, told
 
 StartCommand = StartExecution | RerunExecution
@@ -30,7 +31,8 @@ class Commands:
 
     async def send(self, call: Call, stream_id: str, command: Command) -> Outcome:
         """Raises the orchestrator's `Refusal`, or `Unavailable` if it does not answer; the command may still be carried out."""
-        return await self._ask(orchestrator_inbox(stream_id), call, command, about=stream_id)
+        with ANSWER.time():
+            return await self._ask(orchestrator_inbox(stream_id), call, command, about=stream_id)
 
     async def begin(self, call: Call, command: StartCommand, operation: str) -> Outcome:
         """`send` of what begins an execution. Where that is traced, the request is the first span, within whoever sent it."""

@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 from runyard_shared.errors import Unavailable
+from runyard_shared.loops import forever
 
 from runyard_gateway.database import Database
 from runyard_gateway.queries.kept_answers import KEEP_HOURS
@@ -33,7 +34,7 @@ class Expiry:
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._loop = asyncio.create_task(self._run(), name="gateway expiry")
+        self._loop = forever(self._run(), "gateway expiry")
 
     async def stop(self) -> None:
         if self._loop is not None:

@@ -1,15 +1,15 @@
-"""What `/metrics` shows, in Prometheus's text: requests by operation, event streams, the lag of the read models, the process.
+"""What a gateway measures: requests by operation, event streams, how long commands take, how far the read models are behind.
 
-Requests are counted around the router: what a request costs for it is one clock reading more and two additions.
+Requests are counted around the router: what a request costs for it is one clock reading more and two additions. The lag of the
+read models is measured here, and not by the projections, because it grows most while those do not run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Histogram
+from runyard_shared.metrics import REGISTRY, STEP_SECONDS, ReadGauge, Sample
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
@@ -18,78 +18,87 @@ from runyard_gateway.queries.projections import Lag
 
 NO_OPERATION: Final = "none"
 """The operation of a request that is none of ours."""
-_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+REQUESTS: Final = Counter(
+    "runyard_http_requests",
+    "Requests answered, by operation (docs/reference/http-api.md) and status; the operation `none` is a path that does not "
+    "exist, or a file of the web app.",
+    ("operation", "status"),
+    registry=REGISTRY,
+)
+REQUEST_SECONDS: Final = Histogram(
+    "runyard_http_request_seconds",
+    "From a request to the head of its answer, by operation.",
+    ("operation",),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+STREAMS: Final = ReadGauge("runyard_event_streams", "Event streams (SSE) that readers have open at this gateway: sum them.")
+STREAMS_CUT_OFF: Final = Counter(
+    "runyard_event_streams_cut_off",
+    "Readers of event streams that were too slow and cut off; they come back by themselves and miss nothing.",
+    registry=REGISTRY,
+)
+LAG_EVENTS: Final = ReadGauge(
+    "runyard_projection_lag_events",
+    "Events of the log that are not in the read model, by read model.",
+    ("projection",),
+    of_all=True,
+)
+LAG_SECONDS: Final = ReadGauge(
+    "runyard_projection_lag_seconds",
+    "Age of the oldest event that is not in the read model, 0 if there is none.",
+    ("projection",),
+    of_all=True,
+)
+SILENT_SECONDS: Final = ReadGauge(
+    "runyard_projection_silent_seconds",
+    "Since whoever keeps the read model up to date gave a sign of life; it does every 5 seconds.",
+    ("projection",),
+    of_all=True,
+)
+ANSWER: Final = STEP_SECONDS.labels("answer")
+STREAM: Final = STEP_SECONDS.labels("stream")
+_counters: Final[dict[tuple[str, int], Counter]] = {}
+_histograms: Final[dict[str, Histogram]] = {}
 
 
-class Metrics:
-    """`streams`: how many event streams are open now, and how many readers were cut off since the start."""
+def answered(operation: str, status: int, seconds: float) -> None:
+    key = (operation, status)
+    counter = _counters.get(key)
+    if counter is None:
+        counter = _counters[key] = REQUESTS.labels(operation, str(status))
+    counter.inc()
+    histogram = _histograms.get(operation)
+    if histogram is None:
+        histogram = _histograms[operation] = REQUEST_SECONDS.labels(operation)
+    histogram.observe(seconds)
 
-    def __init__(self, streams: Callable[[], tuple[int, int]]) -> None:
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._requests = Counter(
-            "runyard_http_requests",
-            "Requests answered, by operation and status.",
-            ("operation", "status"),
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
-            "runyard_http_request_seconds",
-            "Seconds from a request to the head of its answer, by operation.",
-            ("operation",),
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._lag_events = Gauge(
-            "runyard_projection_lag_events",
-            "Events of the log that are not in the read model.",
-            ("projection",),
-            registry=self._registry,
-        )
-        self._lag_seconds = Gauge(
-            "runyard_projection_lag_seconds",
-            "Age of the oldest event that is not in the read model.",
-            ("projection",),
-            registry=self._registry,
-        )
-        self._silent_seconds = Gauge(
-            "runyard_projection_silent_seconds",
-            "Since the read model gave a sign of life; it does every 5 seconds.",
-            ("projection",),
-            registry=self._registry,
-        )
-        self._registry.register(_Streams(streams))
-        ProcessCollector(registry=self._registry)
-        self._counters: dict[tuple[str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
 
-    def answered(self, operation: str, status: int, seconds: float) -> None:
-        key = (operation, status)
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = self._counters[key] = self._requests.labels(operation, str(status))
-        counter.inc()
-        histogram = self._histograms.get(operation)
-        if histogram is None:
-            histogram = self._histograms[operation] = self._seconds.labels(operation)
-        histogram.observe(seconds)
+class GatewayFigures:
+    """Its methods are for `metrics.at_scrape`. `streams`: how many event streams are open now."""
 
-    def text(self, lags: Sequence[Lag] | None) -> bytes:
-        """`lags`: None while the database cannot say; then they are left out, as what they were is not what they are."""
-        for gauge in (self._lag_events, self._lag_seconds, self._silent_seconds):
-            gauge.clear()
-        for lag in lags or ():
-            self._lag_events.labels(lag.name).set(lag.events)
-            self._lag_seconds.labels(lag.name).set(lag.seconds)
-            self._silent_seconds.labels(lag.name).set(lag.silent_seconds)
-        return generate_latest(self._registry)
+    def __init__(self, streams: Callable[[], int], lags: Callable[[], Awaitable[Sequence[Lag]]]) -> None:
+        self._streams = streams
+        self._lags = lags
+
+    async def read_streams(self) -> Iterable[Sample]:
+        return [(STREAMS, (), self._streams())]
+
+    async def read_lags(self) -> Iterable[Sample]:
+        samples: list[Sample] = []
+        for lag in await self._lags():
+            name = (lag.name,)
+            samples += [(LAG_EVENTS, name, lag.events), (LAG_SECONDS, name, lag.seconds)]
+            samples.append((SILENT_SECONDS, name, lag.silent_seconds))
+        return samples
 
 
 class Measured:
     """The router, with every answer counted."""
 
-    def __init__(self, router: Router, operations: Sequence[Operation], metrics: Metrics) -> None:
+    def __init__(self, router: Router, operations: Sequence[Operation]) -> None:
         self._router = router
-        self._metrics = metrics
         names: dict[str, dict[str, str]] = {}
         for operation in operations:
             of_path = names.setdefault(operation.path, {})
@@ -115,23 +124,7 @@ class Measured:
                 # the router has put the endpoint it chose into the scope
                 names = self._names.get(id(scope.get("endpoint")), {})
                 operation = names.get(scope["method"], NO_OPERATION)
-                self._metrics.answered(operation, message["status"], perf_counter() - began_at)
+                answered(operation, message["status"], perf_counter() - began_at)
             await send(message)
 
         await self._router(scope, receive, measured)
-
-
-class _Streams(Collector):
-    def __init__(self, streams: Callable[[], tuple[int, int]]) -> None:
-        self._streams = streams
-
-    def collect(self) -> Sequence[GaugeMetricFamily | CounterMetricFamily]:
-        now, cut_off = self._streams()
-        return (
-            GaugeMetricFamily("runyard_event_streams", "Event streams that readers have open.", value=now),
-            CounterMetricFamily(
-                "runyard_event_streams_cut_off",
-                "Readers of event streams that were too slow and cut off.",
-                value=cut_off,
-            ),
-        )

@@ -1,5 +1,6 @@
 """`python -m runyard_orchestrator`: the orchestrator as a process."""
 
+from runyard_shared.ops import Ops
 from runyard_shared.process import run_service
 
 from runyard_orchestrator.app import create
@@ -7,7 +8,8 @@ from runyard_orchestrator.settings import Settings
 
 
 def main() -> None:
-    run_service("orchestrator", Settings(), create)
+    settings = Settings()
+    run_service("orchestrator", settings, create, Ops(settings.ops_host, settings.ops_port))
 
 
 if __name__ == "__main__":

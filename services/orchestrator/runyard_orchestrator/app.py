@@ -8,6 +8,7 @@ from runyard_shared.clock import Clock
 from runyard_shared.contracts.events import EVENT_TYPES
 from runyard_shared.contracts.feed import Recorded
 from runyard_shared.eventstore.checkpoint import Checkpoint
+from runyard_shared.eventstore.figures import LogFigures
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.eventstore.postgres import PostgresEventStore
@@ -17,6 +18,7 @@ from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.inboxes import Inboxes
 from runyard_shared.messaging.requests import post_replies
 from runyard_shared.messaging.topology import ORCHESTRATOR_PARTITIONS, orchestrator_inbox, orchestrator_inbox_partition
+from runyard_shared.metrics import at_scrape, no_longer_at_scrape
 from runyard_shared.shares import Share, Shares
 from runyard_shared.timers import Timers, to_inbox
 from runyard_shared.tracing import tracing
@@ -78,6 +80,7 @@ class Service:
             pool, SCHEMA, [relay, *self._inboxes.shares(), *traces], able=lambda: bus.trouble is None, alone=bus.in_process
         )
         bus.on_reconnect(self._reconnected)
+        self._figures = LogFigures(pool, SCHEMA)
 
     async def start(self) -> None:
         """Migrate, then take the part of the work that falls to this process."""
@@ -85,9 +88,11 @@ class Service:
         await self._store.open()
         await self._shares.start()
         await self._timers.start()
+        at_scrape(self._figures.read)
 
     async def stop(self) -> None:
         """Finish what is under way; the rest stays in the queues."""
+        no_longer_at_scrape(self._figures.read)
         await self._timers.stop()
         await self._shares.stop()
         await self._store.close()
@@ -100,6 +105,10 @@ class Service:
             "bus": self._bus.trouble,
             "shares": self._shares.trouble,
         }
+
+    async def check_health(self) -> dict[str, str | None]:
+        """As `health`, after asking the database."""
+        return {**self.health(), "log": await self._store.check()}
 
     def standing(self) -> dict[str, str]:
         """Who does each part of the work: "here", or which other process."""

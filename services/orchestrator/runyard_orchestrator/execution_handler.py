@@ -21,6 +21,7 @@ from runyard_shared.errors import NotFound, Refusal, VersionConflict
 from runyard_shared.eventstore.store import Claim, ClaimTaken, Commit, EventStore, TimerChange
 from runyard_shared.messaging.answers import Answer, Outcome, answers_to, problem_of
 
+from runyard_orchestrator import metrics
 from runyard_orchestrator.beginnings import TRIGGERED, Beginnings, Begun, StartCommand, fingerprint
 from runyard_orchestrator.execution.decide import EXECUTION_FINISHED, Circumstances, decide, start
 from runyard_orchestrator.execution.state import ExecutionState
@@ -117,6 +118,7 @@ class ExecutionHandler:
         """The answers, now that it is written."""
         if decided.state is not None:
             self._executions.remember(decided.state)
+            metrics.written(decided.state, decided.events, decided.at)
         return answers_to(decided.outcomes, commit.position)
 
     async def handle(self, execution_id: str, items: Sequence[ExecutionItem]) -> list[Answer]:

@@ -16,6 +16,7 @@ from runyard_shared.clock import SystemClock
 from runyard_shared.errors import NotFound, RunyardError
 from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.logs import configure_logs
+from runyard_shared.ops import Ops
 from runyard_shared.process import calm_garbage_collector, run_service
 
 from runyard_projections.app import archiver, create, log, projections
@@ -36,7 +37,7 @@ def main() -> int:
     arguments = parser.parse_args()
     settings = Settings()
     if arguments.command in (None, "run"):
-        run_service("projections", settings, create)
+        run_service("projections", settings, create, Ops(settings.ops_host, settings.ops_port))
         return 0
     if unknown := set(getattr(arguments, "names", ())) - set(names):
         parser.error(f"there is no projection {', '.join(sorted(unknown))}; there are: {', '.join(names)}")

@@ -1,5 +1,7 @@
 """Composition root of the projections: the only place that builds their adapters and connects them."""
 
+from collections.abc import Iterable
+
 import asyncpg
 from runyard_shared.clock import Clock
 from runyard_shared.contracts.commands import Request
@@ -13,8 +15,10 @@ from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus, Subscription
 from runyard_shared.messaging.inboxes import Inboxes
 from runyard_shared.messaging.topology import FEED, JOB_OUTPUT, PARKED, PROJECTIONS_COMMANDS
+from runyard_shared.metrics import Sample, at_scrape, no_longer_at_scrape
 from runyard_shared.shares import Share, Shares
 
+from runyard_projections import metrics
 from runyard_projections.analytics.projection import Analytics
 from runyard_projections.archive.archiver import Archiver
 from runyard_projections.commands import CommandHandler
@@ -58,7 +62,9 @@ class Service:
 
     def __init__(self, settings: Settings, *, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", clock: Clock) -> None:
         self._bus = bus
-        self._projector = Projector(log(pool), pool, projections())
+        self._pool = pool
+        self._log = PostgresEventStore(pool, LOG, EventMapper(EVENT_TYPES))
+        self._projector = Projector(self._log, pool, projections())
         self._archiver = archiver(settings, pool, clock)
         upkeep = Upkeep(pool, log(pool), projections())
         self._commands = CommandHandler(bus, pool, upkeep, clock, may_archive=settings.archive_dir is not None)
@@ -79,9 +85,11 @@ class Service:
         await self._shares.start()
         self._retention.rounds.start()
         self._archiver.rounds.start()
+        at_scrape(self._read)
 
     async def stop(self) -> None:
         """Ends what is under way; the rest stays in the log and the queues."""
+        no_longer_at_scrape(self._read)
         await self._shares.stop()
         await self._commands.stop()
         await self._archiver.rounds.stop()
@@ -110,3 +118,10 @@ class Service:
             await self._feed.cancel()
             self._feed = None
         await self._projector.stop()
+
+    async def check_health(self) -> dict[str, str | None]:
+        """As `health`, after asking the database."""
+        return {**self.health(), "log": await self._log.check()}
+
+    async def _read(self) -> Iterable[Sample]:
+        return await metrics.read(self._pool)

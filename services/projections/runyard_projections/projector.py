@@ -7,7 +7,7 @@ lost broker) is read from the log; the positions show what is missing, and a loo
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time
 from typing import Final
 
 import asyncpg
@@ -17,8 +17,10 @@ from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.follower import Follower
 from runyard_shared.eventstore.outage import is_outage
 from runyard_shared.eventstore.store import EventStore
+from runyard_shared.loops import forever
 
 from runyard_projections.applier import Applier, PositionMoved
+from runyard_projections.metrics import APPLIED_EVENTS, APPLIED_SECONDS, PROJECT, STOPS
 from runyard_projections.pace import Pace
 from runyard_projections.projection import LIVE, LOG, Connection, Projection, ProjectionBroken
 from runyard_projections.rebuild import rebuild
@@ -73,7 +75,7 @@ class Projector:
                     self._follower.committed(batch.events)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="projector")
+        self._task = forever(self._run(), "projector")
 
     async def stop(self) -> None:
         """Ends after the transaction under way was given up; what it held is applied after the next start."""
@@ -134,6 +136,7 @@ class Projector:
         trouble = f"waiting: {reason}" if passing else f"standing still, because it must not guess: {reason}"
         if trouble != self._trouble:
             _log.warning("the read models do not go on", trouble=trouble, exc_info=None if passing else error)
+            STOPS.inc(not passing)
         self._trouble = trouble
         if not passing:
             await self._tell_readers(reason)
@@ -168,6 +171,9 @@ class Projector:
                 await self._applier.apply(connection, events, max(events[-1].position, follower.position + follower.lag))
                 follower.advance(events[-1].position)
                 self._beaten_at = monotonic()
+                APPLIED_EVENTS.observe(len(events))
+                APPLIED_SECONDS.observe(self._beaten_at - began_at)
+                PROJECT.observe(max(0.0, time() - events[0].recorded_at.timestamp()))
                 if len(events) < BATCH_EVENTS:
                     await asyncio.sleep(pace.rest_seconds(len(events), began_at, self._beaten_at))
             elif follower.position > self._applier.position:

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from runyard_shared.errors import RunyardError
 from runyard_shared.eventstore.outage import is_outage
+from runyard_shared.loops import forever
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ class Rounds:
         return self._trouble
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=self._name)
+        self._task = forever(self._run(), self._name)
 
     async def stop(self) -> None:
         """What is under way is given up."""

@@ -37,3 +37,10 @@ class Settings(BaseSettings):
     tracing: bool = Field(
         default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
     )
+    ops_host: str = Field(
+        default="127.0.0.1",
+        description="Where this process answers `/metrics`, `/healthz` and `/readyz`, to anybody who reaches it",
+    )
+    ops_port: int | None = Field(
+        default=None, ge=0, le=65535, description="The port for [what it says of itself](../howto/monitor.md); none: nowhere"
+    )

@@ -8,10 +8,12 @@ trip on one connection. So a lone append waits for nothing, and under load the p
 # ruff: noqa: S608 - the schema is a name of our own; every value is a parameter
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -25,6 +27,8 @@ from runyard_shared.eventstore.batch import Append, Batch
 from runyard_shared.eventstore.mapper import EventMapper
 from runyard_shared.eventstore.outage import is_outage, outages_as_unavailable
 from runyard_shared.eventstore.store import NOTHING, Claim, Commit, Snapshot, TimerChange
+from runyard_shared.loops import forever
+from runyard_shared.metrics import COMMIT_EVENTS, COMMIT_REFUSED, COMMIT_SECONDS, EVENTS, RECONNECTS
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -36,6 +40,7 @@ _PARTITIONS_EVERY_SECONDS: Final = 6 * 3600.0
 _PARTITIONS_PATIENCE_SECONDS: Final = 5
 _ACQUIRE_TIMEOUT_SECONDS: Final = 5
 _COMMIT_TIMEOUT_SECONDS: Final = 30
+_CHECK_SECONDS: Final = 3
 _RECONNECT_DELAY_SECONDS: Final = 0.25
 
 _COLUMNS: Final = "position, stream_id::text, version, tenant_id, topic, recorded_at, data::text, correlation_id, causation_id"
@@ -69,6 +74,8 @@ class PostgresEventStore:
         self._committer: asyncio.Task[None] | None = None
         self._months: asyncio.Task[None] | None = None
         self._closing = False
+        self._connected = False
+        """Once already."""
         self._trouble: str | None = None
         self._append = f"select base, refused::text from {schema}.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
         self._load = f"select {_COLUMNS} from {schema}.event where stream_id = $1 and version > $2 order by version"
@@ -85,14 +92,27 @@ class PostgresEventStore:
             return "the event store is not open"
         return self._trouble
 
+    async def check(self) -> str | None:
+        """Why the log cannot be read right now, in words, after trying it; None when it can."""
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS):
+                await self._pool.fetchval(self._head)
+        except asyncpg.UndefinedTableError:
+            return f"PostgreSQL has no log of the {self._schema} yet: its tables are missing"
+        except TimeoutError:
+            return f"PostgreSQL does not answer within {_CHECK_SECONDS:g} s"
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            return f"PostgreSQL is away: {error or type(error).__name__}"
+        return None
+
     async def open(self) -> None:
         """Raises `Unavailable` if the database is away; from then on the store reconnects by itself."""
         with outages_as_unavailable():
             await self._make_partitions()
             await self._connect()
         self._closing = False
-        self._months = asyncio.create_task(self._make_partitions_forever(), name=f"{self._schema}-partitions")
-        self._committer = asyncio.create_task(self._commit_forever(), name=f"{self._schema}-committer")
+        self._months = forever(self._make_partitions_forever(), f"{self._schema}-partitions")
+        self._committer = forever(self._commit_forever(), f"{self._schema}-committer")
 
     async def close(self) -> None:
         """Commits what waits, takes nothing more."""
@@ -243,6 +263,7 @@ class PostgresEventStore:
                     await self._commit(connection, batch)
 
     async def _commit(self, connection: "PoolConnectionProxy[asyncpg.Record]", batch: Batch) -> None:
+        began_at = perf_counter()
         try:
             ((base, refused),) = await connection.fetch(self._append, *batch.arguments(), timeout=_COMMIT_TIMEOUT_SECONDS)
         except Exception as error:  # noqa: BLE001 - every append must get its answer, and the committer must go on
@@ -255,10 +276,20 @@ class PostgresEventStore:
                 self._put_back(batch.appends, alone=True)
             return
         if refused is not None:
-            self._put_back(batch.refuse(refused))
+            others = batch.refuse(refused)
+            COMMIT_REFUSED.labels(self._schema).inc(len(batch.appends) - len(others))
+            self._put_back(others)
             return
+        self._count(batch, perf_counter() - began_at)
         self._tell(batch, base)
         batch.succeed(base)
+
+    def _count(self, batch: Batch, seconds: float) -> None:
+        topics = Counter(chain.from_iterable(append.topics for append in batch.appends))
+        for topic, number in topics.items():
+            EVENTS.labels(self._schema, topic).inc(number)
+        COMMIT_EVENTS.labels(self._schema).observe(topics.total())
+        COMMIT_SECONDS.labels(self._schema).observe(seconds)
 
     def _put_back(self, appends: list[Append], *, alone: bool = False) -> None:
         for append in appends:
@@ -290,6 +321,9 @@ class PostgresEventStore:
             if self._trouble is not None:
                 _log.info("the event store is back", schema=self._schema)
             self._trouble = None
+            if self._connected:
+                RECONNECTS.labels("PostgreSQL").inc()
+            self._connected = True
         return self._connection
 
     def _lost(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:

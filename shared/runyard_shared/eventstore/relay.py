@@ -26,6 +26,7 @@ from runyard_shared.errors import Conflict, Unavailable
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.follower import MAX_BYTES_IN_MEMORY, MAX_EVENTS, Follower, bytes_of
 from runyard_shared.eventstore.store import EventStore
+from runyard_shared.loops import forever
 from runyard_shared.messaging.bus import Bus, Subscription
 from runyard_shared.messaging.topology import FEED, PUBLIC_EVENTS, relay_mailbox
 from runyard_shared.public_events import BATCH_CONTENT_TYPE, publications
@@ -138,7 +139,7 @@ class Relay:
             loops["public"] = self._publish_forever(self._public, self._published)
         if self._shared:
             loops["mailbox"] = self._hear_forever()
-        self._tasks = [asyncio.create_task(loop, name=f"{self._log}-relay-{part}") for part, loop in loops.items()]
+        self._tasks = [forever(loop, f"{self._log}-relay-{part}") for part, loop in loops.items()]
 
     async def stop(self) -> None:
         """Stops where it is; what has not gone out goes out after the next start."""

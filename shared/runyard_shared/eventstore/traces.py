@@ -17,6 +17,7 @@ from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.follower import MAX_EVENTS, Follower
 from runyard_shared.eventstore.store import EventStore
+from runyard_shared.loops import forever
 from runyard_shared.tracing import Span
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ class Traces:
         head = await self._store.head()
         self._saved = max(await self._checkpoint.begin(head), head - MOST_BEHIND)
         self._follower = Follower(self._store, self._saved)
-        self._task = asyncio.create_task(self._follow(self._follower), name="traces")
+        self._task = forever(self._follow(self._follower), "traces")
 
     async def stop(self) -> None:
         """What has not gone out goes out after the next start."""

@@ -35,6 +35,14 @@ class Publication(NamedTuple):
     body: bytes
 
 
+class Waiting(NamedTuple):
+    """In a queue: messages that wait or are being handled, and the age of the oldest in seconds. Each adapter tells it of the
+    work queues that are consumed by it."""
+
+    messages: int
+    seconds: float
+
+
 class Subscription(Protocol):
     async def cancel(self) -> None:
         """Take nothing more, and wait for the handler that is under way."""

@@ -7,7 +7,8 @@ returned, and whoever sends waits as long as the consumer is slow: that bounds w
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, get_args
+from time import monotonic
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 import structlog
@@ -15,7 +16,8 @@ import structlog
 from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Conflict
-from runyard_shared.messaging.bus import Handler, Hearer, Publication, Subscription
+from runyard_shared.loops import forever
+from runyard_shared.messaging.bus import Handler, Hearer, Publication, Subscription, Waiting
 from runyard_shared.messaging.call import Call
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.topology import PARKED, TOPOLOGY, Topology
@@ -52,6 +54,10 @@ class MemoryBus:
     @property
     def trouble(self) -> str | None:
         return None
+
+    async def waiting(self) -> dict[str, Waiting]:
+        """By work queue that is consumed."""
+        return {name: queue.waiting for name, queue in self._queues.items() if queue.is_consumed}
 
     async def send(self, queue: str, items: Sequence[Any]) -> None:
         """Returns when the items are handled. Waits for the first consumer of the queue; when the last one has gone, raises
@@ -131,10 +137,20 @@ class _Queue:
         self._name = name
         self._abandoned = False
         self._consumers: list[_Consumer] = []
-        self._waiting: deque[tuple[Sequence[Any], Call | None]] = deque(maxlen=max_waiting)  # full, it drops the oldest
+        self._waiting: deque[_Entry] = deque(maxlen=max_waiting)  # full, it drops the oldest
+        self._in_hand: list[_Entry] = []
+
+    @property
+    def is_consumed(self) -> bool:
+        return bool(self._consumers)
+
+    @property
+    def waiting(self) -> Waiting:
+        oldest = self._in_hand[0] if self._in_hand else self._waiting[0] if self._waiting else None
+        return Waiting(len(self._waiting) + len(self._in_hand), 0.0 if oldest is None else monotonic() - oldest.at)
 
     def put(self, items: Sequence[Any], call: Call | None = None) -> None:
-        self._waiting.append((items, call))
+        self._waiting.append(_Entry(items, call, monotonic()))
         self._wake()
 
     def send(self, items: Sequence[Any], call: Call) -> None:
@@ -159,28 +175,45 @@ class _Queue:
     def abandon(self) -> None:
         """Nobody will handle what waits: whoever sent it is told."""
         self._abandoned = True
-        kept = [entry for entry in self._waiting if entry[1] is None]
+        kept = [entry for entry in self._waiting if entry.call is None]
         waiting, self._waiting = self._waiting, deque(kept, self._waiting.maxlen)
-        for _, call in waiting:
-            if call is not None:
-                call.settle(f"nobody consumes {self._name} any more")
+        for entry in waiting:
+            if entry.call is not None:
+                entry.call.settle(f"nobody consumes {self._name} any more")
 
     def _wake(self) -> None:
         if self._consumers:
             self._consumers[0].arrived.set()
 
-    def take(self, max_items: int) -> list[tuple[Sequence[Any], Call | None]]:
-        taken: list[tuple[Sequence[Any], Call | None]] = []
+    def take(self, max_items: int) -> "list[_Entry]":
+        taken: list[_Entry] = []
         count = 0
         while self._waiting and count < max_items:
-            items, call = self._waiting.popleft()
-            if call is None or not call.future.done():  # nobody waits for what was cancelled
-                taken.append((items, call))
-                count += len(items)
+            entry = self._waiting.popleft()
+            if entry.call is None or not entry.call.future.done():  # nobody waits for what was cancelled
+                taken.append(entry)
+                count += len(entry.items)
+        self._in_hand = taken
         return taken
 
-    def give_back(self, taken: list[tuple[Sequence[Any], Call | None]]) -> None:
+    def done(self, taken: "list[_Entry]") -> None:
+        """Handled: whoever sent it is told."""
+        self._in_hand = []
+        for entry in taken:
+            if entry.call is not None:
+                entry.call.settle()
+
+    def give_back(self, taken: "list[_Entry]") -> None:
+        self._in_hand = []
         self._waiting.extendleft(reversed(taken))
+
+
+class _Entry(NamedTuple):
+    """A list of items, who waits for it to be handled, and since when (monotonic)."""
+
+    items: Sequence[Any]
+    call: Call | None
+    at: float
 
 
 class _Consumer:
@@ -193,7 +226,7 @@ class _Consumer:
         self._delivery = delivery
         self._max_items = max_items
         self._ended = ended
-        self._loop = asyncio.create_task(self._run())
+        self._loop = forever(self._run(), f"consumer of {delivery.queue}")
         queue.add(self)
 
     async def cancel(self) -> None:
@@ -211,13 +244,11 @@ class _Consumer:
             await self.arrived.wait()
             self.arrived.clear()
             while not self._delivery.cancelled.is_set() and (taken := self._queue.take(self._max_items)):
-                items = taken[0][0] if len(taken) == 1 else [item for items, _ in taken for item in items]
+                items = taken[0].items if len(taken) == 1 else [item for entry in taken for item in entry.items]
                 if not await self._deliver(items):
                     self._queue.give_back(taken)
                     return
-                for _, call in taken:
-                    if call is not None:
-                        call.settle()
+                self._queue.done(taken)
             if self._delivery.cancelled.is_set():
                 return
 

@@ -21,6 +21,7 @@ from aio_pika.exceptions import AMQPError
 from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts.jobs import Parked
 from runyard_shared.errors import Conflict, Revoked, Unavailable
+from runyard_shared.loops import forever
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
 from runyard_shared.messaging.amqp.consumer import PREFETCH, Consumer
 from runyard_shared.messaging.amqp.frames import publish_head
@@ -28,7 +29,7 @@ from runyard_shared.messaging.amqp.publisher import Publisher
 from runyard_shared.messaging.amqp.queues import declare_own_queue, listener_queue, qualified
 from runyard_shared.messaging.amqp.sender import MAX_ITEMS, Sender, encoded_lists
 from runyard_shared.messaging.amqp.wire import Wire
-from runyard_shared.messaging.bus import Handler, Hearer, Publication, Subscription
+from runyard_shared.messaging.bus import Handler, Hearer, Publication, Subscription, Waiting
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.topology import (
     AGENTS,
@@ -39,6 +40,7 @@ from runyard_shared.messaging.topology import (
     agent_mailbox,
     agent_routing_key,
 )
+from runyard_shared.metrics import RECONNECTS
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +115,7 @@ class RabbitBus:
 
     async def open(self) -> None:
         """Connect. Raises `Unavailable` if there is no broker within `send_timeout_seconds`, `Revoked` as `renew` does."""
-        self._keeper = asyncio.create_task(self._keep_connected())
+        self._keeper = forever(self._keep_connected(), "broker connection")
         try:
             await self._until_up()
         except (Unavailable, Revoked):
@@ -142,6 +144,20 @@ class RabbitBus:
         if self._keeper is not None and self._keeper.done() and not self._keeper.cancelled() and self._keeper.exception():
             return f"the connection to RabbitMQ is no longer kept: {self._keeper.exception()!r}"
         return self._trouble or next((consumer.trouble for consumer in self._consumers if consumer.trouble), None)
+
+    async def waiting(self) -> dict[str, Waiting]:
+        """By work queue that is consumed here; asks the broker. Raises `Unavailable`."""
+        wire = self._wire
+        if wire is None:
+            raise Unavailable(self.trouble or "RabbitMQ is away")
+        here = {each.queue: each.waiting for each in self._consumers if each.queue in self._topology.queues}
+        try:
+            channel = await wire.open_channel()
+            there = {queue: await channel.waiting_in(self._known(queue)) for queue in here}
+            await channel.close()
+        except (WireClosed, ChannelClosed, TimeoutError) as problem:
+            raise Unavailable(f"RabbitMQ does not tell what waits: {problem}") from None
+        return {queue: Waiting(there[queue] + known.messages, known.seconds) for queue, known in here.items()}
 
     async def send(self, queue: str, items: Sequence[Any]) -> None:
         if not items:
@@ -252,6 +268,7 @@ class RabbitBus:
             pause, renewed = FIRST_PAUSE_SECONDS, False
             if again:
                 log.info("broker_reconnected")
+                RECONNECTS.labels("RabbitMQ").inc()
                 self._calling_back = asyncio.create_task(self._call_back())
             again = True
             await asyncio.wait([wire.closed])

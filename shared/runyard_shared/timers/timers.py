@@ -19,6 +19,7 @@ import structlog
 
 from runyard_shared.clock import Clock
 from runyard_shared.eventstore.outage import outages_as_unavailable
+from runyard_shared.loops import forever
 
 _log = structlog.get_logger(__name__)
 
@@ -89,7 +90,7 @@ class Timers:
         self.hint(self._clock.now())
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=f"{self._schema}-timers")
+        self._task = forever(self._run(), f"{self._schema}-timers")
 
     async def stop(self) -> None:
         task, self._task = self._task, None

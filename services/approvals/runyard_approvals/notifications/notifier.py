@@ -18,6 +18,7 @@ from runyard_shared.errors import Refusal, RunyardError, Unavailable
 from runyard_approvals.approval.decide import Attempt
 from runyard_approvals.approval.state import ApprovalState, Delivery
 from runyard_approvals.links import Links
+from runyard_approvals.metrics import NOTIFICATIONS
 from runyard_approvals.notifications.channels import Channels
 from runyard_approvals.notifications.message import message_of
 from runyard_approvals.notifications.sender import SEND_SECONDS, Sender, Sent
@@ -88,6 +89,7 @@ class Notifier:
                 self._sending.add(key)
                 began_at = time.time_ns()
                 sent = await self._send(state, delivery)
+                NOTIFICATIONS.labels("sent" if sent.error is None else "refused" if sent.hopeless else "failed").inc()
                 tell_notification(state, delivery, began_at, sent)
             await self._write_down(approval_id, Attempt(delivery, sent.error, sent.hopeless))
         except Unavailable as error:

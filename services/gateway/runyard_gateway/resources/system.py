@@ -5,7 +5,9 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from pydantic import SecretStr
-from runyard_shared.errors import Refusal, Unavailable
+from runyard_shared.errors import Refusal
+from runyard_shared.loops import broken_loops
+from runyard_shared.metrics import CONTENT_TYPE, exposition
 from starlette.types import ASGIApp
 
 from runyard_gateway import answers
@@ -13,7 +15,6 @@ from runyard_gateway.docs_page import DOCS_PAGE
 from runyard_gateway.http.answer import bytes_answer, json_answer
 from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.problems import Unauthorized
-from runyard_gateway.metrics import Metrics
 from runyard_gateway.openapi import openapi_document
 from runyard_gateway.projection_health import in_words, status_of
 from runyard_gateway.queries.projections import Lag, ProjectionQueries
@@ -28,14 +29,12 @@ class System:
         self,
         check_health: CheckHealth,
         projections: ProjectionQueries,
-        metrics: Metrics,
         *,
         metrics_token: SecretStr | None,
         stale_after_seconds: float,
     ) -> None:
         self._check_health = check_health
         self._projections = projections
-        self._metrics = metrics
         self._metrics_token = metrics_token
         self._stale_after_seconds = stale_after_seconds
         self._documented: Sequence[Operation] = ()
@@ -47,12 +46,13 @@ class System:
                       summary="Who this API key is, and what it may do", answer=answers.Me, permission=None),
             Operation(method="GET", path="/healthz", handle=self.alive, name="getHealth", tag="system", public=True,
                       permission=None,
-                      summary="The process answers", answer=answers.Health),
+                      summary="The process answers and none of its loops has died; else 503: start it anew",
+                      answer=answers.Health),
             Operation(method="GET", path="/readyz", handle=self.ready, name="getReadiness", tag="system", public=True,
                       permission=None,
                       summary="The gateway has what it needs; else 503 and what is the matter", answer=answers.Health),
             Operation(method="GET", path="/metrics", handle=self.metrics, name="getMetrics", tag="system", public=True,
-                      permission=None, answer_types=("text/plain; version=1.0.0; charset=utf-8",),
+                      permission=None, answer_types=(CONTENT_TYPE,),
                       refusals={401: "unauthorized", 403: "metrics_not_shown"},
                       summary="Figures for Prometheus, with RUNYARD_METRICS_TOKEN as bearer token if that is set"),
             Operation(method="GET", path="/openapi.json", handle=self.openapi, name="getOpenapi", tag="system", public=True,
@@ -77,7 +77,9 @@ class System:
         return json_answer(me)
 
     async def alive(self, call: Call) -> ASGIApp:
-        return json_answer(answers.Health(status="ok", parts={}, notes={}))
+        broken = broken_loops()
+        health = answers.Health(status="unavailable" if broken else "ok", parts={**broken}, notes={})
+        return json_answer(health, 503 if broken else 200)
 
     async def ready(self, call: Call) -> ASGIApp:
         parts = dict(await self._check_health())
@@ -98,12 +100,7 @@ class System:
 
     async def metrics(self, call: Call) -> ASGIApp:
         self._may_see_metrics(call)
-        lags: Sequence[Lag] | None
-        try:
-            lags = await self._projections.lags()
-        except Unavailable:
-            lags = None
-        return bytes_answer(self._metrics.text(lags), content_type=b"text/plain; version=1.0.0; charset=utf-8")
+        return bytes_answer(await exposition(), content_type=CONTENT_TYPE.encode())
 
     async def openapi(self, call: Call) -> ASGIApp:
         if not self._openapi:  # a fifth of a second: no gateway starts later for it, and no stream waits

@@ -10,12 +10,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from time import time
 from typing import NamedTuple
 
 import structlog
 from runyard_shared.contracts.feed import Recorded
 from runyard_shared.errors import Unavailable
+from runyard_shared.loops import forever
 
+from runyard_gateway.metrics import STREAM
 from runyard_gateway.public_event import ORCHESTRATOR, execution_of
 from runyard_gateway.queries.events import EventQueries
 from runyard_gateway.streams.bell import Bells
@@ -62,7 +65,7 @@ class LogTail:
         self.trouble: str | None = None
 
     def start(self) -> None:
-        self._looking = asyncio.create_task(self._look_for_lost_events(), name=f"gateway feed repair {self._name}")
+        self._looking = forever(self._look_for_lost_events(), f"gateway feed repair {self._name}")
 
     def end_streams(self) -> None:
         """Ends every stream in good order, now and from now on."""
@@ -231,9 +234,11 @@ class LogTail:
     def _hand_on(self, events: Iterable[Recorded]) -> None:
         of_execution, of_tenant, recent = self._of_execution, self._of_tenant, self._recent
         given: set[Subscription] = set()
+        oldest: Recorded | None = None
         for event in events:
             if self._last is not None and event.position <= self._last:
                 continue
+            oldest = oldest or event
             self._last = event.position
             frame = EventFrame(event, self._name)
             recent.append(frame)
@@ -243,6 +248,8 @@ class LogTail:
             self.bells.ring(event)
         for subscription in given:
             subscription.flush()
+        if given and oldest is not None:
+            STREAM.observe(max(0.0, time() - oldest.recorded_at.timestamp()))
 
     def _restart(self, position: int) -> None:
         self._last = position

@@ -8,10 +8,12 @@ from random import Random
 
 import structlog
 from runyard_shared.errors import Refusal, Unavailable
+from runyard_shared.loops import forever
 from starlette.types import ASGIApp
 
 from runyard_gateway.http.identity import Identity
 from runyard_gateway.http.operation import Call, Handler
+from runyard_gateway.metrics import STREAMS_CUT_OFF
 from runyard_gateway.streams.event_stream import Connection, EventStream, Source
 
 _log = structlog.get_logger(__name__)
@@ -42,15 +44,13 @@ class OpenStreams:
         self._limit = limit
         self._chance = chance or Random()  # noqa: S311 - nothing is secret about it
         self._open: dict[Connection, Identity] = {}
-        self.cut_offs = 0
-        """Readers that were cut off since the start."""
         self._looking: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
     def start(self) -> None:
-        self._looking = asyncio.create_task(self._look_after_all(), name="gateway open streams")
+        self._looking = forever(self._look_after_all(), "gateway open streams")
 
     async def stop(self) -> None:
         if self._looking is not None:
@@ -77,7 +77,8 @@ class OpenStreams:
 
     def _forget(self, connection: Connection) -> None:
         self._open.pop(connection, None)
-        self.cut_offs += connection.was_cut_off
+        if connection.was_cut_off:
+            STREAMS_CUT_OFF.inc()
 
     async def _look_after_all(self) -> None:
         while True:

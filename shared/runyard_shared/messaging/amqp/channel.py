@@ -17,8 +17,8 @@ CALL_SECONDS: Final = 30
 
 Origin = tuple[str, str] | None
 """The exchange and the routing key that a message was published to; None for the default exchange."""
-Delivered = Callable[[int, bytes, Origin], None]
-"""Called with the delivery tag, the body and the origin, in order."""
+Delivered = Callable[[int, bytes, Origin, int], None]
+"""Called with the delivery tag, the body, the origin and when it was sent (`frames.sent_at`), in order."""
 Settled = Callable[[str | None], None]
 """Called once for a published message: None when the broker has it safe, else why not."""
 
@@ -66,6 +66,7 @@ class Channel:
         self._tag = 0
         """Delivery tag of the content that is coming in; 0 for a returned message, which is not kept."""
         self._origin: Origin = None
+        self._sent_at = 0
         self._missing = 0
         self._body: list[bytes] = []
 
@@ -92,6 +93,11 @@ class Channel:
     async def consume(self, queue: str, on_delivery: Delivered) -> None:
         self.on_delivery = on_delivery
         await self.call(commands.Basic.Consume(queue=queue, consumer_tag=queue))
+
+    async def waiting_in(self, queue: str) -> int:
+        """How many messages of a queue are with the broker and not on their way to a consumer. Raises `ChannelClosed` (404)."""
+        declared = await self.call(commands.Queue.Declare(queue=queue, passive=True))
+        return declared.message_count or 0 if isinstance(declared, commands.Queue.DeclareOk) else 0
 
     async def close(self) -> None:
         """The broker puts what was not acknowledged back in its place."""
@@ -150,8 +156,9 @@ class Channel:
         self._tag = 0
         self._returned[routing_key] = reason
 
-    def content_begins(self, size: int) -> None:
+    def content_begins(self, size: int, sent_at: int) -> None:
         self._missing = size
+        self._sent_at = sent_at
         self._body.clear()
         if size == 0:
             self._content_ends()
@@ -166,4 +173,4 @@ class Channel:
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body.clear()
         if self._tag and self.on_delivery is not None:
-            self.on_delivery(self._tag, body, self._origin)
+            self.on_delivery(self._tag, body, self._origin, self._sent_at)

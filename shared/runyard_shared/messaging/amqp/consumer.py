@@ -11,14 +11,16 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from time import time
 from typing import Any, Final
 
 import msgspec
 import structlog
 
+from runyard_shared.loops import forever
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, Origin, WireClosed
 from runyard_shared.messaging.amqp.wire import Wire
-from runyard_shared.messaging.bus import Hearer
+from runyard_shared.messaging.bus import Hearer, Waiting
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.senders import trespass
 from runyard_shared.messaging.topology import sender_of
@@ -59,7 +61,9 @@ class Consumer:
         self._agents = agents
         self._hearer = hearer
         self._channel: Channel | None = None
-        self._waiting: deque[tuple[int, bytes, Origin]] = deque()
+        self._waiting: deque[tuple[int, bytes, Origin, int]] = deque()
+        self._in_hand = (0, 0)
+        """How many messages are being handled, and when the oldest of them was sent."""
         self._arrived = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._attaching = asyncio.Lock()
@@ -71,6 +75,19 @@ class Consumer:
             return f"a consumer ended: {self._loop.exception()!r}"
         return None
 
+    @property
+    def queue(self) -> str:
+        """What people call it."""
+        return self._delivery.queue
+
+    @property
+    def waiting(self) -> Waiting:
+        """What was delivered here and is not done with. `seconds` is by the clock of whoever sent it."""
+        messages, since = self._in_hand
+        if not messages and self._waiting:
+            since = self._waiting[0][3]
+        return Waiting(messages + len(self._waiting), max(0.0, time() - since) if since else 0.0)
+
     async def attach(self, wire: Wire) -> None:
         """Consume on this wire from now on. Raises `WireClosed`, `ChannelClosed`."""
         async with self._attaching:
@@ -81,7 +98,7 @@ class Consumer:
             self._channel = channel
             await channel.consume(await self._declare(channel), self._on_delivery)
             if self._loop is None and self._hearer is None:
-                self._loop = asyncio.create_task(self._run())
+                self._loop = forever(self._run(), f"consumer of {self._delivery.queue}")
 
     async def cancel(self) -> None:
         """Take nothing more, and wait for the handler that is under way."""
@@ -99,10 +116,10 @@ class Consumer:
                     await channel.close()
         self._ended(self)
 
-    def _on_delivery(self, tag: int, body: bytes, origin: Origin) -> None:
+    def _on_delivery(self, tag: int, body: bytes, origin: Origin, sent_at: int) -> None:
         if self._delivery.cancelled.is_set():
             return
-        self._waiting.append((tag, body, origin))
+        self._waiting.append((tag, body, origin, sent_at))
         if self._hearer is None:
             self._arrived.set()
         else:
@@ -128,12 +145,15 @@ class Consumer:
                 await self._arrived.wait()
                 continue
             channel = self._channel
+            before, sent_at = len(self._waiting), self._waiting[0][3]
             tag, items, refused = self._take()
+            self._in_hand = (before - len(self._waiting), sent_at)
             for body, reason in refused:
                 if not await self._delivery.park(body, reason, 0):
                     return
             if items and not await self._delivery.deliver(items):
                 return
+            self._in_hand = (0, 0)
             if channel is not None:
                 with suppress(WireClosed):  # then the broker delivers the list again, and its handler ignores it
                     channel.acknowledge(tag)
@@ -145,7 +165,7 @@ class Consumer:
         items: list[Any] = []
         refused: list[tuple[bytes, str]] = []
         while self._waiting and len(items) < self._max_items:
-            tag, body, origin = self._waiting.popleft()
+            tag, body, origin, _ = self._waiting.popleft()
             try:
                 read = self._list.decode(body)
             except (msgspec.DecodeError, UnicodeDecodeError):

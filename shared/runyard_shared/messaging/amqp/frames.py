@@ -6,6 +6,7 @@ These six are written and read by hand because a general codec costs more than a
 
 from functools import lru_cache
 from struct import Struct
+from time import time
 from typing import Final
 
 from pamqp import commands
@@ -30,11 +31,15 @@ DELIVER: Final = (60, 60)
 ACK: Final = (60, 80)
 NACK: Final = (60, 120)
 
-_CONTENT: Final = Struct(">BHIHHQHBB")
+_CONTENT: Final = Struct(">BHIHHQHBQB")
 _ACKNOWLEDGE: Final = Struct(">BHIHHQBB")
 _CONTENT_HEAD: Final = Struct(">BHIHHQH")
 _CONTENT_TYPE_FLAG: Final = 0x8000
 _DELIVERY_MODE_FLAG: Final = 0x1000
+_TIMESTAMP_FLAG: Final = 0x0040
+_AFTER_TIMESTAMP: Final = 0x003F
+"""Flags of properties that come behind the timestamp; nobody who speaks to us sets one."""
+_FLAGS: Final = Struct(">xxxxxxxxxxxxH")
 _PERSISTENT: Final = 2
 _TRANSIENT: Final = 1
 
@@ -48,15 +53,16 @@ def publish_head(channel: int, exchange: str, routing_key: str, mandatory: bool)
 def content(
     channel: int, body: bytes, largest_payload: int, *, persistent: bool, content_type: str | None = None
 ) -> list[bytes]:
-    """What follows the method frame of a publish: the content header and the body, split to the size of a frame."""
+    """What follows the method frame of a publish: the content header with the time, and the body, split to the size of a
+    frame."""
     mode = _PERSISTENT if persistent else _TRANSIENT
+    flags, now = _DELIVERY_MODE_FLAG | _TIMESTAMP_FLAG, int(time())
     if content_type is None:
-        parts = [_CONTENT.pack(HEADER, channel, 15, 60, 0, len(body), _DELIVERY_MODE_FLAG, mode, END[0])]
+        parts = [_CONTENT.pack(HEADER, channel, 23, 60, 0, len(body), flags, mode, now, END[0])]
     else:
         said = content_type.encode()
-        flags = _CONTENT_TYPE_FLAG | _DELIVERY_MODE_FLAG
-        head = _CONTENT_HEAD.pack(HEADER, channel, 16 + len(said), 60, 0, len(body), flags)
-        parts = [head + bytes((len(said),)) + said + bytes((mode,)) + END]
+        head = _CONTENT_HEAD.pack(HEADER, channel, 24 + len(said), 60, 0, len(body), flags | _CONTENT_TYPE_FLAG)
+        parts = [head + bytes((len(said),)) + said + bytes((mode,)) + TAG.pack(now) + END]
     if len(body) <= largest_payload:
         parts += (FRAME_HEAD.pack(BODY, channel, len(body)), body, END)
         return parts
@@ -75,6 +81,16 @@ def delivery_tag(data: bytes, payload: int) -> int:
     """The tag of the Basic.Deliver whose payload begins at `payload`: it follows the consumer's name."""
     tag: int = TAG.unpack_from(data, payload + 5 + data[payload + 4])[0]
     return tag
+
+
+def sent_at(data: bytes, payload: int, end: int) -> int:
+    """When the message of the content header between `payload` and `end` was published, in seconds since 1970, by the clock of
+    whoever did; 0 if it does not say."""
+    flags: int = _FLAGS.unpack_from(data, payload)[0]
+    if not flags & _TIMESTAMP_FLAG or flags & _AFTER_TIMESTAMP:
+        return 0
+    seconds: int = TAG.unpack_from(data, end - TAG.size)[0]
+    return seconds
 
 
 def origin(data: bytes, payload: int) -> tuple[str, str] | None:

@@ -146,7 +146,8 @@ class Wire(asyncio.Protocol):
                     if kind == frames.METHOD:
                         self._method(channel, data, at, payload, end)
                     elif kind == frames.HEADER:
-                        channel.content_begins(frames.BODY_SIZE.unpack_from(data, payload)[0])
+                        size = frames.BODY_SIZE.unpack_from(data, payload)[0]
+                        channel.content_begins(size, frames.sent_at(data, payload, end))
                     elif kind == frames.BODY:
                         channel.content_goes_on(data[payload:end])
                 at = end + 1
