@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import secrets
 import signal
 import subprocess
@@ -170,6 +171,7 @@ def distributed_system(
         deployment = Deployment(
             directory,
             port=0,
+            ops_port=random.randrange(20_000, 30_000),  # below those that connections get
             environment=QUICK | RECEIVERS_ARE_HERE | namespace | dict(environment or {}),
             amqp_url=amqp_url,
             amqp_management_url=amqp_management_url,

@@ -313,4 +313,4 @@ async def shown_by(site: Site, role: str, board: dict[str, Any]) -> dict[str, in
 def test_the_data_source_is_the_one_that_the_dashboards_name() -> None:
     source = YAML(typ="safe").load((GRAFANA / "provisioning" / "datasources" / "runyard.yaml").read_text())
     assert [each["uid"] for each in source["datasources"]] == ["runyard"]
-    assert {board["uid"] for board in boards().values()} == {"runyard", "runyard-installation"}
+    assert {board["uid"] for board in boards().values()} == {"runyard", "runyard-installation", "runyard-operations"}

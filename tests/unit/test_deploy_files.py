@@ -45,7 +45,7 @@ COMMANDS = {
 }
 """What runs to its end, and the variables it reads."""
 KUBERNETES = ("1.27", kubernetes_validate.latest_version())
-OF_OPERATORS = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor"}
+OF_OPERATORS = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
 """Kinds that Kubernetes itself does not know: their schemas are not at hand."""
 
 
@@ -224,9 +224,18 @@ def test_what_the_compose_file_mounts_is_there_and_where_its_reader_looks(compos
     source = (DEPLOY / "grafana/provisioning/datasources/runyard.yaml").read_text()
     assert set(re.findall(r"\$\{(\w+)\}", source)) <= compose["services"]["grafana"]["environment"].keys()
     scraped = yaml((COMPOSE / "prometheus.yml").read_text())["scrape_configs"]
-    assert {"runyard-gateway", "rabbitmq"} == {job["job_name"] for job in scraped}
-    gateway = compose["services"]["gateway"]
-    assert scraped[0]["static_configs"] == [{"targets": [f"gateway:{gateway['environment']['RUNYARD_PORT']}"]}]
+    services, prometheus = compose["services"], compose["services"]["prometheus"]
+    ports = {"gateway": services["gateway"]["environment"]["RUNYARD_PORT"], "rabbitmq": "15692"}
+    for name, service in services.items():
+        if port := service.get("environment", {}).get("RUNYARD_OPS_PORT"):
+            ports[name] = port
+    assert ports.keys() == {*SERVICES, "agent-1", "agent-2", "rabbitmq"}
+    asked = {target for job in scraped for static in job["static_configs"] for target in static["targets"]}
+    assert asked == {f"{name}:{port}" for name, port in ports.items()}
+    for name in ports:
+        assert {*services[name]["networks"]} & {*prometheus["networks"]}, f"Prometheus does not reach {name}"
+    (rules,) = yaml((COMPOSE / "prometheus.yml").read_text())["rule_files"]
+    assert targets[rules].resolve() == CHART / "files" / "alerts.yaml"
     (secret,) = compose["services"]["prometheus"]["secrets"]
     assert scraped[0]["authorization"]["credentials_file"] == f"/run/secrets/{secret}"
     assert compose["secrets"][secret]["environment"] == "RUNYARD_METRICS_TOKEN"
@@ -330,6 +339,12 @@ def test_an_upgrade_migrates_first_and_replaces_gateways_while_others_serve(char
     assert gateway["template"]["spec"]["terminationGracePeriodSeconds"] > 30 + int(
         container["lifecycle"]["preStop"]["exec"]["command"][1]
     )
+    for part in (*SERVICES, "agent"):
+        (container,) = next(pod for name, pod in pods(manifests(chart, ALL)).items() if part in name)["spec"]["containers"]
+        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz", part
+        assert container["livenessProbe"]["httpGet"]["path"] == "/healthz", part
+        (port,) = container["ports"]
+        assert container["livenessProbe"]["httpGet"]["port"] == port["name"] == ("http" if part == "gateway" else "ops")
     for ended in ("orchestrator", "projections"):
         spec = objects["Deployment", f"runyard-{ended}"]["spec"]
         assert spec["replicas"] == 2 and spec["strategy"] == {"type": "Recreate"}
@@ -358,6 +373,23 @@ def test_what_selects_pods_finds_them(chart: Any) -> None:
     names = {each["metadata"]["name"] for each in objects if each["kind"] == "Deployment"}
     targets = {each["spec"]["scaleTargetRef"]["name"] for each in objects if "scaleTargetRef" in each.get("spec", {})}
     assert targets == {"runyard-gateway", "runyard-approvals"} <= names
+
+
+def test_the_prometheus_operator_asks_every_pod_and_gets_the_alerts(chart: Any) -> None:
+    objects = {each["kind"]: each for each in manifests(chart, ALL)}
+    assert objects["PrometheusRule"]["spec"] == yaml((CHART / "files" / "alerts.yaml").read_text())
+    monitor = objects["PodMonitor"]["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    asked = {
+        pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for pod in pods(manifests(chart, ALL)).values()
+        if monitor["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        and endpoint["port"] in {port["name"] for port in pod["spec"]["containers"][0].get("ports", ())}
+    }
+    assert asked == {"orchestrator", "dispatcher", "approvals", "projections", "agent"}
+    for each in (objects["PodMonitor"], objects["ServiceMonitor"]):
+        assert each["spec"]["jobLabel"] == "app.kubernetes.io/name", "the alerts name the job"
+    assert not [each for each in manifests(chart, LEAST) if each["kind"] in ("PodMonitor", "ServiceMonitor", "PrometheusRule")]
 
 
 def test_the_queues_that_approvals_are_scaled_by_are_theirs(chart: Any) -> None:

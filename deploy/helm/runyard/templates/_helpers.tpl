@@ -83,6 +83,30 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{ required "publicUrl: where people and agents reach the gateway, such as https://runyard.example.com" .Values.publicUrl }}
 {{- end }}
 
+{{/* Where everything but the gateway answers /metrics, /healthz and /readyz. */}}
+{{- define "runyard.ops" -}}
+- {name: RUNYARD_OPS_HOST, value: 0.0.0.0}
+- {name: RUNYARD_OPS_PORT, value: {{ .Values.opsPort | quote }}}
+{{- end }}
+{{- define "runyard.opsProbes" -}}
+ports:
+  - {name: ops, containerPort: {{ .Values.opsPort }}}
+startupProbe:
+  httpGet: {path: /healthz, port: ops}
+  periodSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /healthz, port: ops}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /readyz, port: ops}
+  periodSeconds: 5
+  timeoutSeconds: 5
+  failureThreshold: 3
+{{- end }}
+
 {{/* Variables that only one part has. */}}
 {{- define "runyard.env.orchestrator" -}}
 {{- end }}
