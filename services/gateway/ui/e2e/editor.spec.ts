@@ -54,7 +54,7 @@ test('a template becomes a workflow that runs, with a node that was added in the
   const trigger = page.getByRole('region', { name: 'Triggers' });
   await trigger.getByRole('textbox', { name: 'Cron' }).fill('0 7 1 1 *');
   await expect(trigger.getByRole('row').nth(1)).toContainText('Jan');
-  expect(await written(page)).toContain('  - {type: schedule, cron: 0 7 1 1 *}');
+  expect(await written(page)).toContain('  - {type: schedule, cron: "0 7 1 1 *"}');
 
   // completion, and a problem at its line until it is mended
   const graph = page.getByRole('region', { name: `Graph of ${name}` });

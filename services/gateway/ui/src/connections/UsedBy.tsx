@@ -1,6 +1,7 @@
 /** Which workflows a connection holds up: those whose version that runs uses it (R52). */
 import { Anchor, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import { api, take } from '@/api/client';
 import type { WorkflowRow } from '@/api/types';
@@ -50,30 +51,39 @@ export function UsedBy({ connection }: { connection: string }) {
           No published workflow. A workflow uses it by its name: <code>connection: {connection}</code>
         </Text>
       ) : (
-        <Workflows connection={connection} usage={usage.data} />
+        <Workflows connection={connection} usage={usage.data} link={linked} />
       )}
     </section>
   );
 }
 
-function Workflows({ connection, usage }: { connection: string; usage: Usage }) {
+type LinkTo = (to: string, words: string) => ReactNode;
+
+const linked: LinkTo = (to, words) => (
+  <Anchor component={Link} size="sm" to={to}>
+    {words}
+  </Anchor>
+);
+/** Beside the page, so that the question stays. */
+const beside: LinkTo = (to, words) => (
+  <Anchor href={to} target="_blank" size="sm">
+    {words}
+  </Anchor>
+);
+
+function Workflows({ connection, usage, link }: { connection: string; usage: Usage; link: LinkTo }) {
   return (
     <>
       <ul className={classes.list}>
         {usage.workflows.slice(0, SHOWN).map((each) => (
           <li key={each.workflowId}>
-            <Anchor component={Link} size="sm" to={`/automation/workflows/${each.workflowId}`}>
-              {each.name}
-            </Anchor>
+            {link(`/automation/workflows/${each.workflowId}`, each.name)}
             {!each.active && <span className={classes.soft}> not active</span>}
           </li>
         ))}
       </ul>
-      {usage.workflows.length > SHOWN && (
-        <Anchor component={Link} size="sm" to={`/automation/workflows?connection=${encodeURIComponent(connection)}`}>
-          All {countOf(usage)}
-        </Anchor>
-      )}
+      {usage.workflows.length > SHOWN &&
+        link(`/automation/workflows?connection=${encodeURIComponent(connection)}`, `All ${countOf(usage)}`)}
     </>
   );
 }
@@ -92,7 +102,7 @@ export function Affected({ connection, usage, what }: { connection: string; usag
       <b>
         {countOf(usage)} {usage.workflows.length === 1 && !usage.more ? 'uses' : 'use'} it{what}
       </b>
-      <Workflows connection={connection} usage={usage} />
+      <Workflows connection={connection} usage={usage} link={beside} />
     </div>
   );
 }

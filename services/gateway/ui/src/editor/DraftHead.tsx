@@ -49,7 +49,9 @@ export function DraftCommands({
 }) {
   const { base, busy } = draft;
   const size = narrow ? 'xs' : 'sm';
-  const waits = busy !== null || refusal !== null;
+  // what runs already is not to be published again; activating it is something else
+  const done = draft.upToDate && base.active;
+  const waits = busy !== null || refusal !== null || done;
   const canRun = mayExecute && base.publishedVersion !== null && base.active && !base.archived;
   return (
     <Group gap="xs">
@@ -70,10 +72,10 @@ export function DraftCommands({
           leftSection={<IconUpload size={16} aria-hidden />}
           loading={busy === 'publish' || busy === 'activate'}
           disabled={waits}
-          title={refusal ?? undefined}
+          title={refusal ?? (done ? `Version ${base.publishedVersion} is this text` : undefined)}
           onClick={() => draft.publish(!base.active)}
         >
-          {base.active ? 'Publish' : 'Publish and activate'}
+          {base.active ? (done ? 'Published' : 'Publish') : 'Publish and activate'}
         </Button>
         {!base.active && (
           <Menu position="bottom-end">
@@ -93,7 +95,7 @@ export function DraftCommands({
           component={Link}
           to={`/automation/workflows/${base.workflowId}?run=1`}
           size={size}
-          variant="default"
+          variant={done ? 'filled' : 'default'}
           leftSection={<IconPlayerPlay size={16} aria-hidden />}
         >
           Run

@@ -30,7 +30,12 @@ function Existing({ workflowId }: { workflowId: string }) {
         {error ? <ProblemAlert error={error} onRetry={() => void refetch()} /> : <Skeleton h={400} />}
       </Page>
     );
-  const { draft, publishedVersion, active, archived } = data;
+  const { draft, draftDiffers, publishedVersion, active, archived } = data;
   const { source, revision, savedAt, savedBy } = draft;
-  return <Workbench initial={{ workflowId, source, revision, savedAt, savedBy, publishedVersion, active, archived }} />;
+  const publishedSource = publishedVersion !== null && !draftDiffers ? source : null;
+  return (
+    <Workbench
+      initial={{ workflowId, source, revision, savedAt, savedBy, publishedVersion, publishedSource, active, archived }}
+    />
+  );
 }

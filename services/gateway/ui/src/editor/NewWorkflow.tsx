@@ -15,6 +15,7 @@ const NEVER_SAVED = {
   savedAt: null,
   savedBy: null,
   publishedVersion: null,
+  publishedSource: null,
   active: false,
   archived: false,
 };

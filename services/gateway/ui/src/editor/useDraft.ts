@@ -22,6 +22,8 @@ export interface Base {
   savedAt: string | null;
   savedBy: string | null;
   publishedVersion: number | null;
+  /** The text of the version that runs; null if there is none, or if it is not known to be that of a draft seen here. */
+  publishedSource: string | null;
   active: boolean;
   archived: boolean;
 }
@@ -30,6 +32,8 @@ export interface Draft {
   base: Base;
   /** The text is not what was saved last. */
   dirty: boolean;
+  /** The text is that of the version that runs. */
+  upToDate: boolean;
   /** Somebody would miss it. */
   worthKeeping: boolean;
   busy: 'save' | 'publish' | 'activate' | null;
@@ -141,7 +145,7 @@ export function useDraft(initial: Base, text: string, current: RefObject<string>
       if (workflowId === null) return;
       try {
         const published = await publish(workflowId);
-        setBase((before) => ({ ...before, publishedVersion: published.version }));
+        setBase((before) => ({ ...before, publishedVersion: published.version, publishedSource: now }));
         let { position } = published;
         if (andActivate) {
           const changed = await activate(workflowId);
@@ -160,6 +164,7 @@ export function useDraft(initial: Base, text: string, current: RefObject<string>
   return {
     base,
     dirty,
+    upToDate: text === base.publishedSource,
     worthKeeping: text !== initial.source || (base.workflowId !== null && dirty),
     busy,
     refused,

@@ -66,6 +66,8 @@ export const theme = createTheme({
   fontSizes: { xs: '0.75rem', sm: '0.8125rem', md: '0.875rem', lg: '1rem', xl: '1.125rem' },
   components: {
     Checkbox: { defaultProps: { iconColor: 'var(--ry-panel)' } },
+    // what a list offers is drawn when it is opened
+    Combobox: { defaultProps: { keepMounted: false } },
     Tooltip: { defaultProps: { openDelay: 300, withinPortal: true } },
     Table: { defaultProps: { verticalSpacing: 6, horizontalSpacing: 'sm' } },
     // a name is heard only of what has a role
@@ -84,6 +86,10 @@ export const variables: CSSVariablesResolver = () => {
     '--mantine-color-anchor': 'var(--ry-link)',
     '--mantine-color-error': 'var(--ry-red)',
     '--mantine-color-placeholder': 'var(--ry-ink-soft)',
+    // light alerts and badges: in dark mode the library's own red ground is louder than what stands on it
+    '--mantine-color-red-light': 'var(--ry-red-ground)',
+    '--mantine-color-red-light-hover': 'var(--ry-red-ground)',
+    '--mantine-color-red-light-color': 'var(--ry-red)',
   };
   return { variables: {}, light: both, dark: both };
 };

@@ -5,6 +5,7 @@ import { Link } from 'react-router';
 import { useMay } from '@/api/session';
 import type { WorkflowRow } from '@/api/types';
 import { Instant } from '@/ui/Instant';
+import rowTable from '@/ui/RowTable.module.css';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { useCommands } from './queries';
 import { lookOfWorkflow, versionWords, whyNotActivate, whyNotRun } from './state';
@@ -18,7 +19,7 @@ export function WorkflowTable({ rows, current }: { rows: readonly WorkflowRow[];
     marked.current?.scrollIntoView({ block: 'nearest' });
   }, [current]);
   return (
-    <table className={classes.table}>
+    <table className={`${rowTable.table} ${classes.table}`}>
       <thead>
         <tr>
           <th>Workflow</th>
@@ -36,11 +37,11 @@ export function WorkflowTable({ rows, current }: { rows: readonly WorkflowRow[];
           <tr
             key={row.workflowId}
             ref={index === current ? marked : undefined}
-            className={classes.row}
+            className={`${rowTable.row} ${classes.row}`}
             data-current={index === current}
           >
-            <td className={classes.name}>
-              <Link to={`/automation/workflows/${row.workflowId}`} className={classes.link}>
+            <td>
+              <Link to={`/automation/workflows/${row.workflowId}`} className={rowTable.link}>
                 {row.name}
               </Link>
               {row.draftDiffers && row.publishedVersion !== null && !row.archived && (
@@ -50,7 +51,7 @@ export function WorkflowTable({ rows, current }: { rows: readonly WorkflowRow[];
             <td className={classes.state}>
               <StatusBadge look={lookOfWorkflow(row)} />
             </td>
-            <td className={classes.version}>{versionWords(row)}</td>
+            <td className={`${rowTable.numbers} ${classes.version}`}>{versionWords(row)}</td>
             <td className={classes.triggers}>
               <Kinds triggers={row.triggers} />
             </td>
@@ -94,7 +95,7 @@ function RowActions({ row }: { row: WorkflowRow }) {
   const noActivation = whyNotActivate(row);
   const address = `/automation/workflows/${row.workflowId}`;
   return (
-    <div className={classes.buttons}>
+    <div className={`${rowTable.buttons} ${classes.buttons}`}>
       {mayManage && (
         <Tooltip label={noActivation ?? (row.active ? 'Deactivate' : 'Activate')}>
           <Switch
