@@ -91,6 +91,30 @@ class Outlet:
         raise AssertionError("the relay tries again by itself")
 
 
+class BetweenProcesses(Outlet):
+    """With a mailbox, whose post may get lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_lost = False
+        self.posted = 0
+        self._take: Handler[FeedBatch] | None = None
+
+    async def post(self, mailbox: str, items: Sequence[Any]) -> None:
+        assert mailbox == "relay.sample"
+        self.posted += len(items)
+        if self._take is not None and not self.is_lost:
+            await self._take(items)
+
+    async def open_mailbox(self, mailbox: str, item_type: Any, handler: Handler[Any]) -> Subscription:
+        assert (mailbox, self._take) == ("relay.sample", None)
+        self._take = handler
+        return self
+
+    async def cancel(self) -> None:
+        self._take = None
+
+
 def route(row: Recorded) -> Iterable[tuple[str, str]]:
     """Numbers go to the queue of their kind; anything else makes no work."""
     (name,) = names([row])
@@ -308,3 +332,70 @@ async def test_a_log_that_is_published_for_the_first_time_begins_with_what_happe
     async with relaying(log, after) as relay:
         await until(lambda: relay.published == 3)
     assert after.public() == ["3"], "also if the first start came to nothing"
+
+
+@asynccontextmanager
+async def two_processes(log: Log, postgres_url: str, outlet: Outlet) -> AsyncIterator[tuple[Log, list[Relay]]]:
+    """The other one's log, and the relay of each; none of them is started."""
+    async with open_log(postgres_url) as other:
+        relays = [
+            Relay("sample", each.store, outlet, route, Checkpoint(each.pool, SCHEMA), shared=True) for each in (log, other)
+        ]
+        log.store.on_commit, other.store.on_commit = relays[0].committed, relays[1].committed
+        try:
+            yield other, relays
+        finally:
+            for relay in relays:
+                await relay.stop()
+
+
+async def test_one_process_relays_what_all_of_them_commit_once_and_in_order(log: Log, postgres_url: str) -> None:
+    outlet = BetweenProcesses()
+    async with two_processes(log, postgres_url, outlet) as (other, (relay, _)):
+        await relay.start()
+        await asyncio.gather(write(log, *range(0, 100, 2)), write(other, *range(100, 200, 2)))
+        await until(lambda: relay.position == 100)
+        await until(lambda: len(outlet.seen()) == 100)
+    committed = names(await log.store.read(0, 1000))
+    assert outlet.work("even") == committed == outlet.seen()
+    assert outlet.posted
+
+
+async def test_what_another_process_could_not_tell_is_read_from_the_log(log: Log, postgres_url: str) -> None:
+    outlet = BetweenProcesses()
+    outlet.is_lost = True
+    async with two_processes(log, postgres_url, outlet) as (other, (relay, _)):
+        await relay.start()
+        await write(other, 0, 2)
+        await write(log, 4)  # its position shows that something is missing
+        await until(lambda: relay.position == 3)
+        await write(other, 6)  # and nothing shows this, but a look at the log
+        await until(lambda: relay.position == 4)
+    assert outlet.work("even") == strings(0, 2, 4, 6)
+
+
+async def test_another_process_goes_on_where_the_one_that_relayed_has_stopped(log: Log, postgres_url: str) -> None:
+    outlet = BetweenProcesses()
+    async with two_processes(log, postgres_url, outlet) as (other, (relay, successor)):
+        await relay.start()
+        await write(log, 0, 2)
+        await until(lambda: relay.position == 2)
+        await relay.stop()
+        await write(log, 4)
+        await write(other, 6)
+        await successor.start()
+        await write(log, 8)
+        await until(lambda: successor.position == 5)
+    assert outlet.work("even") == strings(0, 2, 4, 6, 8)
+
+
+async def test_batches_that_come_in_the_wrong_order_are_followed_in_the_right_one(log: Log) -> None:
+    follower = Follower(log.store, 0)
+    told: list[list[Recorded]] = []
+    log.store.on_commit = told.append
+    for number in range(4):
+        await write(log, number)
+    for rows in (told[2], told[1], told[3]):
+        follower.committed(rows)
+    asyncio.get_running_loop().call_later(0.005, follower.committed, told[0])
+    assert names(await follower.next()) == strings(0, 1, 2, 3)

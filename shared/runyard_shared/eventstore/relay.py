@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from runyard_shared.contracts.feed import FeedBatch, Recorded
-from runyard_shared.errors import Conflict, Unavailable
+from runyard_shared.errors import Unavailable
 from runyard_shared.eventstore.checkpoint import Checkpoint
 from runyard_shared.eventstore.follower import MAX_BYTES_IN_MEMORY, MAX_EVENTS, Follower, bytes_of
 from runyard_shared.eventstore.store import EventStore
@@ -166,7 +166,7 @@ class Relay:
 
     async def _hear_forever(self) -> None:
         """Of what other processes commit."""
-        mailbox = await self._insist("hearing of what other processes commit", self._open_mailbox)
+        mailbox = await self._insist("what other processes commit", self._open_mailbox)
         try:
             await asyncio.Event().wait()
         finally:
@@ -222,8 +222,6 @@ class Relay:
         while True:
             try:
                 result = await attempt()
-            except Conflict:
-                await asyncio.sleep(_FIRST_RETRY_SECONDS)  # the process that relayed before is about to stop
             except Exception as error:  # noqa: BLE001 - a bug stops the relay too, visibly, and loses nothing
                 if what not in self._troubles:
                     _log.warning("the relay is stuck and goes on trying", log=self._log, part=what, error=repr(error))
