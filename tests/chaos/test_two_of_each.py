@@ -41,6 +41,7 @@ pytestmark = pytest.mark.xdist_group("two of each")
 def system() -> Iterator[Distributed]:
     with distributed_system(environment=QUICK_AND_LOGGED, replicas=2, agents=4) as system:
         yield system
+        system.deployment.kill_everything()  # nothing of it is needed any more
 
 
 @dataclass
@@ -217,7 +218,9 @@ def held(system: Distributed, killed_at: dict[str, list[float]]) -> dict[tuple[s
 
 
 def check_that_nobody_shared(system: Distributed, killed_at: dict[str, list[float]]) -> None:
-    for key, spans in held(system, killed_at).items():
+    found = held(system, killed_at)
+    assert {service for service, _ in found} == {"orchestrator", "approvals", "projections"}
+    for key, spans in found.items():
         for (_, end, one), (begin, _, other) in itertools.pairwise(sorted(spans)):
             assert begin >= end - 0.1, f"{key} was done by {one} until {end} and by {other} from {begin}"
 
