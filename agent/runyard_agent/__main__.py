@@ -131,6 +131,7 @@ class _Process:
 
     async def _start(self) -> Agent:
         enrolment, self._transport = await connect(self._settings, self._server, self._identity)
+        structlog.contextvars.bind_contextvars(tenant_id=enrolment.tenant_id)
         self._agent = await create(self._settings, enrolment=enrolment, key=self._identity.key, transport=self._transport)
         await self._agent.start()
         log.info("started", agent=enrolment.name, pool=enrolment.pool, transport=enrolment.transport)

@@ -135,10 +135,10 @@ class Agent:
                 return await self._transport.receive(self._runner.handle)
             except Conflict:
                 self._mailbox_trouble = f"another process is connected as agent {self._enrolment.name!r}"
-                log.warning("waiting for the mailbox", trouble=self._mailbox_trouble)
+                log.warning("waiting for the mailbox", reason=self._mailbox_trouble)
             except Unavailable as trouble:
                 self._mailbox_trouble = str(trouble)
-                log.warning("waiting for the server", trouble=str(trouble))
+                log.warning("waiting for the server", reason=str(trouble))
             await asyncio.sleep(_MAILBOX_RETRY_SECONDS)
 
 

@@ -32,7 +32,7 @@ async def connect(settings: Settings, server: Server, identity: Identity) -> tup
         try:
             await _try(amqp)
         except Unavailable as trouble:
-            log.warning("RabbitMQ cannot be used from here, so it is HTTPS", trouble=str(trouble))
+            log.warning("RabbitMQ cannot be used from here, so it is HTTPS", reason=str(trouble))
             enrolment = await enrol(server, identity, "https")
         else:
             return enrolment, amqp
@@ -57,7 +57,7 @@ async def _open(transport: Transport) -> None:
         try:
             await transport.open()
         except Unavailable as trouble:
-            log.warning("waiting for the server", trouble=str(trouble))
+            log.warning("waiting for the server", reason=str(trouble))
             await asyncio.sleep(_RETRY_SECONDS)
         else:
             return

@@ -84,7 +84,7 @@ class Delivery:
             log.info("output is left in the spool for the next start", bytes=self._spool.output.waiting)
         given_up = [*(self._leaving if self._leaving_until is None else ()), *self._waiting]
         if given_up:
-            log.error("output given up", messages=len(given_up), trouble=self.trouble)
+            log.error("output given up", messages=len(given_up), reason=self.trouble)
             self._leaving = []
             self._waiting.clear()
             _safe(given_up)
@@ -197,6 +197,6 @@ def _decoded(record: bytes) -> OutputMessage | None:
     try:
         message: OutputMessage = _DECODER.decode(record)
     except msgspec.DecodeError as error:
-        log.error("spool: output of another version of the agent is left out", problem=str(error), bytes=len(record))
+        log.error("spool: output of another version of the agent is left out", reason=str(error), bytes=len(record))
         return None
     return message

@@ -27,10 +27,10 @@ async def enrol(server: Server, identity: Identity, transport: str) -> Enrolment
         try:
             enrolment = await server.enrol(identity.key, transport)
         except Conflict as taken:
-            log.warning("waiting: another process is connected as this agent", trouble=taken.detail)
+            log.warning("waiting: another process is connected as this agent", reason=taken.detail)
             wait = backoff.seconds()
         except Unavailable as trouble:
-            log.warning("waiting for the server", trouble=str(trouble))
+            log.warning("waiting for the server", reason=str(trouble))
             wait = backoff.seconds(trouble)
         else:
             _remember(identity, enrolment)
@@ -44,4 +44,4 @@ def _remember(identity: Identity, enrolment: Enrolment) -> None:
     try:
         identity.remember(enrolment)
     except OSError as problem:
-        log.warning("what was enrolled could not be written down", problem=str(problem))
+        log.warning("what was enrolled could not be written down", reason=str(problem))

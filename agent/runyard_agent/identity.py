@@ -105,7 +105,7 @@ def read_enrolment(directory: Path) -> Enrolment | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, msgspec.DecodeError) as problem:
-        log.warning("what was enrolled last cannot be read", path=str(path), problem=str(problem))
+        log.warning("what was enrolled last cannot be read", path=str(path), reason=str(problem))
         return None
 
 

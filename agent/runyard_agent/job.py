@@ -121,7 +121,7 @@ def _opened(job: RunJob, key: OpeningKey) -> OpenedConnection | Outcome | None:
         if connection.name != job.connection:
             raise CannotOpen(f"the sealed box holds connection {connection.name!r}")
     except CannotOpen as closed:
-        log.warning("connection not delivered", job_id=job.job_id, connection=job.connection, problem=str(closed))
+        log.warning("connection not delivered", job_id=job.job_id, connection=job.connection, reason=str(closed))
         return Outcome.failed(
             "credentials_undelivered",
             f"connection {job.connection!r} did not reach this agent: {closed}. Run the job again; if that does not help, "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import structlog
 from runyard_shared.contracts.jobs import RunJob
 from runyard_shared.contracts.reports import JobFinished
+from runyard_shared.trace_context import trace_id_of
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ class JobLog:
             (job,) = jobs
             log.info("job runs", **named(job), action=job.action, attempt=job.attempt)
         else:
-            log.info("jobs run", jobs=", ".join([f"{job.job_id}/{job.dispatch}" for job in jobs]))
+            log.info("jobs run", job_ids=", ".join([f"{job.job_id}/{job.dispatch}" for job in jobs]))
 
     def _say_ended(self) -> None:
         ends, self._ended = self._ended, []
@@ -40,11 +41,14 @@ class JobLog:
             ((job, finished),) = ends
             log.info("job ended", **named(job), status=finished.status.value, **_why(finished))
         else:
-            log.info("jobs ended", jobs=", ".join([f"{job.job_id}/{job.dispatch} {end.status.value}" for job, end in ends]))
+            log.info("jobs ended", job_ids=", ".join([f"{job.job_id}/{job.dispatch} {end.status.value}" for job, end in ends]))
 
 
 def named(job: RunJob) -> dict[str, object]:
-    return {"job_id": job.job_id, "execution_id": job.execution_id, "dispatch": job.dispatch}
+    names: dict[str, object] = {"job_id": job.job_id, "execution_id": job.execution_id, "dispatch": job.dispatch}
+    if job.traceparent is not None:
+        names["trace_id"] = trace_id_of(job.traceparent)
+    return names
 
 
 def _why(finished: JobFinished) -> dict[str, object]:

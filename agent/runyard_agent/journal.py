@@ -148,7 +148,7 @@ class Journal:
                 with first.path.open("r+b", buffering=0) as file:
                     file.write(_HEADER.pack(_MAGIC, self.confirmed))
         except OSError as error:
-            log.warning("spool: what is confirmed could not be noted", file=str(first.path), problem=str(error))
+            log.warning("spool: what is confirmed could not be noted", file=str(first.path), reason=str(error))
 
     # --- after a restart
 
@@ -183,7 +183,7 @@ class Journal:
             try:
                 aside.write_bytes(os.pread(self._fd, size, good))
             except OSError as error:
-                log.error("spool: what could not be read cannot be set aside", file=str(segment.path), problem=str(error))
+                log.error("spool: what could not be read cannot be set aside", file=str(segment.path), reason=str(error))
             os.ftruncate(self._fd, good)
             log.error(
                 "spool: the end of a file could not be read and was set aside",
@@ -196,7 +196,7 @@ class Journal:
         aside = _aside(path)
         with suppress(FileNotFoundError):
             path.rename(aside)
-        log.error("spool: a file cannot be read and was set aside", file=str(path), set_aside_as=str(aside), why=why, **more)
+        log.error("spool: a file cannot be read and was set aside", file=str(path), set_aside_as=str(aside), reason=why, **more)
 
 
 def _write(fd: int, data: bytes, at: int) -> None:

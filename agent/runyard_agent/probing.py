@@ -66,7 +66,7 @@ class Probing:
         try:
             await self._transport.send(AGENT_STATUS, [answer])
         except (Unavailable, Revoked) as trouble:
-            log.warning("what came of a probe was not delivered", probe_id=order.probe_id, trouble=str(trouble))
+            log.warning("what came of a probe was not delivered", probe_id=order.probe_id, reason=str(trouble))
 
     async def _try_out(self, sealed: bytes) -> tuple[bool, str]:
         """Whether it works, and words for people, without secrets."""

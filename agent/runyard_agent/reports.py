@@ -62,7 +62,7 @@ class Reports:
         try:
             await self._transport.send(inbox, starts)
         except Unavailable as trouble:
-            log.warning("jobs not started: the server is away", jobs=len(starts), trouble=str(trouble))
+            log.warning("jobs not started: the server is away", jobs=len(starts), reason=str(trouble))
             return False
         return True
 
@@ -169,5 +169,5 @@ def _decoded(record: bytes) -> JobFinished | None:
     try:
         return _DECODER.decode(record)
     except msgspec.DecodeError as error:
-        log.error("spool: a result of another version of the agent is left out", problem=str(error), record=record[:500])
+        log.error("spool: a result of another version of the agent is left out", reason=str(error), record=record[:500])
         return None

@@ -206,6 +206,8 @@ class Runner:
         self._start_waiting()
 
     async def _run(self, lease: Lease) -> None:
+        # of this task alone: whatever an action logs says which job it is of
+        structlog.contextvars.bind_contextvars(job_id=lease.job.job_id, execution_id=lease.job.execution_id)
         try:
             finished = await run_job(lease, self._actions, self._delivery, self._agent, self._key)
             lease.phase = Phase.REPORTING

@@ -23,7 +23,7 @@ async def send_until_safe(
         try:
             await transport.send(queue, items)
         except Unavailable as trouble:
-            log.warning("waiting for the server", queue=queue, items=len(items), trouble=str(trouble))
+            log.warning("waiting for the server", queue=queue, items=len(items), reason=str(trouble))
             pause = _RETRY_SECONDS
         except Revoked:
             raise

@@ -96,7 +96,7 @@ class Session:
             async with asyncio.timeout(_FAREWELL_SECONDS):
                 await self._transport.send(AGENT_STATUS, [farewell])
         except (Unavailable, Revoked, TimeoutError) as trouble:
-            log.warning("the dispatcher was not told that the agent stops", trouble=str(trouble) or "it does not answer")
+            log.warning("the dispatcher was not told that the agent stops", reason=str(trouble) or "it does not answer")
 
     async def end(self) -> None:
         """No further heartbeat."""
@@ -143,7 +143,7 @@ class Session:
             await self._transport.send(AGENT_STATUS, [self._status(registration)])
         except (Unavailable, Revoked) as trouble:
             self._registration_due |= registration
-            log.warning("the dispatcher does not hear this agent", trouble=str(trouble), in_contact=self.in_contact)
+            log.warning("the dispatcher does not hear this agent", reason=str(trouble), in_contact=self.in_contact)
             return False
         except Exception:
             self._registration_due |= registration

@@ -89,7 +89,7 @@ class Spool:
             place = journal.append(records)
         except OSError as error:
             if not self._refused:
-                log.error("spool: the disk takes nothing, what waits is kept in memory", problem=str(error))
+                log.error("spool: the disk takes nothing, what waits is kept in memory", reason=str(error))
             self._refused[journal.name] = error.strerror or str(error)
             return None
         if self._refused.pop(journal.name, None) is not None and not self._refused:
@@ -107,7 +107,7 @@ class Spool:
                     try:
                         await journal.sync()
                     except OSError as error:
-                        log.warning("spool: not brought to the disk", journal=name, problem=str(error))
+                        log.warning("spool: not brought to the disk", journal=name, reason=str(error))
                 self._seen[name] = journal.end
             if not any(journal.waiting for journal in self._journals.values()):
                 return

@@ -30,5 +30,5 @@ def broken_loops() -> Mapping[str, str]:
 
 def _ended(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("a loop has ended that never should", loop=task.get_name(), exc_info=error)
+        _log.error("a loop has ended that never should", part=task.get_name(), exc_info=error)
         _broken[task.get_name()] = repr(error)

@@ -75,7 +75,7 @@ async def exposition() -> bytes:
         gauge.values = {}
     for result in results:
         if isinstance(result, BaseException):
-            _log.info("some figures cannot be read now", problem=str(result) or repr(result))
+            _log.info("some figures cannot be read now", reason=str(result) or repr(result))
             continue
         for gauge, labels, value in result:
             gauge.values[labels] = value

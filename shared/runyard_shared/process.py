@@ -171,7 +171,7 @@ async def _until_there(
             there = await connect()
         except (OSError, asyncpg.PostgresError, Unavailable, TimeoutError) as error:
             reason = str(error) or type(error).__name__
-            _log.warning(f"waiting for {part}", reason=reason)
+            _log.warning("waiting", part=part, reason=reason)
             health.waits_for = {part: f"the process waits for {part} to start: {reason}"}
             await asyncio.sleep(_RETRY_SECONDS)
         else:

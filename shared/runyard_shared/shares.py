@@ -141,7 +141,7 @@ class Shares:
         except Exception as error:  # noqa: BLE001 - whatever it is: everybody keeps what it has, and the next look tells
             trouble = f"the work cannot be shared out: {error or type(error).__name__}"
             if trouble != self._trouble:
-                _log.warning("shares stay as they are", service=self._service, trouble=trouble)
+                _log.warning("shares stay as they are", service=self._service, reason=trouble)
             self._trouble = trouble
             if is_outage(error):
                 await self._disconnect()

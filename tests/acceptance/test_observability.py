@@ -1,5 +1,6 @@
 """One execution, followed through everything that is there to see into the system."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.acceptance.systems import Client, Json, distributed_system, eventually
+from tests.acceptance.systems import Client, Distributed, Json, distributed_system, eventually
 from tests.acceptance.test_approvals import answer, asked
 from tests.acceptance.test_first_promises import bash, edge, workflow
 from tests.otlp import Collector, ReceivedSpan, collector
@@ -65,8 +66,13 @@ def trace(spans: Collector, trace_id: str, wanted: set[str]) -> dict[str, Receiv
     return {span.name: span for span in found.values()}
 
 
+def log_of(system: Distributed, process: str) -> list[Json]:
+    """Every line of it must be JSON."""
+    return [json.loads(line) for line in system.deployment.log_path(process).read_text().splitlines()]
+
+
 @pytest.mark.xdist_group("distributed")
-def test_one_execution_is_one_trace_from_the_request_to_the_servers_that_its_jobs_call(amqp_url: str) -> None:
+def test_one_execution_is_followed_through_its_trace_and_the_logs_of_every_process(amqp_url: str) -> None:
     with collector() as spans, called_server() as (address, called):
         environment = {
             "RUNYARD_TRACING": "true",
@@ -144,4 +150,31 @@ def test_one_execution_is_one_trace_from_the_request_to_the_servers_that_its_job
             answer(client, asked(client, unseen)["approvalId"])
             client.finished(unseen, "completed")
             assert called[-1] == f"00-{CALLER[::-1]}-{called[-1][36:52]}-00"
+
+            logs = {process: log_of(system, process) for process in system.processes}
+            assert {
+                process: [line["event"] for line in lines if line.get("execution_id") == execution_id]
+                for process, lines in logs.items()
+                if not process.startswith("agent-")
+            } == {
+                "gateway": [],
+                "orchestrator": ["execution started", "job finished", "job finished", "execution ended"],
+                "dispatcher": ["job dispatched", "job dispatched"],
+                "approvals": ["approval requested", "approval decided"],
+                "projections": [],
+            }
+            by_agents = [
+                line for name in system.deployment.agents for line in logs[name] if line.get("execution_id") == execution_id
+            ]
+            assert sorted(line["event"] for line in by_agents) == ["job ended", "job ended", "job runs", "job runs"]
+            jobs = {job["jobId"] for job in detail["jobs"]}
+            told = [line for lines in logs.values() for line in lines if line.get("execution_id") == execution_id]
+            assert {line["job_id"] for line in told if "job_id" in line} == jobs
+            assert {line["trace_id"] for line in told if "trace_id" in line} == {found["GET"].trace_id}
+            assert {line["tenant_id"] for line in told} == {"default"}
+            assert {
+                (line["route"], line["status"], line["actor"]) for line in logs["gateway"] if line["event"] == "request"
+            } >= {("/api/v1/workflows/{workflowId}/run", 202, "admin")}
+            assert {line["service"] for lines in logs.values() for line in lines} == {*SERVICES, "projections", "agent"}
+            assert not any("hunter2" in line for line in map(str, logs.values()))
         assert spans.of(CALLER[::-1]) == []

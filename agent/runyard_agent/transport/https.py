@@ -166,7 +166,7 @@ class _OrderStream:
                 backoff.reset()
             wait = backoff.seconds(unavailable)
             self.trouble = reason
-            log.warning("waiting for the server", trouble=reason, again_in_seconds=round(wait, 1))
+            log.warning("waiting for the server", reason=reason, again_in_seconds=round(wait, 1))
             await asyncio.sleep(wait)
 
     async def _read(self) -> None:
@@ -186,7 +186,7 @@ class _OrderStream:
         try:
             orders = _decode_orders(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            log.error("an order is left out: this agent cannot read it; update the agent", problem=str(problem))
+            log.error("an order is left out: this agent cannot read it; update the agent", reason=str(problem))
             return
         async with self._handling:
             try:

@@ -16,7 +16,7 @@ from runyard_shared.messaging.answers import Answer, Outcome, answers_to, proble
 
 from runyard_approvals.approval import decide
 from runyard_approvals.approval.decide import Attempt, Circumstances, Retries
-from runyard_approvals.approval.events import ApprovalOpened
+from runyard_approvals.approval.events import ApprovalOpened, ApprovalResolved
 from runyard_approvals.approval.evolve import begin, evolve
 from runyard_approvals.approval.lifecycle import DEADLINES
 from runyard_approvals.approval.state import ApprovalState, Delivery
@@ -81,6 +81,7 @@ class ApprovalHandler:
             except VersionConflict:
                 _log.debug("another process was first, deciding again", approval_id=approval_id)
                 continue
+            _say(approval_id, decided)
             if decided.state is not None:
                 for delivery in decided.due:
                     self._deliver(decided.state.tenant_id, approval_id, delivery)
@@ -187,6 +188,18 @@ class ApprovalHandler:
         decided.add(decide.expire(state, now))
         decided.add(decide.answer(decided.state or state, given))
         return _row(decided.state or state)
+
+
+def _say(approval_id: str, decided: _Decided) -> None:
+    state = decided.state
+    if state is None:
+        return
+    names = {"tenant_id": state.tenant_id, "execution_id": state.opened.root_execution_id, "approval_id": approval_id}
+    for event in decided.events:
+        if isinstance(event, ApprovalOpened):
+            _log.info("approval requested", **names, node_id=event.node_id)
+        elif isinstance(event, ApprovalResolved):
+            _log.info("approval decided", **names, status=event.status.value, actor=event.by, via=event.via)
 
 
 def _not_found(approval_id: str) -> NotFound:

@@ -21,4 +21,4 @@ class Answering:
         try:
             await post_replies(self.bus, wanted)
         except Unavailable as trouble:
-            _log.warning("answers not sent; whoever asked asks again", answers=len(wanted), trouble=str(trouble))
+            _log.warning("answers not sent; whoever asked asks again", answers=len(wanted), reason=str(trouble))

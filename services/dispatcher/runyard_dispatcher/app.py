@@ -154,7 +154,7 @@ class Service:
             except Exception as error:  # noqa: BLE001 - a service goes on trying; its health says so
                 _log.exception("the dispatcher failed and begins again")
                 self._trouble = f"it failed and begins again: {error!r}"
-            _log.warning("the dispatcher does not work", trouble=self._trouble)
+            _log.warning("the dispatcher does not work", reason=self._trouble)
             self._settled.set()
             await asyncio.sleep(_RETRY_SECONDS)
 

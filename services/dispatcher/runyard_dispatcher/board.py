@@ -31,7 +31,7 @@ class Changes:
     """To be written: `jobs` (None: gone), `agents` (all of the row), `heard` (heartbeat and health only), `reasons` (None:
     gone), `position`, `pools` and `connections` by id (None: gone), `boxes` by connection and secret (None: gone),
     `action_types` by tenant and type, `answers`. To be sent once that is committed: `orders` by mailbox, and `reports`. For
-    traces: `dispatches` of jobs that are traced."""
+    log and traces: `dispatches`."""
 
     jobs: dict[str, Job | None] = field(default_factory=dict)
     agents: dict[str, Agent] = field(default_factory=dict)
@@ -140,8 +140,7 @@ class Board:
             self.review(now)
         for job, agent in self.placement.assign():
             job.state = JOB_STEPS[job.state, JobStep.LEASE]
-            if job.order.traceparent is not None:
-                changes.dispatches.append(Dispatch(job.order, job.dispatch + 1, agent.name, job.since, now))
+            changes.dispatches.append(Dispatch(job.order, job.dispatch + 1, agent.name, job.since, now))
             job.since = now
             job.dispatch += 1
             job.agent = agent

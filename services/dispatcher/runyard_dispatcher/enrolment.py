@@ -120,7 +120,7 @@ class Enrolments:
                     await self._delete_account(accounts, agent_id)
                 except Unavailable as trouble:
                     self.trouble = f"an account at the broker that was cut off is not deleted yet: {trouble}"
-                    _log.warning("an account is not deleted yet", agent_id=agent_id, trouble=str(trouble))
+                    _log.warning("an account is not deleted yet", agent_id=agent_id, reason=str(trouble))
                 except Exception as error:  # noqa: BLE001 - the others are still to be deleted; health says so
                     self.trouble = f"an account at the broker that was cut off cannot be deleted: {error!r}"
                     _log.exception("an account cannot be deleted", agent_id=agent_id)

@@ -14,7 +14,7 @@ from runyard_dispatcher.answering import Answering
 from runyard_dispatcher.board import Board
 from runyard_dispatcher.commands import Commands
 from runyard_dispatcher.enrolment import Enrolments
-from runyard_dispatcher.happening import Asked
+from runyard_dispatcher.happening import Asked, Happening
 from runyard_dispatcher.journal import Journal
 from runyard_dispatcher.orders import take_orders
 from runyard_dispatcher.probes import Probes
@@ -57,7 +57,9 @@ class Handlers:
         async with self._turns.turn() as (board, now):
             ignored = take_orders(board, orders, now)
         if ignored:
-            _log.info("orders ignored: handled before, or their job has moved on", orders=len(ignored), first=ignored[0])
+            _log.info(
+                "orders ignored: handled before, or their job has moved on", orders=len(ignored), first=ignored[0].position
+            )
 
     async def handle_statuses(self, statuses: Sequence[AgentStatus]) -> None:
         """Registrations, heartbeats and farewells of agents, and how connections did that they tried out."""
@@ -68,7 +70,7 @@ class Handlers:
                 happening = hear(board, status, now, self._patience)
                 if happening is not None:
                     await self._journal.record(happening, now)
-                    _log.info(happening.event.topic, agent=happening.subject.name, session_id=status.session_id)
+                    _log.info(happening.event.topic, **_named(happening), session_id=status.session_id)
         for status in statuses:
             if isinstance(status, ConnectionProbed):
                 await self._probes.heard(status)
@@ -105,7 +107,7 @@ class Handlers:
         async with self._turns.turn() as (board, now):
             for happening in notice_silence(board, elapsed_seconds, now, self._patience):
                 await self._journal.record(happening, now)
-                _log.warning(happening.event.topic, agent=happening.subject.name)
+                _log.warning(happening.event.topic, **_named(happening))
             board.tell_dispatches(now - _STARTED_BY_THEN)
             board.explain_all()
             await self._turns.forget_answers(now - _ANSWERS_KEPT)
@@ -119,7 +121,7 @@ class Handlers:
                 for agent in board.agents.values():
                     agent.silent_seconds = 0.0
         except Unavailable as trouble:
-            _log.info("orders are not sent again now, but when this dispatcher leads", trouble=str(trouble))
+            _log.info("orders are not sent again now, but when this dispatcher leads", reason=str(trouble))
 
     async def _carry_out(self, board: Board, request: Request, asked: Asked) -> Reply:
         try:
@@ -129,5 +131,10 @@ class Handlers:
         position = None
         if decision.happening is not None:
             position = await self._journal.record(decision.happening, asked.at)
-            _log.info(decision.happening.event.topic, name=decision.happening.subject.name, by=asked.actor)
+            _log.info(decision.happening.event.topic, name=decision.happening.subject.name, actor=asked.actor)
         return Reply(request_id=request.request_id, result=decision.result, position=position)
+
+
+def _named(happening: Happening) -> dict[str, str]:
+    subject = happening.subject
+    return {"tenant_id": subject.tenant_id, "agent": subject.name, "agent_id": subject.stream_id}

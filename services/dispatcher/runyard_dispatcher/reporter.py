@@ -43,7 +43,7 @@ class Reporter:
             try:
                 await self._bus.send(inbox, reports)
             except Unavailable as trouble:
-                _log.warning("reports are not delivered yet", inbox=inbox, reports=len(reports), trouble=str(trouble))
+                _log.warning("reports are not delivered yet", queue=inbox, reports=len(reports), reason=str(trouble))
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 return

@@ -26,6 +26,6 @@ async def rescue_forever(handlers: Handlers, bus: Bus, clock: Clock, every_secon
         try:
             await handlers.rescue(elapsed_seconds if bus.trouble is None else 0.0)
         except Unavailable as trouble:
-            _log.warning("the rescuer waits", trouble=str(trouble))
+            _log.warning("the rescuer waits", reason=str(trouble))
         except Exception:  # noqa: BLE001 - without its rounds no silent agent would ever be noticed
             _log.exception("a round of the rescuer failed; the next one tries again")

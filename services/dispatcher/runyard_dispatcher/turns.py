@@ -5,6 +5,7 @@ have no effect; what should have been sent is sent again from the tables when th
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -19,17 +20,20 @@ from runyard_shared.errors import Refusal, Unavailable
 from runyard_shared.eventstore.outage import outages_as_unavailable
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.sealing import CannotOpen, CannotSeal
+from runyard_shared.tracing import tracing
 
 from runyard_dispatcher import metrics, tables
 from runyard_dispatcher.board import Board, Changes
 from runyard_dispatcher.reporter import Reporter
-from runyard_dispatcher.spans import tell_dispatch
+from runyard_dispatcher.spans import Dispatch, tell_dispatch
 from runyard_dispatcher.vault import Vault
 
 if TYPE_CHECKING:
     from runyard_dispatcher.tables import Database
 
 _WRITE_TIMEOUT_SECONDS: Final = 30
+_EACH: Final = 4
+"""So many dispatches of one turn get lines of their own in the log."""
 _log = structlog.get_logger(__name__)
 
 
@@ -107,7 +111,7 @@ class Turns:
             await self._bus.post(mailbox, orders)
         except Unavailable as trouble:
             _log.warning(
-                "orders not sent; they are again when the agent does not list them", mailbox=mailbox, trouble=str(trouble)
+                "orders not sent; they are again when the agent does not list them", mailbox=mailbox, reason=str(trouble)
             )
 
     def _leading(self) -> "Database":
@@ -116,14 +120,36 @@ class Turns:
         return self._database
 
     async def _send(self, board: Board, changes: Changes) -> None:
-        for dispatch in changes.dispatches:
-            tell_dispatch(dispatch)
+        if changes.dispatches:
+            _say(changes.dispatches)
+            if tracing():
+                for dispatch in changes.dispatches:
+                    tell_dispatch(dispatch)
         if changes.reports:
             self._reporter.send(changes.reports)
         if changes.orders:
             sealing = _Sealing(board, self._vault)
             mailed = [(mailbox, [sealing.sealed(order) for order in orders]) for mailbox, orders in changes.orders.items()]
             await asyncio.gather(*(self.post(mailbox, orders) for mailbox, orders in mailed))
+
+
+def _say(dispatches: list[Dispatch]) -> None:
+    """A line for each job that got an agent, and under load one for all of a turn."""
+    if not _log.is_enabled_for(logging.INFO):
+        return
+    if len(dispatches) > _EACH:
+        _log.info("jobs dispatched", job_ids=", ".join([f"{each.order.job_id}/{each.lease}" for each in dispatches]))
+        return
+    for each in dispatches:
+        order = each.order
+        _log.info(
+            "job dispatched",
+            tenant_id=order.tenant_id,
+            execution_id=order.execution_id,
+            job_id=order.job_id,
+            dispatch=each.lease,
+            agent=each.agent,
+        )
 
 
 class _Sealing:
@@ -154,5 +180,5 @@ class _Sealing:
         try:
             return self._vault.seal_for(public_key, connection)
         except (CannotOpen, CannotSeal) as problem:
-            _log.error("a job is sent without its connection", connection=name, problem=str(problem))
+            _log.error("a job is sent without its connection", connection=name, reason=str(problem))
             return None

@@ -215,7 +215,7 @@ class Service:
         system.document(self.operations)
         router = create_router(
             self.operations, doorkeeper, agent_keys, audit, Sources(settings.trusted_proxies), settings.body_limit_bytes,
-            web_app_routes(),
+            web_app_routes(), access_log=settings.access_log,
         )  # fmt: skip
         self.app = Measured(router, self.operations)
         self._server = HttpServer(self.app, settings.host, settings.port)

@@ -233,9 +233,9 @@ class AuditLog:
             await self._queries.write(flush)
         except Unavailable as outage:
             if self._stopping:
-                _log.error("commands are missing in the audit log", trouble=str(outage), commands=len(flush.entries))
+                _log.error("commands are missing in the audit log", reason=str(outage), commands=len(flush.entries))
             elif self.trouble is None:
-                _log.warning("the audit log is written later", trouble=str(outage))
+                _log.warning("the audit log is written later", reason=str(outage))
             self.trouble = str(outage)
             return False
         self.trouble = None

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
         default="", description="Before the name of every queue and exchange, for several systems on one broker"
     )
     log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
+    access_log: bool = Field(default=True, description="Whether the log has a line for each request")
     log_level: LogLevel = Field(
         default="info", description="Of the log: what is less is left out; debug, info, warning or error"
     )

@@ -27,6 +27,7 @@ from runyard_orchestrator.execution_handler import ExecutionHandler
 from runyard_orchestrator.execution_spans import ExecutionSpans
 from runyard_orchestrator.handlers import Handlers, InboxItem
 from runyard_orchestrator.incident_handler import IncidentHandler
+from runyard_orchestrator.moments import say
 from runyard_orchestrator.orders import orders_of
 from runyard_orchestrator.repository import Executions, Workflows
 from runyard_orchestrator.schedule_handler import ScheduleHandler
@@ -117,6 +118,7 @@ class Service:
     def _committed(self, rows: list[Recorded]) -> None:
         self._relay.committed(rows)
         self._traces.committed(rows)
+        say(rows)
 
     def _is_mine(self, stream_id: str) -> bool:
         return self._inboxes.has(orchestrator_inbox(stream_id))

@@ -87,11 +87,11 @@ async def _logged(what: str, work: Coroutine[Any, Any, object]) -> None:
     try:
         await work
     except (RunyardError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        _log.warning("read models: it came to nothing", what=what, reason=str(error) or type(error).__name__)
+        _log.warning("read models: it came to nothing", part=what, reason=str(error) or type(error).__name__)
     except Exception:  # noqa: BLE001 - nobody waits for it; the read models are as they were
-        _log.exception("read models: it came to nothing", what=what)
+        _log.exception("read models: it came to nothing", part=what)
     else:
-        _log.info("read models: done", what=what)
+        _log.info("read models: done", part=what)
 
 
 _RETENTION: Final = """

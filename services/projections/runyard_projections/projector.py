@@ -123,7 +123,7 @@ class Projector:
             error = done.exception()
             if error is None:
                 raise PositionMoved(f"read models have come up to {done.result()}")
-            _log.warning("read models are brought up later", error=repr(error))
+            _log.warning("read models are brought up later", reason=repr(error))
             self._newcomers_again_at = monotonic() + RETRY_NEWCOMERS_SECONDS
         elif self._newcomers is None and self._newcomers_again_at is not None and monotonic() >= self._newcomers_again_at:
             self._newcomers_again_at = None
@@ -135,7 +135,7 @@ class Projector:
         passing = _may_pass(error)
         trouble = f"waiting: {reason}" if passing else f"standing still, because it must not guess: {reason}"
         if trouble != self._trouble:
-            _log.warning("the read models do not go on", trouble=trouble, exc_info=None if passing else error)
+            _log.warning("the read models do not go on", reason=trouble, exc_info=None if passing else error)
             STOPS.inc(not passing)
         self._trouble = trouble
         if not passing:
@@ -148,7 +148,7 @@ class Projector:
         try:
             await self._pool.execute(_TELL, self._names, guilty, storable(reason))
         except Exception as error:  # noqa: BLE001 - what ails the read models matters more, and is in the log and the health
-            _log.warning("readers are not told what ails the read models", error=repr(error))
+            _log.warning("readers are not told what ails the read models", reason=repr(error))
 
     async def _follow(self, connection: Connection) -> None:
         self._applier = Applier(await self._those_that_keep_up(connection), LIVE)

@@ -61,13 +61,13 @@ class Rounds:
         try:
             await self._duty()
         except self._not_now as reason:
-            _log.info("later", duty=self._name, reason=str(reason) or type(reason).__name__)
+            _log.info("later", part=self._name, reason=str(reason) or type(reason).__name__)
             return self._retry_seconds
         except Exception as error:  # noqa: BLE001 - nothing is lost, it is tried again and the health says it
             trouble = f"{self._failing}: {error or type(error).__name__}"
             if trouble != self._trouble:
                 expected = is_outage(error) or isinstance(error, RunyardError)
-                _log.warning("trouble", trouble=trouble, exc_info=None if expected else error)
+                _log.warning("trouble", reason=trouble, exc_info=None if expected else error)
             self._trouble = trouble
             return self._retry_seconds
         self._trouble = None

@@ -242,7 +242,7 @@ class PostgresEventStore:
             try:
                 await self._make_partitions()
             except Exception as error:  # noqa: BLE001 - there are months left, and streams of others go to the default one
-                _log.warning("partitions of the log are made later", schema=self._schema, error=repr(error))
+                _log.warning("partitions of the log are made later", schema=self._schema, reason=repr(error))
 
     async def _commit_forever(self) -> None:
         while self._waiting or not self._closing:
@@ -307,7 +307,7 @@ class PostgresEventStore:
 
     def _away(self, error: Exception, appends: Iterable[Append]) -> None:
         if self._trouble is None:
-            _log.warning("the event store lost its database", schema=self._schema, error=repr(error))
+            _log.warning("the event store lost its database", schema=self._schema, reason=repr(error))
         self._trouble = f"PostgreSQL is away: {error or type(error).__name__}"
         for append in appends:
             append.fail(Unavailable(self._trouble))
@@ -346,7 +346,7 @@ class PostgresEventStore:
             except Exception as error:
                 if not is_outage(error):
                     raise
-                _log.warning("the connection of the event store was dead already", schema=self._schema, error=repr(error))
+                _log.warning("the connection of the event store was dead already", schema=self._schema, reason=repr(error))
 
 
 def _recorded(rows: Iterable[asyncpg.Record]) -> list[Recorded]:

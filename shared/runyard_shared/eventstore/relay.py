@@ -155,7 +155,7 @@ class Relay:
             if public is not None and self._published is not None:
                 await self._published.save(public.position)
         except Unavailable as error:
-            _log.warning("a checkpoint of the relay was not saved; some messages will be sent again", error=str(error))
+            _log.warning("a checkpoint of the relay was not saved; some messages will be sent again", reason=str(error))
 
     async def _tell(self) -> None:
         """What is lost on the way is read from the log."""
@@ -224,7 +224,7 @@ class Relay:
                 result = await attempt()
             except Exception as error:  # noqa: BLE001 - a bug stops the relay too, visibly, and loses nothing
                 if what not in self._troubles:
-                    _log.warning("the relay is stuck and goes on trying", log=self._log, part=what, error=repr(error))
+                    _log.warning("the relay is stuck and goes on trying", log=self._log, part=what, reason=repr(error))
                 self._troubles[what] = f"the relay cannot hand over {what}: {error or type(error).__name__}"
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, _LAST_RETRY_SECONDS)

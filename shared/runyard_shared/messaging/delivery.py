@@ -53,7 +53,7 @@ class Delivery:
             if not await self._available(self._measured, items):
                 return False
         except Exception as problem:  # noqa: BLE001 - whatever a handler raises, its queue goes on
-            log.warning("handler_failed", queue=self.queue, items=len(items), problem=repr(problem))
+            log.warning("handler_failed", queue=self.queue, items=len(items), reason=repr(problem))
             for item in items:
                 if not await self._alone(item, problem if len(items) == 1 else None):
                     return False

@@ -258,7 +258,7 @@ class RabbitBus:
                 wire = await self._connect()
             except (OSError, AMQPError, WireClosed, ChannelClosed, TimeoutError) as problem:
                 self._trouble = f"RabbitMQ cannot be reached: {str(problem) or repr(problem)}"
-                log.warning("broker_unreachable", problem=str(problem) or repr(problem), again_in_seconds=pause)
+                log.warning("broker_unreachable", reason=str(problem) or repr(problem), again_in_seconds=pause)
                 # Credentials that are refused although they were just given are not renewed in a hurry.
                 renewed = isinstance(problem, LoginRefused) and not renewed and await self._renewed()
                 if not renewed and self._revoked is None:

@@ -105,7 +105,7 @@ class Timers:
                 await self._look()
             except Exception as error:  # noqa: BLE001 - due timers stay in the table, so the next look has them again
                 if self._trouble is None:
-                    _log.warning("timers are not delivered", schema=self._schema, error=repr(error))
+                    _log.warning("timers are not delivered", schema=self._schema, reason=repr(error))
                 self._trouble = f"timers are not delivered: {error or type(error).__name__}"
             else:
                 self._trouble = None

@@ -4,12 +4,14 @@ One object for each path, which Starlette's router calls as an ASGI application:
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import structlog
 from runyard_shared.errors import NotFound
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from runyard_gateway.access_log import Access
 from runyard_gateway.audit import AuditLog, Record
 from runyard_gateway.http.agent_keys import AgentKeys
 from runyard_gateway.http.answer import Answer
@@ -35,6 +37,8 @@ class Endpoint:
         audit: AuditLog,
         sources: Sources,
         body_limit: int,
+        *,
+        access_log: bool,
     ) -> None:
         self._by_method = {operation.method: operation for operation in operations}
         for operation in operations:
@@ -45,6 +49,7 @@ class Endpoint:
         self._audit = audit
         self._sources = sources
         self._body_limit = body_limit
+        self._access_log = access_log
 
     @property
     def methods(self) -> frozenset[str]:
@@ -56,20 +61,26 @@ class Endpoint:
             await problem_answer(MethodNotAllowed(scope["method"], self._by_method))(scope, receive, send)
             return
         headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        access = self._access_log and Access(operation, headers)
         source = self._sources.of(scope, headers)
         record = self._audit.record(operation.name, source, scope["path_params"]) if operation.is_command else None
         code: str | None = None
         try:
-            answer = await self._answer(operation, scope, receive, headers, source, record)
+            answer = await self._answer(operation, scope, receive, headers, source, record, access)
         except ClientGone:
             _log.debug("the client hung up before its request was complete", path=scope["path"])
             return
         except Exception as trouble:  # noqa: BLE001  # this is where every error becomes an answer
             answer = problem_answer(trouble)
             code = problem_code(trouble)
+        status = answer.status if isinstance(answer, Answer) else operation.status
         if record is not None:
-            await record.end(answer.status if isinstance(answer, Answer) else operation.status, code)
-        await answer(scope, receive, send)
+            await record.end(status, code)
+        try:
+            await answer(scope, receive, send)
+        finally:
+            if access:
+                access.say(status, source, code, record)
 
     async def _answer(
         self,
@@ -79,8 +90,11 @@ class Endpoint:
         headers: Mapping[bytes, bytes],
         source: str,
         record: Record | None,
+        access: "Access | Literal[False]",
     ) -> ASGIApp:
         identity = await self._identify(operation, headers, source)
+        if access:
+            access.identity = identity
         if record is not None and not operation.public:
             record.sent_by(identity)
         if operation.permission is not None:
@@ -114,12 +128,17 @@ def create_router(
     sources: Sources,
     body_limit: int,
     web_app: Sequence[BaseRoute],
+    *,
+    access_log: bool,
 ) -> Router:
     """The ASGI application of all operations, matched in the order given, and of the web app."""
     by_path: dict[str, list[Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, []).append(operation)
-    routes = [Route(path, Endpoint(each, doorkeeper, agent_keys, audit, sources, body_limit)) for path, each in by_path.items()]
+    routes = [
+        Route(path, Endpoint(each, doorkeeper, agent_keys, audit, sources, body_limit, access_log=access_log))
+        for path, each in by_path.items()
+    ]
     return Router([*routes, *web_app], redirect_slashes=False, default=_no_route)
 
 

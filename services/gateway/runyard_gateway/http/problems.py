@@ -53,8 +53,8 @@ def problem_answer(trouble: Exception, headers: Iterable[tuple[bytes, bytes]] = 
     if isinstance(trouble, Unavailable):
         refusal = Refusal("unavailable", f"{trouble}. Try again in a moment.", 503)
         return _answer(refusal, _headers(refusal))
-    reference = new_id()
-    _log.error("unexpected error", reference=reference, exc_info=trouble)
+    reference = structlog.contextvars.get_contextvars().get("request_id") or new_id()
+    _log.error("unexpected error", request_id=reference, exc_info=trouble)
     detail = f"Something went wrong inside Runyard. The gateway's log has more under the reference {reference}."
     return _answer(Refusal("internal_error", detail, 500, extra={"reference": reference}), [])
 

@@ -124,7 +124,7 @@ class Issuer:
             keys.by_id = _parse(document)
         except _AWAY as error:
             keys.trouble = str(self.away(error))
-            _log.warning("the keys of the identity provider could not be fetched", trouble=keys.trouble)
+            _log.warning("the keys of the identity provider could not be fetched", reason=keys.trouble)
         else:
             self._endpoints = endpoints
             keys.trouble = None

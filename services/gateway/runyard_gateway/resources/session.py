@@ -177,7 +177,7 @@ def _refused(call: Call, trouble: Refusal | Unavailable, begun: Begun | None) ->
         raise trouble
     if isinstance(trouble, Refusal) and trouble.status in (401, 403):
         # of somebody whom the provider knows: an administrator can mend it, and the detail says how
-        _log.warning("a sign-in was refused", detail=trouble.detail)
+        _log.warning("a sign-in was refused", reason=trouble.detail)
     query = {"problem": problem_code(trouble)} | ({} if begun is None else {"returnTo": begun.return_to})
     return _see_other(f"{PAGE}?{urlencode(query)}")
 

@@ -103,14 +103,12 @@ class AgentLink:
     async def _may_stay(self) -> bool:
         """What nobody may have told us."""
         if self._bus.trouble is not None:
-            _log.warning(
-                "the stream of an agent ends: its orders cannot come", agent=self.agent.name, trouble=self._bus.trouble
-            )
+            _log.warning("the stream of an agent ends: its orders cannot come", agent=self.agent.name, reason=self._bus.trouble)
             return False
         try:
             return await self._keys.still_opens(self.agent)
         except Unavailable as trouble:
-            _log.warning("the key of an agent is looked up again later", agent=self.agent.name, trouble=str(trouble))
+            _log.warning("the key of an agent is looked up again later", agent=self.agent.name, reason=str(trouble))
             return True
 
 

@@ -110,7 +110,7 @@ class EventStream:
                             break
             except RunyardError as trouble:
                 # The head is out, so there is no status left to say it with: the reader resumes and is told then.
-                _log.warning("an event stream ended early", path=scope["path"], trouble=str(trouble))
+                _log.warning("an event stream ended early", path=scope["path"], reason=str(trouble))
             await send({"type": "http.response.body", "body": b""})
         finally:
             self._on_end()

@@ -108,7 +108,7 @@ class LiveOutput:
             try:
                 first = await self._events.first_of_streams(unknown)
             except Unavailable as trouble:
-                _log.warning("live output is not shown: whose it is cannot be read", trouble=str(trouble))
+                _log.warning("live output is not shown: whose it is cannot be read", reason=str(trouble))
                 return self._execution_of
             self._execution_of.update({stream_id: execution_of(event) for stream_id, event in first.items()})
         return self._execution_of

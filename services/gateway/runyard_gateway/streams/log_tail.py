@@ -256,7 +256,7 @@ class LogTail:
         self._recent.restart(position)
 
     def _cut_off_everybody(self, last: int) -> None:
-        _log.warning("the feed has a long gap; event streams resume from the store", after=self._last, upto=last)
+        _log.warning("the feed has a long gap; event streams resume from the store", after=self._last, until=last)
         for subscription in self._subscriptions():
             subscription.cut_off()
         self._restart(last)

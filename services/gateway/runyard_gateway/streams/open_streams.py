@@ -90,7 +90,7 @@ class OpenStreams:
             try:
                 await self.end_those_of_the_refused()
             except Unavailable as trouble:
-                _log.debug("who has event streams open cannot be checked now", trouble=str(trouble))
+                _log.debug("who has event streams open cannot be checked now", reason=str(trouble))
 
     async def end_those_of_the_refused(self) -> None:
         """Ends the streams whose identity is no longer what it was: revoked, expired, disabled, or with other roles. Who may

@@ -55,7 +55,7 @@ class OutputBytes:
                         await send({"type": "http.response.body", "body": part, "more_body": True})
             except RunyardError as trouble:
                 # The head is out: a connection that breaks is the only way left to say that this is not all.
-                _log.warning("an output was cut short", path=scope["path"], trouble=str(trouble))
+                _log.warning("an output was cut short", path=scope["path"], reason=str(trouble))
                 if ABORT in scope.get("extensions", {}):
                     scope["extensions"][ABORT]()
                 return

@@ -146,7 +146,7 @@ class SharedPage:
             try:
                 await self._show_anew(position, read_position, readers)
             except Unavailable as trouble:
-                _log.debug("a page that is watched cannot be read now", trouble=str(trouble))
+                _log.debug("a page that is watched cannot be read now", reason=str(trouble))
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _show_anew(self, position: int, read_position: ReadPosition, readers: asyncio.Semaphore) -> None:

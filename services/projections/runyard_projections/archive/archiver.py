@@ -112,7 +112,7 @@ class Archiver:
                 waiting.append(f"the audit log of {month} waits: {not_yet}")
                 continue
             for manifest in manifests:
-                _log.info("archived audit log", tenant=manifest.tenant_id, month=str(month), entries=manifest.entries.rows)
+                _log.info("archived audit log", tenant_id=manifest.tenant_id, month=str(month), entries=manifest.entries.rows)
                 tell(f"{manifest.tenant_id} {month}: {manifest.entries.rows:,} commands of the audit log archived")
             done += manifests
         if waiting:
@@ -137,7 +137,7 @@ class Archiver:
                 await self._waits(connection, manifest.tenant_id, month, str(not_yet), tell)
             return []
         for manifest in manifests:
-            _log.info("archived", tenant=manifest.tenant_id, month=str(month), events=manifest.events.rows)
+            _log.info("archived", tenant_id=manifest.tenant_id, month=str(month), events=manifest.events.rows)
             tell(f"{manifest.tenant_id} {month}: {manifest.executions:,} executions, {manifest.events.rows:,} events archived")
         return manifests
 
