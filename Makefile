@@ -5,12 +5,13 @@ PYTHON := .venv/bin/python
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest
 WORKERS ?= 3
 
-.PHONY: help run up down web test check checks e2e bench format sync sync-all
+.PHONY: help run up down install web test check checks e2e bench format sync sync-all
 
 help:
 	@echo "make run     everything in one process, on embedded parts, and an example workflow"
 	@echo "make test    all checks and all tests"
 	@echo "make up      one process for each service, on RabbitMQ and PostgreSQL of their own; make down ends them"
+	@echo "make install PREFIX=DIRECTORY   everything in a directory of its own, for services that systemd runs"
 	@echo "make web     builds the web app that the gateway serves"
 	@echo "make bench   measures, and prints a table"
 	@echo "make check   formatting, lint, types, and who may import whom"
@@ -24,6 +25,11 @@ up: sync web
 
 down: sync
 	@exec $(PYTHON) -m runyard_standalone.up down
+
+# by itself, without this working copy: for services that systemd runs
+install: web
+	@test -n "$(PREFIX)" || { echo "make install PREFIX=/opt/runyard/0.1.0" >&2; exit 2; }
+	@RUNYARD_PREFIX=$(abspath $(PREFIX)) env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen --no-dev --no-editable --compile-bytecode --quiet
 
 web:
 	@./deploy/web.sh build

@@ -9,9 +9,9 @@ root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 tools=$root/.runyard/tools
 log=$tools.log
 
-# the project's own environment, whatever the caller has activated
+# the project's own environment, whatever the caller has activated, or the one that `make install` makes
 unset VIRTUAL_ENV
-export UV_PROJECT_ENVIRONMENT="$root/.venv"
+export UV_PROJECT_ENVIRONMENT="${RUNYARD_PREFIX:-$root/.venv}"
 
 # where the machine has certificates of its own, as behind a company's proxy, they count
 if [ -r /etc/ssl/certs/ca-certificates.crt ]; then

@@ -3,16 +3,17 @@
 A program that is not in `ELSEWHERE` is run. Whatever needs root is not: it would change the machine of who runs the tests.
 """
 
+import fnmatch
 import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 import typer
 from ruamel.yaml import YAML
 from runyard_cli.app import app
+from runyard_standalone.distributed import SERVICES
 
 from tests.docs.pages import ROOT
 
@@ -20,21 +21,23 @@ Words = Sequence[str]
 COMPOSE: Final = ROOT / "deploy" / "compose" / "compose.yaml"
 COMPOSE_COMMANDS: Final = {"up", "down", "logs", "exec", "ps", "restart", "stop", "start", "run", "pull", "build", "kill", "cp"}
 AS_ROOT: Final = {
-    "bash",
-    "ssh-keygen",
-    "install",
-    "useradd",
-    "cp",
-    "rm",
-    "mkdir",
-    "chown",
-    "tee",
-    "sh",
-    "python3",
-    "pip",
-    "psql",
-    "dpkg",
-    "timedatectl",
+    *(
+        "bash",
+        "chown",
+        "cp",
+        "install",
+        "ln",
+        "mkdir",
+        "psql",
+        "python3",
+        "rabbitmq-plugins",
+        "rm",
+        "sed",
+        "sh",
+        "ssh-keygen",
+        "tee",
+    ),
+    *("pg_dump", "pg_restore", "createdb", "dropdb", "useradd", "tar"),
 }
 TABLE_OF_SECRETS: Final = re.compile(r"^#   ([a-z-]+)  ", re.MULTILINE)
 
@@ -90,15 +93,14 @@ def kubectl(words: Words) -> Iterator[str]:
 
 def systemctl(words: Words) -> Iterator[str]:
     """No systemd here, and its services are not ours to start. `tests/unit/test_deploy_files.py` looks at the units."""
-    named = [word for word in words[1:] if not word.startswith("-")]
-    units = {path.name for path in (ROOT / "deploy").glob("systemd/*.*")} | {f"{name}.service" for name in KNOWN_UNITS}
-    for word in named:
-        pattern = word if "." in word else f"{word}.service"
-        if pattern not in units and not any(Path(unit).match(pattern) for unit in units):
+    instances = {f"runyard@{service}" for service in SERVICES}
+    units = {path.name.removesuffix(".service") for path in (ROOT / "deploy").glob("systemd/runyard*")} | instances | OF_OTHERS
+    for word in words[1:]:
+        if not word.startswith("-") and not fnmatch.filter(units, word.removesuffix(".service")):
             yield f"no unit {word}"
 
 
-KNOWN_UNITS: Final = ("runyard-agent", "postgresql", "rabbitmq-server", "grafana-server", "prometheus", "alloy")
+OF_OTHERS: Final = {"postgresql", "rabbitmq-server", "grafana-server", "prometheus", "nginx"}
 
 
 def journalctl(words: Words) -> Iterator[str]:
@@ -142,6 +144,8 @@ def sudo(words: Words) -> Iterator[str]:
         del rest[: 2 if rest[0] == "-u" else 1]
     if rest and rest[0] in ELSEWHERE:
         yield from ELSEWHERE[rest[0]](rest[1:])
+    elif rest and rest[0].startswith("deploy/"):
+        yield from _missing(rest[:1])
     elif not rest or (rest[0] not in AS_ROOT and not rest[0].startswith("/opt/runyard")):
         yield f"not known: {words}"
 

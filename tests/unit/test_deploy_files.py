@@ -4,6 +4,7 @@ that read them: hadolint, the compose specification, Helm itself and the schemas
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from runyard_standalone.distributed import SERVICES
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose"
+SYSTEMD = DEPLOY / "systemd"
 CHART = DEPLOY / "helm" / "runyard"
 SETTINGS: Mapping[str, type[BaseSettings]] = {
     "runyard_orchestrator": runyard_orchestrator.settings.Settings,
@@ -239,6 +241,49 @@ def test_what_the_compose_file_mounts_is_there_and_where_its_reader_looks(compos
     (secret,) = compose["services"]["prometheus"]["secrets"]
     assert scraped[0]["authorization"]["credentials_file"] == f"/run/secrets/{secret}"
     assert compose["secrets"][secret]["environment"] == "RUNYARD_METRICS_TOKEN"
+
+
+# ------------------------------------------------------------------------------------------------------------ systemd
+
+
+def test_every_unit_of_systemd_starts_a_process_with_what_init_sh_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = {
+        "RUNYARD_DATABASE_URL": "postgresql://runyard:x@127.0.0.1/runyard",
+        "RUNYARD_AMQP_URL": "amqp://runyard:x@127.0.0.1:5672/",
+        "RUNYARD_AMQP_MANAGEMENT_URL": "http://runyard:x@127.0.0.1:15672",
+        "RUNYARD_PUBLIC_URL": "https://runyard.example.com",
+    }
+    init = [SYSTEMD / "init.sh", tmp_path]
+    unsaid = subprocess.run(init, env={}, capture_output=True, text=True, timeout=30, check=False)
+    assert unsaid.returncode == 1 and "RUNYARD_DATABASE_URL is not in" in unsaid.stderr
+    subprocess.run(init, env=where, check=True, capture_output=True, timeout=30)
+    files = {file.stem: file.read_text() for file in tmp_path.glob("*.env")}
+    subprocess.run(init, env={}, check=True, capture_output=True, timeout=30)
+    assert files == {file.stem: file.read_text() for file in tmp_path.glob("*.env")}, "what is there already stays"
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in tmp_path.glob("*.env"))
+
+    made = {name: dict(line.split("=", 1) for line in text.splitlines()) for name, text in files.items()}
+    unit = (SYSTEMD / "runyard@.service").read_text()
+    assert "\nExecStart=/opt/runyard/current/bin/python -m runyard_%i\n" in unit
+    assert "\nEnvironmentFile=/etc/runyard/runyard.env\nEnvironmentFile=-/etc/runyard/%i.env\n" in unit
+    for service in SERVICES:
+        read_by(f"runyard_{service}", made["runyard"] | made.get(service, {}), monkeypatch)
+    agent = dict(re.findall(r"^Environment=(\w+)=(.*)$", (SYSTEMD / "runyard-agent.service").read_text(), re.MULTILINE))
+    read_by("runyard_agent", agent | {"RUNYARD_URL": where["RUNYARD_PUBLIC_URL"]}, monkeypatch)
+    assert find_spec("runyard_standalone.migrate") and made["runyard"].keys() >= {"RUNYARD_DATABASE_URL"}
+
+
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    if not (analyze := shutil.which("systemd-analyze")):
+        pytest.skip("no systemd-analyze here")
+    for unit in SYSTEMD.glob("runyard*"):
+        text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", unit.read_text(), flags=re.MULTILINE)
+        (tmp_path / unit.name.replace("@.", "@gateway.")).write_text(text)
+    units = sorted(tmp_path.iterdir())
+    done = subprocess.run([analyze, "verify", *units], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 # ------------------------------------------------------------------------------------------------------------ the chart
