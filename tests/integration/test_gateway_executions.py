@@ -123,16 +123,23 @@ async def test_the_banner_and_the_log_say_what_is_waited_for_and_why(home: House
 async def test_the_log_comes_in_pages_that_join_without_a_seam(home: House) -> None:
     execution_id = await home.run(await home.publish(), host="a")
     await home.complete(execution_id)
-    whole = (await home.call("GET", f"/executions/{execution_id}/log"))["items"]
-    pages: list[Json] = []
-    cursor: dict[str, str] = {}
-    while True:
-        page = await home.call("GET", f"/executions/{execution_id}/log", params={"limit": 3, **cursor})
-        pages += page["items"]
-        if page["nextCursor"] is None:
-            break
-        cursor = {"cursor": page["nextCursor"]}
-    assert pages == whole and len(whole) > 10
+    path = f"/executions/{execution_id}/log"
+    whole = (await home.call("GET", path))["items"]
+
+    async def paged(**query: object) -> list[Json]:
+        pages: list[Json] = []
+        while True:
+            page = await home.call("GET", path, params={"limit": 3, **query})
+            pages += page["items"]
+            if page["nextCursor"] is None:
+                return pages
+            query["cursor"] = page["nextCursor"]
+
+    assert await paged() == whole and len(whole) > 10
+    assert await paged(order="desc") == whole[::-1]
+    within = {"after": whole[3]["position"], "before": whole[9]["position"]}
+    between = [line for line in whole if within["after"] < line["position"] < within["before"]]
+    assert await paged(**within) == between and await paged(**within, order="desc") == between[::-1]
 
 
 async def test_the_graph_shows_what_was_taken_and_what_was_skipped(home: House) -> None:

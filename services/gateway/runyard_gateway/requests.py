@@ -454,9 +454,12 @@ class GraphQuery(ReadQuery):
 
 
 class LogQuery(ReadPageQuery):
-    """The log of an execution comes in long pages."""
+    """The log of an execution comes in long pages. `after` and `before` are positions of lines; the page has none of these."""
 
     limit: int = Field(default=500, ge=1, le=1000)
+    order: Literal["asc", "desc"] = Field(default="asc", description="desc: the last lines first")
+    after: int = Field(default=0, ge=0, le=MAX_POSITION)
+    before: int = Field(default=MAX_POSITION, ge=0, le=MAX_POSITION)
 
 
 class OutputQuery(Query):

@@ -14,6 +14,8 @@ ORCHESTRATOR: Final = "orchestrator"
 DISPATCHER: Final = "dispatcher"
 VIEWS: Final = {ORCHESTRATOR: "read.event", DISPATCHER: "read.dispatcher_event"}
 
+END: Final = 2**63 - 1
+"""Behind every position."""
 WINDOW: Final = 20_000
 """Positions looked at in one query: one that finds little stays short, however long the log is."""
 WINDOWS: Final = 5
@@ -73,9 +75,11 @@ class EventQueries:
             f"select {_COLUMNS} from {view}"  # noqa: S608
             " where correlation_id = $1::text and tenant_id = $2 and position > $3"
         )
-        self._of_execution = (
-            f"select * from (({of_stream} order by version limit $4) union all"  # noqa: S608
-            f" ({of_iterations} order by position limit $4)) of_execution order by position limit $4"
+        self._of_execution, self._of_execution_backwards = (
+            f"select * from (({of_stream} and position < $5 order by version {order} limit $4) union all"  # noqa: S608
+            f" ({of_iterations} and position < $5 order by position {order} limit $4)) of_execution"
+            f" order by position {order} limit $4"
+            for order in ("asc", "desc")
         )
         self._with_topics = (
             f"select * from (({of_stream} and topic = any($5) order by version limit $4) union all"  # noqa: S608
@@ -149,9 +153,12 @@ class EventQueries:
         row = await self._database.fetch_row(self._next, position)
         return position if row is None else row["position"] - 1
 
-    async def of_execution(self, tenant_id: str, execution_id: str, after: int, limit: int) -> list[Recorded]:
-        """The events of an execution and of all its iterations, in the order of their positions."""
-        return _recorded(await self._database.fetch(self._of_execution, execution_id, tenant_id, after, limit))
+    async def of_execution(
+        self, tenant_id: str, execution_id: str, after: int, limit: int, before: int = END, *, backwards: bool = False
+    ) -> list[Recorded]:
+        """The events of an execution and of all its iterations, in the order of their positions; `backwards`: last first."""
+        sql = self._of_execution_backwards if backwards else self._of_execution
+        return _recorded(await self._database.fetch(sql, execution_id, tenant_id, after, limit, before))
 
     async def with_topics(
         self, tenant_id: str, execution_id: str, after: int, limit: int, topics: Collection[str]

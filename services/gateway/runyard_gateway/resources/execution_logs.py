@@ -65,8 +65,13 @@ class ExecutionLogs:
         await self._read_position.reach(EXECUTIONS, query.min_position)
         state = await self._reader.state(call.tenant_id, execution_id)
         graph = await self._graphs.of(call.tenant_id, state.workflow_id, state.version, state.as_of)
-        after = decode_cursor(query.cursor, LogKey) or LogKey(0)
-        found = await self._events.of_execution(call.tenant_id, execution_id, after.position, query.limit + 1)
+        backwards = query.order == "desc"
+        after, before = query.after, query.before
+        if (key := decode_cursor(query.cursor, LogKey)) is not None:
+            after, before = (after, min(before, key.position)) if backwards else (max(after, key.position), before)
+        found = await self._events.of_execution(
+            call.tenant_id, execution_id, after, query.limit + 1, before, backwards=backwards
+        )
         decoded = [(recorded, self._mapper.decode(recorded)) for recorded in found]
         scene = await self._scene(call.tenant_id, execution_id, graph, decoded)
         items: list[LogEntry] = []
@@ -75,14 +80,15 @@ class ExecutionLogs:
             lines = [*entries(recorded, event, scene)]
             if items and len(items) + len(lines) > query.limit:
                 break
-            items.extend(lines)
+            items.extend(reversed(lines) if backwards else lines)
             told = recorded.position
         more = bool(found) and told != found[-1].position
         first_error = None
-        if query.cursor is None:
-            first_error = next((entry for entry in items if entry.level == "error"), None)
-            if first_error is None and more:
-                first_error = await self._first_error(call.tenant_id, execution_id, graph, told)
+        if query.cursor is None and query.after == 0:
+            if not backwards:
+                first_error = next((entry for entry in items if entry.level == "error"), None)
+            if first_error is None and (more or backwards):
+                first_error = await self._first_error(call.tenant_id, execution_id, graph, 0 if backwards else told)
         cursor = encode_cursor(LogKey(told)) if more else None
         return json_answer(answers.ExecutionLog(items=items, next_cursor=cursor, first_error=first_error))
 

@@ -48,6 +48,10 @@ export const router = createBrowserRouter([
             lazy: async () => ({ Component: (await import('./analytics/AnalyticsPage')).AnalyticsPage }),
           },
           {
+            path: '/automation/analytics/jobs',
+            lazy: async () => ({ Component: (await import('./analytics/JobsPage')).JobsPage }),
+          },
+          {
             path: '/automation/agents',
             lazy: async () => ({ Component: (await import('./agents/AgentsPage')).AgentsPage }),
           },

@@ -2,7 +2,6 @@
 import { Badge, Button, Drawer, Group, Select, Stack, TagsInput, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import { Link } from 'react-router';
 import { api, take } from '@/api/client';
 import { namesIn } from '@/api/names';
 import { problemOf } from '@/api/problem';
@@ -16,6 +15,7 @@ import { ReasonedButton } from '@/ui/ReasonedButton';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { said } from '@/ui/toast';
 import classes from './AgentDrawer.module.css';
+import { AgentJobs } from './AgentJobs';
 import type { AgentKey } from './AgentKeyDialog';
 import { healthTone } from './agents';
 import { Load } from './Load';
@@ -73,11 +73,6 @@ function Detail({ agent, onKey }: { agent: AgentRow; onKey: (key: AgentKey) => v
       <dl className={classes.facts}>
         <Fact name="Jobs">
           <Load running={agent.running} capacity={agent.capacity} />
-          {agent.running > 0 && (
-            <Link to="/automation/executions?status=running" className={classes.beside}>
-              Running executions
-            </Link>
-          )}
         </Fact>
         <Fact name="Health">
           {online ? (
@@ -119,6 +114,7 @@ function Detail({ agent, onKey }: { agent: AgentRow; onKey: (key: AgentKey) => v
           </Group>
         </Fact>
       </dl>
+      <AgentJobs agent={agent} />
       <Place agent={agent} />
       <section>
         <h3 className={classes.heading}>Actions it offers</h3>

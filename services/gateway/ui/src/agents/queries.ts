@@ -1,5 +1,5 @@
 /** Agents and pools as the API says them, asked again every 5 s while the page is looked at: there is no stream of them. */
-import { type QueryClient, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, type QueryClient, useQuery } from '@tanstack/react-query';
 import { api, take } from '@/api/client';
 import { everyPage } from '@/api/everyPage';
 import type { AgentRow, PoolRow } from '@/api/types';
@@ -30,6 +30,17 @@ export function usePools(poll = true) {
       everyPage<PoolRow>((cursor) =>
         take(api.GET('/api/v1/pools', { params: { query: { limit: PAGE, ...cursor } }, signal })),
       ),
+  });
+}
+
+/** What the agent has now; asked again as the page does, while it has something. */
+export function useHeldJobs(agentId: string, running: number) {
+  return useQuery({
+    // another number, another list
+    queryKey: [...AGENTS, agentId, 'jobs', running],
+    refetchInterval: running > 0 && POLL_MS,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => take(api.GET('/api/v1/agents/{agentId}/jobs', { params: { path: { agentId } }, signal })),
   });
 }
 

@@ -1,6 +1,7 @@
 import { Link } from 'react-router';
 import { Panel } from '@/ui/Page';
 import classes from './AnalyticsPage.module.css';
+import { jobsOf } from './jobsAsked';
 import { type Asked, listOf } from './range';
 import type { Figures } from './useFigures';
 import { durationOr, rateText, shareText } from './words';
@@ -37,29 +38,46 @@ export function AgentShare({ figures, asked }: { figures: Figures; asked: Asked 
               </tr>
             </thead>
             <tbody>
-              {items.map((each) => (
-                <tr key={each.agent ?? ''}>
-                  <th scope="row">
-                    {each.agent === null ? (
-                      'Never reached an agent'
-                    ) : (
-                      <Link to={`/automation/agents?q=${encodeURIComponent(each.agent)}`} className={classes.name}>
-                        {each.agent}
-                      </Link>
-                    )}
-                    <span className={classes.share} aria-hidden>
-                      <span style={{ width: `${(each.jobs / Math.max(1, all)) * 100}%` }} />
-                    </span>
-                  </th>
-                  <td>{each.jobs.toLocaleString()}</td>
-                  <td>{shareText(each.jobs, all)}</td>
-                  <td>{rateText(each.successRate)}</td>
-                  <td title={`${each.failed} failed, ${each.timeout} timed out`}>
-                    {(each.failed + each.timeout).toLocaleString()}
-                  </td>
-                  <td>{durationOr(each.busyMs)}</td>
-                </tr>
-              ))}
+              {items.map(({ agent, ...each }) => {
+                const of = { agent: agent ?? '', from, to, workflowId: asked.workflowId };
+                return (
+                  <tr key={of.agent}>
+                    <th scope="row">
+                      {agent === null ? (
+                        'Never reached an agent'
+                      ) : (
+                        <Link to={`/automation/agents?q=${encodeURIComponent(agent)}`} className={classes.name}>
+                          {agent}
+                        </Link>
+                      )}
+                      <span className={classes.share} aria-hidden>
+                        <span style={{ width: `${(each.jobs / Math.max(1, all)) * 100}%` }} />
+                      </span>
+                    </th>
+                    <td>
+                      <Link to={jobsOf(of)}>{each.jobs.toLocaleString()}</Link>
+                    </td>
+                    <td>{shareText(each.jobs, all)}</td>
+                    <td>
+                      {each.completed === 0 ? (
+                        rateText(each.successRate)
+                      ) : (
+                        <Link to={jobsOf({ ...of, statuses: ['completed'] })}>{rateText(each.successRate)}</Link>
+                      )}
+                    </td>
+                    <td title={`${each.failed} failed, ${each.timeout} timed out`}>
+                      {each.failed + each.timeout === 0 ? (
+                        0
+                      ) : (
+                        <Link to={jobsOf({ ...of, statuses: ['failed', 'timeout'] })}>
+                          {(each.failed + each.timeout).toLocaleString()}
+                        </Link>
+                      )}
+                    </td>
+                    <td>{durationOr(each.busyMs)}</td>
+                  </tr>
+                );
+              })}
             </tbody>
           </table>
         </section>

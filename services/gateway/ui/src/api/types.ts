@@ -9,6 +9,7 @@ export type ExecutionStatus = ExecutionRow['status'];
 export type Trigger = ExecutionRow['trigger'];
 export type WaitingRow = Schemas['WaitingRow'];
 export type JobRow = Schemas['JobRow'];
+export type JobOfExecution = Schemas['JobOfExecution'];
 export type JobStatus = JobRow['status'];
 export type NodeRow = Schemas['NodeRow'];
 export type NodeStatus = NodeRow['status'];

@@ -1,8 +1,18 @@
 /** Every decision of the engine, in order (R17): filtered, followed while it grows, and with the first error one key away. */
 import { Button, CloseButton, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
 import { IconAlertTriangle, IconArrowDown, IconCircleX, IconSearch } from '@tabler/icons-react';
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { type KeyboardEvent, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
+import {
+  type KeyboardEvent,
+  memo,
+  useCallback,
+  useDeferredValue,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import type { LogEntry } from '@/api/types';
 import { Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
@@ -11,7 +21,8 @@ import { fullInstantText } from '@/ui/time';
 import { useParam, useSetParams } from '../params';
 import { type JobLine, useActive, useExecution, useExecutionStore } from '../store';
 import classes from './LogPanel.module.css';
-import { type LevelFilter, matching } from './log';
+import { countOf, type Gap, gapsOf, isGap, type LevelFilter, type Log, type Row, rowsOf } from './log';
+import type { Wants } from './reader';
 import { useLog } from './useLog';
 
 const LEVELS = [
@@ -24,7 +35,6 @@ const LEVELS = [
 export function LogPanel() {
   const detail = useExecution();
   const active = useActive();
-  const { log, problem } = useLog();
   const set = useSetParams();
   const level = (useParam('level') ?? 'all') as LevelFilter;
   const nodeId = useParam('node');
@@ -32,31 +42,37 @@ export function LogPanel() {
   const asked = useParam('find') ?? '';
   const [typed, setTyped] = useState(asked);
   const text = useDeferredValue(typed);
-  const entries = useMemo(() => matching(log, { text, level, nodeId }), [log, text, level, nodeId]);
+  const filtered = text !== '' || level !== 'all' || nodeId !== null;
+  const [following, setFollowing] = useState(active && at === null);
+  const [gap, setGap] = useState<Wants['gap']>(null);
+  const [place, setPlace] = useState<number | null>(null);
+  const { log, problem, reading } = useLog({ end: following, all: filtered, at: place, gap });
+  const position = at === null ? null : at === 'error' ? (log.firstError?.position ?? null) : Number(at);
+  useEffect(() => setPlace(position), [position]);
+  const rows = useMemo(() => rowsOf(log, { text, level, nodeId }), [log, text, level, nodeId]);
+  const keys = useMemo(() => keysOf(rows), [rows]);
   const store = useExecutionStore();
   const nodes = useMemo(
-    () => nodesOf(log.pages, detail.nodes, nodeId, store.current()?.jobs.byId),
+    () => nodesOf(log, detail.nodes, nodeId, store.current()?.jobs.byId),
     [log, detail.nodes, nodeId, store],
   );
-  const [following, setFollowing] = useState(active && at === null);
   const search = useRef<HTMLInputElement>(null);
 
   const region = useRef<HTMLDivElement>(null);
   const lines = useVirtualizer({
-    count: entries.length,
+    count: rows.length,
     getScrollElement: () => region.current,
     estimateSize: () => 26,
     overscan: 20,
-    getItemKey: (index) => keyOf(entries, index),
+    getItemKey: useCallback((index: number) => keys[index] ?? index, [keys]),
   });
 
   const found = useMemo(() => {
-    if (at === null) return -1;
-    const position = at === 'error' ? log.firstError?.position : Number(at);
-    return entries.findIndex(
-      (entry) => entry.position === position && (at !== 'error' || entry.level === log.firstError?.level),
+    if (position === null) return -1;
+    return rows.findIndex(
+      (row) => !isGap(row) && row.position === position && (at !== 'error' || row.level === log.firstError?.level),
     );
-  }, [at, entries, log.firstError]);
+  }, [at, position, rows, log.firstError]);
   const foundIn = found < 0 ? null : `${at} ${text} ${level} ${nodeId}`;
   // once for each line that is asked for, and not again as the log grows
   // biome-ignore lint/correctness/useExhaustiveDependencies: see above
@@ -64,7 +80,9 @@ export function LogPanel() {
     if (found >= 0) lines.scrollToIndex(found, { align: 'center' });
   }, [foundIn]);
 
-  const last = entries.length - 1;
+  useGapInSight(lines, rows, setGap);
+  const remember = useKeptPlace(region, lines, rows, following);
+  const last = rows.length - 1;
   // biome-ignore lint/correctness/useExhaustiveDependencies: whenever there are more lines
   useEffect(() => {
     if (following && last >= 0) lines.scrollToIndex(last, { align: 'end' });
@@ -81,8 +99,9 @@ export function LogPanel() {
   };
   useShortcuts([{ key: '/', does: 'Search the log', run: () => search.current?.focus() }]);
 
-  const filtered = text !== '' || level !== 'all' || nodeId !== null;
-  const read = log.pages.reduce((sum, page) => sum + page.items.length, 0);
+  const read = useMemo(() => countOf(log), [log]);
+  const whole = gapsOf(log).length === 0 && log.pieces.length > 0;
+  const shown = whole ? rows.length : rows.filter((row) => !isGap(row)).length;
   return (
     <Panel>
       <div className={classes.tools}>
@@ -156,13 +175,19 @@ export function LogPanel() {
           </Button>
         )}
         <span className={`${classes.count} numbers`} role="status">
-          {filtered ? `${entries.length} of ${read} lines` : `${read} lines`}
-          {!log.complete && ', reading on …'}
-          {at === 'error' && log.complete && log.firstError === null && ', no error'}
+          {filtered ? `${NUMBER.format(shown)} of ${NUMBER.format(read)} lines` : `${NUMBER.format(read)} lines`}
+          {whole
+            ? reading && read === 0
+              ? ', reading …'
+              : ''
+            : filtered
+              ? ', reading on …'
+              : ' so far, others as you scroll'}
+          {at === 'error' && read > 0 && log.firstError === null && ', no error'}
         </span>
       </div>
       {problem !== null && read === 0 && <ProblemAlert error={problem} />}
-      {entries.length === 0 && log.complete && filtered && (
+      {shown === 0 && whole && filtered && (
         <Text p="md" size="sm" c="dimmed">
           No line of the log is like that.{' '}
           <button type="button" className={classes.link} onClick={clear}>
@@ -179,13 +204,26 @@ export function LogPanel() {
         aria-label="Execution log"
         aria-live="off"
         onKeyDown={onKeyDown}
+        onScroll={remember}
         onTouchMove={() => setFollowing(false)}
         onWheel={(event) => event.deltaY < 0 && setFollowing(false)}
       >
         <div className={classes.canvas} style={{ height: lines.getTotalSize() }}>
           {lines.getVirtualItems().map((row) => {
-            const entry = entries[row.index];
+            const entry = rows[row.index];
             if (entry === undefined) return null;
+            if (isGap(entry))
+              return (
+                <div
+                  key={row.key}
+                  ref={lines.measureElement}
+                  data-index={row.index}
+                  className={classes.gap}
+                  style={{ transform: `translateY(${row.start}px)` }}
+                >
+                  Reading what lies between …
+                </div>
+              );
             return (
               <div
                 key={row.key}
@@ -206,7 +244,7 @@ export function LogPanel() {
   );
 }
 
-function Line({ entry, title }: { entry: LogEntry; title: string | undefined }) {
+const Line = memo(function Line({ entry, title }: { entry: LogEntry; title: string | undefined }) {
   const set = useSetParams();
   const { nodeId, jobId } = entry;
   return (
@@ -240,10 +278,77 @@ function Line({ entry, title }: { entry: LogEntry; title: string | undefined }) 
       </span>
     </>
   );
+});
+
+/** What lies in sight is read, from the end that is nearer to the middle of what is shown. */
+function useGapInSight(
+  lines: Virtualizer<HTMLDivElement, Element>,
+  rows: readonly Row[],
+  onGap: (gap: Wants['gap']) => void,
+): void {
+  const items = lines.getVirtualItems();
+  const at = items.findIndex((item) => isGap(rows[item.index] as Row));
+  const gap = at < 0 ? null : (rows[items[at]?.index ?? 0] as Gap);
+  const from = at < items.length / 2 ? 'below' : 'above';
+  const { after, before } = gap ?? {};
+  useEffect(() => {
+    onGap(after === undefined || before === undefined ? null : { after, before, from });
+  }, [onGap, after, before, from]);
+}
+
+/** Lines that are put in above must not push away what is being read. */
+function useKeptPlace(
+  region: React.RefObject<HTMLDivElement | null>,
+  lines: Virtualizer<HTMLDivElement, Element>,
+  rows: readonly Row[],
+  following: boolean,
+): () => void {
+  const reading = useRef<{ position: number; within: number } | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after each change of the rows
+  useLayoutEffect(() => {
+    const element = region.current;
+    if (following || element === null || reading.current === null || element.scrollTop === 0) return;
+    const { position, within } = reading.current;
+    const index = rows.findIndex((row) => !isGap(row) && row.position >= position);
+    const start = index < 0 ? undefined : lines.getOffsetForIndex(index, 'start')?.[0];
+    if (start !== undefined && Math.abs(start + within - element.scrollTop) > 1) element.scrollTop = start + within;
+  }, [rows]);
+  return () => {
+    const element = region.current;
+    if (element === null) return;
+    const item = lines
+      .getVirtualItems()
+      .find((each) => each.end > element.scrollTop && !isGap(rows[each.index] as Row));
+    const row = item && rows[item.index];
+    if (item && row && !isGap(row)) {
+      // of several lines of one event the first is what it is kept by
+      let first = item.index;
+      for (let before = rows[first - 1]; before && !isGap(before) && before.position === row.position; ) {
+        first -= 1;
+        before = rows[first - 1];
+      }
+      const start = lines.getOffsetForIndex(first, 'start')?.[0] ?? item.start;
+      reading.current = { position: row.position, within: element.scrollTop - start };
+    }
+  };
+}
+
+const nodesIn = new WeakMap<readonly LogEntry[], ReadonlyMap<string, string | null>>();
+
+/** Of a page: its nodes, each with one of its jobs. */
+function nodesOfPage(page: readonly LogEntry[]): ReadonlyMap<string, string | null> {
+  let known = nodesIn.get(page);
+  if (known === undefined) {
+    const seen = new Map<string, string | null>();
+    for (const { nodeId, jobId } of page) if (nodeId && !seen.get(nodeId)) seen.set(nodeId, jobId ?? null);
+    known = seen;
+    nodesIn.set(page, known);
+  }
+  return known;
 }
 
 function nodesOf(
-  pages: readonly { items: readonly LogEntry[] }[],
+  log: Log,
   known: readonly { nodeId: string; name: string }[],
   chosen: string | null,
   jobs: ReadonlyMap<string, JobLine> | undefined,
@@ -251,28 +356,34 @@ function nodesOf(
   const names = new Map(known.map((node) => [node.nodeId, node.name]));
   const seen = new Set<string>();
   if (chosen !== null) seen.add(chosen);
-  for (const page of pages) {
-    for (const { nodeId, jobId } of page.items) {
-      if (!nodeId) continue;
+  for (const page of log.pieces.flatMap((piece) => piece.pages)) {
+    for (const [nodeId, jobId] of nodesOfPage(page)) {
       seen.add(nodeId);
       // what the nodes of a forEach are called is known from their jobs
-      if (jobId && !names.has(nodeId)) {
-        const name = jobs?.get(jobId)?.nodeName;
-        if (name !== undefined) names.set(nodeId, name);
-      }
+      const name = jobId === null || names.has(nodeId) ? undefined : jobs?.get(jobId)?.nodeName;
+      if (name !== undefined) names.set(nodeId, name);
     }
   }
   return [...seen].map((nodeId) => ({ value: nodeId, label: names.get(nodeId) ?? nodeId }));
 }
 
-/** An event may make several lines, which have its position. */
-function keyOf(entries: readonly LogEntry[], index: number): string {
-  const position = entries[index]?.position ?? 0;
+/** An event may make several lines, which have its position. Numbers: they are looked at for every row, whenever one is measured. */
+function keysOf(rows: readonly Row[]): Float64Array {
+  const keys = new Float64Array(rows.length);
+  let last = -1;
   let nth = 0;
-  while (entries[index - nth - 1]?.position === position) nth += 1;
-  return `${position} ${nth}`;
+  for (const [index, row] of rows.entries()) {
+    if (isGap(row)) keys[index] = -row.before;
+    else {
+      nth = row.position === last ? nth + 1 : 0;
+      last = row.position;
+      keys[index] = row.position * 4096 + nth;
+    }
+  }
+  return keys;
 }
 
+const NUMBER = new Intl.NumberFormat();
 const CLOCK = new Intl.DateTimeFormat(undefined, {
   hour: '2-digit',
   minute: '2-digit',

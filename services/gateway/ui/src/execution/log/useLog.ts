@@ -1,54 +1,26 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 import { api, take } from '@/api/client';
-import { type Problem, problemOf } from '@/api/problem';
 import { useExecutionStore, usePosition } from '../store';
-import { type Log, NOTHING_READ, withPage } from './log';
+import { LogReader, type Reading, type Wants } from './reader';
 
-const PAGE = 200;
-const READ_AGAIN_MS = 700;
-const AFTER_PROBLEM_MS = 3000;
-
-/** All of the log, and what is added to it; read as long as the component is shown. */
-export function useLog(): { log: Log; problem: Problem | null } {
+/** The log, as much of it as is wanted, and what is added to it; read as long as the component is shown. */
+export function useLog({ end, all, at, gap }: Wants): Reading {
   const { executionId } = useExecutionStore();
   const position = usePosition();
-  const [log, setLog] = useState(NOTHING_READ);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  /** How far the log that is shown goes at least. */
-  const readTo = useRef(-1);
-  const [turn, setTurn] = useState(0);
-  const upToDate = log.complete && readTo.current >= position;
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: after a problem the same is tried again, in another turn
-  useEffect(() => {
-    if (upToDate) return;
-    const stop = new AbortController();
-    const read = async () => {
-      try {
-        const answer = await take(
+  const [reader] = useState(
+    () =>
+      new LogReader(({ before, ...query }, signal) =>
+        take(
           api.GET('/api/v1/executions/{executionId}/log', {
-            params: {
-              path: { executionId },
-              query: { limit: PAGE, minPosition: position, ...(log.next === null ? {} : { cursor: log.next }) },
-            },
-            signal: stop.signal,
+            params: { path: { executionId }, query: { ...query, ...(before === null ? {} : { before }) } },
+            signal,
           }),
-        );
-        if (answer.nextCursor === null) readTo.current = position;
-        setProblem(null);
-        setLog((before) => withPage(before, log.next, answer));
-        setTurn((before) => before + 1);
-      } catch (error) {
-        if (stop.signal.aborted) return;
-        setProblem(problemOf(error));
-        timer = setTimeout(() => setTurn((before) => before + 1), AFTER_PROBLEM_MS);
-      }
-    };
-    let timer = setTimeout(read, log.complete ? READ_AGAIN_MS : 0);
-    return () => {
-      stop.abort();
-      clearTimeout(timer);
-    };
-  }, [executionId, log, upToDate, turn]);
-  return { log, problem };
+        ),
+      ),
+  );
+  // wants come first: they say at which end the reading begins
+  useEffect(() => reader.want({ end, all, at, gap }), [reader, end, all, at, gap]);
+  useEffect(() => reader.start(), [reader]);
+  useEffect(() => reader.heard(position), [reader, position]);
+  return useSyncExternalStore(reader.subscribe, reader.current);
 }

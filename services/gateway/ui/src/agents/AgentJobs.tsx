@@ -1,0 +1,55 @@
+/** The jobs that an agent has now, and the way to those that it had. */
+import { Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { jobsOf } from '@/analytics/jobsAsked';
+import type { AgentRow } from '@/api/types';
+import { JOB } from '@/theme/status';
+import { Distance } from '@/ui/Instant';
+import { ProblemAlert } from '@/ui/ProblemAlert';
+import { StatusBadge } from '@/ui/StatusBadge';
+import drawer from './AgentDrawer.module.css';
+import classes from './AgentJobs.module.css';
+import { useHeldJobs } from './queries';
+
+export function AgentJobs({ agent }: { agent: AgentRow }) {
+  const held = useHeldJobs(agent.agentId, agent.running);
+  const { items = [], total = 0 } = held.data ?? {};
+  return (
+    <section>
+      <div className={classes.head}>
+        <h3 className={drawer.heading}>Jobs it has now</h3>
+        <Link to={jobsOf({ agent: agent.name })} className={classes.had}>
+          Jobs it had
+        </Link>
+      </div>
+      {held.isError && held.data === undefined && <ProblemAlert error={held.error} onRetry={() => held.refetch()} />}
+      {held.data !== undefined && items.length === 0 && (
+        <Text size="sm" c="dimmed">
+          None.
+        </Text>
+      )}
+      <ul className={classes.jobs}>
+        {items.map((job) => (
+          <li key={job.jobId}>
+            <span className={classes.names}>
+              <Link to={`/automation/executions/${job.executionId}?job=${job.jobId}`}>
+                {job.nodeName}
+                {job.item !== null && ` ${job.item}`}
+              </Link>
+              <span className={classes.soft}>{job.workflowName}</span>
+            </span>
+            <StatusBadge look={JOB[job.status]} bare />
+            <span className={`${classes.soft} numbers`}>
+              <Distance at={job.startedAt ?? job.dispatchedAt ?? job.queuedAt} />
+            </span>
+          </li>
+        ))}
+      </ul>
+      {total > items.length && (
+        <Text size="sm" c="dimmed">
+          And {(total - items.length).toLocaleString()} more.
+        </Text>
+      )}
+    </section>
+  );
+}
