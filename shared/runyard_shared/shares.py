@@ -1,8 +1,8 @@
 """Which of the processes of a service does which part of its work: each part in one process, evenly spread.
 
 A process is present, and has a share, as long as its database connection holds an advisory lock that says so. All look every
-quarter of a second: who has the fewest takes what is free, who has two more than another gives one up. So a process that dies
-is replaced within a moment, and one that comes gets its part.
+quarter of a second: who has the least takes what is free, who has so much more than another that both would be more alike
+gives a share up. So a process that dies is replaced within a moment, and one that comes gets its part.
 
 The locks spread the work and guard nothing: single active consumers, versions and stored positions do. So while the database is
 away everybody goes on with what it has, and two that believe for a moment to have the same share do no harm.
@@ -41,11 +41,13 @@ NOTICE_LOST_PEER: Final = "set tcp_keepalives_idle = 5; set tcp_keepalives_inter
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A part of the work. `begin` may raise, and is then tried again, here or elsewhere; after it, `end` is called once."""
+    """A part of the work. `begin` may raise, and is then tried again, here or elsewhere; after it, `end` is called once.
+    `weight`: how much work it is, beside the others."""
 
     name: str
     begin: Callable[[], Awaitable[None]]
     end: Callable[[], Awaitable[None]]
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,12 @@ class _Seen:
     present: frozenset[int]
     holders: Mapping[str, int]
 
-    def most_modest(self, among: frozenset[int]) -> int:
-        """The least number of shares that any of them has."""
-        counts = Counter(self.holders.values())
-        return min((counts[pid] for pid in among), default=0)
+    def least(self, among: frozenset[int], weights: Mapping[str, int]) -> int:
+        """The weight of the shares of whoever has least of them."""
+        loads: Counter[int] = Counter()
+        for name, pid in self.holders.items():
+            loads[pid] += weights[name]
+        return min((loads[pid] for pid in among), default=0)
 
 
 class Shares:
@@ -78,6 +82,7 @@ class Shares:
         self._service = service
         self._shares = {share.name: share for share in shares}
         self._numbers = {name: number for number, name in enumerate(self._shares, _PRESENT + 1)}
+        self._weights = {share.name: share.weight for share in shares}
         self._able = able
         self._alone = alone
         self._key = crc32(service.encode()) & 0x7FFFFFFF
@@ -160,12 +165,20 @@ class Shares:
         left_lying = self._free_before.intersection(free)
         for name in free:
             # What nobody takes although somebody has less is taken by anyone: that process may be stuck.
-            if not others or len(self._mine) <= seen.most_modest(others) or name in left_lying:
+            if not others or self._load <= seen.least(others, self._weights) or name in left_lying:
                 await self._take(connection, name)
                 seen = await self._see(connection)
         self._free_before = frozenset(free) - frozenset(self._mine)
-        if not free and others and len(self._mine) - seen.most_modest(others) > 1:
-            await self._give(connection, self._mine[-1], "another process has less to do")
+        if not free and others:
+            excess = self._load - seen.least(others, self._weights)
+            for name in reversed(self._mine):
+                if excess >= 2 * self._weights[name]:
+                    await self._give(connection, name, "another process has less to do")
+                    break
+
+    @property
+    def _load(self) -> int:
+        return sum(self._weights[name] for name in self._mine)
 
     async def _show_presence(self, connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
         now = monotonic()

@@ -15,7 +15,8 @@ PARTS = ("relay", "inbox 0", "inbox 1", "inbox 2", "inbox 3")
 class Worker:
     """One process: what it does is in `does`."""
 
-    def __init__(self, pool: asyncpg.Pool, service: str = "sample") -> None:
+    def __init__(self, pool: asyncpg.Pool, service: str = "sample", weights: dict[str, int] | None = None) -> None:
+        self.weights = weights or {}
         self.does: list[str] = []
         self.able = True
         self.refuses: set[str] = set()
@@ -30,7 +31,7 @@ class Worker:
         async def end() -> None:
             self.does.remove(name)
 
-        return Share(name, begin, end)
+        return Share(name, begin, end, self.weights.get(name, 1))
 
 
 @asynccontextmanager
@@ -70,6 +71,13 @@ async def test_who_comes_gets_an_even_part_and_who_goes_is_replaced(pool: asyncp
             await until(lambda: list(second.shares.standing().values()).count("here") == len(second.does))
             assert any(holder.startswith("sample@") for holder in second.shares.standing().values())
         await until(lambda: each_is_done_once(first))
+
+
+async def test_what_is_more_work_counts_for_more(pool: asyncpg.Pool) -> None:
+    weights = {"relay": 4}
+    first, second = Worker(pool, weights=weights), Worker(pool, weights=weights)
+    async with at_work(first, second):
+        await until(lambda: first.does == ["relay"] and each_is_done_once(first, second))
 
 
 async def test_a_process_whose_session_ends_is_replaced_and_shares_again_when_it_is_back(pool: asyncpg.Pool) -> None:

@@ -62,6 +62,7 @@ class Service:
             InboxItem,
             self._handle,
             settled=self._timers.look_again,
+            weight=2,
         )
         relay = Share(RELAY, self._relay.start, self._relay.stop)
         traces = [Share(TRACES, self._traces.start, self._traces.stop)] if tracing() else []

@@ -74,6 +74,7 @@ class Service:
             self._handle,
             gained=self._forget_states,
             settled=self._timers.look_again,
+            weight=2,
         )
         relay = Share(RELAY, self._relay.start, self._relay.stop)
         traces = [Share(TRACES, self._traces.start, self._traces.stop)] if tracing() else []

@@ -76,7 +76,7 @@ class Service:
             Inboxes(bus, [PARKED], Parked, ParkedKeeper(pool).keep),
         ]
         queues = [share for inboxes in kept for share in inboxes.shares()]
-        read_models = Share(READ_MODELS, self._begin_to_apply, self._end_to_apply)
+        read_models = Share(READ_MODELS, self._begin_to_apply, self._end_to_apply, weight=3)
         self._shares = Shares(pool, LIVE, [read_models, *queues], able=lambda: bus.trouble is None, alone=bus.in_process)
 
     async def start(self) -> None:

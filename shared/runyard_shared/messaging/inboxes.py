@@ -10,7 +10,7 @@ from runyard_shared.shares import Share
 
 class Inboxes:
     """`queues`: all there are. `gained` is called before the first item of a partition is handled, `settled` when it is
-    consumed."""
+    consumed. `weight`: of each, as a share."""
 
     def __init__(
         self,
@@ -21,6 +21,7 @@ class Inboxes:
         *,
         gained: Callable[[], None] = lambda: None,
         settled: Callable[[], None] = lambda: None,
+        weight: int = 1,
     ) -> None:
         self._bus = bus
         self._queues = queues
@@ -28,10 +29,11 @@ class Inboxes:
         self._handler = handler
         self._gained = gained
         self._settled = settled
+        self._weight = weight
         self._subscriptions: dict[str, Subscription] = {}
 
     def shares(self) -> list[Share]:
-        return [Share(queue, partial(self._begin, queue), partial(self._end, queue)) for queue in self._queues]
+        return [Share(queue, partial(self._begin, queue), partial(self._end, queue), self._weight) for queue in self._queues]
 
     def has(self, queue: str) -> bool:
         return queue in self._subscriptions
