@@ -239,3 +239,18 @@ async def test_an_import_does_not_wake_an_archived_workflow(home: House) -> None
     await home.call("DELETE", f"/workflows/{gone}")
     refused = await home.call("POST", "/workflows/import", json=CHAIN)
     assert (refused["refused"], refused["items"][0]["code"]) == (1, "workflow_name_taken")
+
+
+async def test_the_list_tells_how_the_last_executions_of_each_workflow_went(home: House) -> None:
+    document = {
+        "nodes": [{"id": "only", "type": "setVariables", "values": {"size": "{{ inputs.size }}"}}],
+        "edges": [{"from": "trigger", "to": "only"}],
+    }
+    often, _never = await home.publish({"name": "Often", **document}), await home.publish({"name": "Never", **document})
+    started = [await home.run(often) for _ in range(6)]
+    for execution_id in started:
+        await home.until(execution_id, "completed")
+    rows = {each["name"]: each["lastExecutions"] for each in (await home.call("GET", "/workflows"))["items"]}
+    assert rows["Never"] == []
+    assert [each["executionId"] for each in rows["Often"]] == started[:0:-1]
+    assert {each["status"] for each in rows["Often"]} == {"completed"} and all(each["finishedAt"] for each in rows["Often"])

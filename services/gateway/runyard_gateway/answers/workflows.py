@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from runyard_shared.contracts.values import ExecutionStatus
 
 from runyard_gateway.answers.body import Body, Cursor, Id, Instant, Json, Position
 
@@ -40,8 +41,19 @@ class WorkflowDetail(WorkflowRow):
     draft: Draft
 
 
+class LastExecution(Body):
+    execution_id: Id
+    status: ExecutionStatus
+    started_at: Instant
+    finished_at: Instant | None
+
+
+class ListedWorkflow(WorkflowRow):
+    last_executions: Annotated[list[LastExecution], Meta(description="The five newest, newest first")]
+
+
 class WorkflowList(Body):
-    items: list[WorkflowRow]
+    items: list[ListedWorkflow]
     next_cursor: Cursor
 
 

@@ -4,8 +4,9 @@ from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
+from runyard_shared.contracts.values import ExecutionStatus
 
-from runyard_gateway.answers import Draft, VersionDetail, VersionRow, WorkflowDetail, WorkflowRow
+from runyard_gateway.answers import Draft, LastExecution, VersionDetail, VersionRow, WorkflowDetail, WorkflowRow
 from runyard_gateway.database import Database, Row
 from runyard_gateway.queries.columns import instant, raw_json
 
@@ -28,6 +29,13 @@ _PAGE = (
     " and ($8::text is null or jsonb_path_exists("
     f"running.document::jsonb, '{_USES_CONNECTION}', jsonb_build_object('name', $8::text)))"
     " order by w.name, w.workflow_id limit $4"
+)
+LAST_EXECUTIONS = 5
+_LAST_EXECUTIONS = (
+    "select w.workflow_id::text as workflow_id, last.* from unnest($2::uuid[]) w(workflow_id) cross join lateral ("  # noqa: S608
+    "select e.execution_id::text as execution_id, e.status, e.started_at, e.finished_at from read.execution e"
+    " where e.tenant_id = $1 and e.workflow_id = w.workflow_id order by e.started_at desc, e.execution_id desc"
+    f" limit {LAST_EXECUTIONS}) last"
 )
 _ONE = (
     f"select {_ROW_COLUMNS}, w.draft_document::text as draft_document, w.draft_source, w.draft_format, w.draft_revision"
@@ -105,6 +113,20 @@ class WorkflowQueries:
             _PAGE, tenant_id, key.name, key.workflow_id, limit, archived, active, text, connection
         )
         return [_workflow_row(row) for row in rows]
+
+    async def last_executions(self, tenant_id: str, workflow_ids: list[str]) -> dict[str, list[LastExecution]]:
+        """By workflow, the newest of each, newest first; none for those that never ran."""
+        found: dict[str, list[LastExecution]] = {}
+        async with self._database.with_kept_plans() as reader:
+            for row in await reader.fetch(_LAST_EXECUTIONS, tenant_id, workflow_ids):
+                execution = LastExecution(
+                    execution_id=row["execution_id"],
+                    status=ExecutionStatus(row["status"]),
+                    started_at=instant(row["started_at"]) or "",
+                    finished_at=instant(row["finished_at"]),
+                )
+                found.setdefault(row["workflow_id"], []).append(execution)
+        return found
 
     async def workflow(self, tenant_id: str, workflow_id: str) -> WorkflowDetail | None:
         row = await self._database.fetch_row(_ONE, workflow_id, tenant_id)

@@ -196,7 +196,11 @@ class Workflows:
         more = len(rows) > query.limit
         rows = rows[: query.limit]
         cursor = encode_cursor(PageKey(rows[-1].name, UUID(rows[-1].workflow_id))) if more else None
-        return json_answer(answers.WorkflowList(items=rows, next_cursor=cursor))
+        last = await self._queries.last_executions(call.tenant_id, [row.workflow_id for row in rows])
+        items = [
+            answers.ListedWorkflow(**msgspec.structs.asdict(row), last_executions=last.get(row.workflow_id, [])) for row in rows
+        ]
+        return json_answer(answers.WorkflowList(items=items, next_cursor=cursor))
 
     async def detail(self, call: Call) -> ASGIApp:
         query: ReadQuery = call.query

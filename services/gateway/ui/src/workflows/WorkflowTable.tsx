@@ -7,6 +7,7 @@ import type { WorkflowRow } from '@/api/types';
 import { Instant } from '@/ui/Instant';
 import rowTable from '@/ui/RowTable.module.css';
 import { StatusBadge } from '@/ui/StatusBadge';
+import { LastRuns } from './LastRuns';
 import { useCommands } from './queries';
 import { lookOfWorkflow, versionWords, whyNotActivate, whyNotRun } from './state';
 import { KINDS } from './triggers/kinds';
@@ -24,6 +25,7 @@ export function WorkflowTable({ rows, current }: { rows: readonly WorkflowRow[];
         <tr>
           <th>Workflow</th>
           <th className={classes.state}>State</th>
+          <th className={classes.last}>Last executions</th>
           <th className={classes.version}>Version</th>
           <th className={classes.triggers}>Triggers</th>
           <th className={classes.updated}>Draft saved</th>
@@ -50,6 +52,9 @@ export function WorkflowTable({ rows, current }: { rows: readonly WorkflowRow[];
             </td>
             <td className={classes.state}>
               <StatusBadge look={lookOfWorkflow(row)} />
+            </td>
+            <td className={classes.last}>
+              <LastRuns executions={row.lastExecutions} />
             </td>
             <td className={`${rowTable.numbers} ${classes.version}`}>{versionWords(row)}</td>
             <td className={classes.triggers}>

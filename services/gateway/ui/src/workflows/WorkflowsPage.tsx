@@ -15,6 +15,7 @@ import { Link, useNavigate, useSearchParams } from 'react-router';
 import { api, take } from '@/api/client';
 import { useMay } from '@/api/session';
 import { FirstSteps } from '@/firstUse/FirstSteps';
+import { isActive } from '@/theme/status';
 import { EmptyState } from '@/ui/EmptyState';
 import { Page, Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
@@ -25,6 +26,7 @@ import { WORKFLOWS } from './queries';
 import classes from './WorkflowsPage.module.css';
 import { WorkflowTable } from './WorkflowTable';
 
+const EVERY_MS = 15_000;
 const STATE_WORDS: Record<State, string> = {
   all: 'All',
   active: 'Active',
@@ -45,6 +47,9 @@ export function WorkflowsPage() {
     queryKey: [...WORKFLOWS, 'list', query],
     queryFn: ({ signal }) => take(api.GET('/api/v1/workflows', { params: { query }, signal })),
     placeholderData: keepPreviousData,
+    // again while something runs, and never otherwise (R5)
+    refetchInterval: ({ state }) =>
+      state.data?.items.some((each) => each.lastExecutions.some((one) => isActive(one.status))) ? EVERY_MS : false,
   });
   const rows = list.data?.items ?? [];
   const address = writeFilter(filter).toString();
