@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.systems import Client, Distributed, Json, distributed_system, eventually
 from tests.acceptance.test_approvals import answer, asked
@@ -14,6 +16,7 @@ from tests.acceptance.test_first_promises import bash, edge, workflow
 from tests.otlp import Collector, ReceivedSpan, collector
 
 CALLER = "0af7651916cd43dd8448eb211c80319c"
+METRICS_TOKEN = "a-token-for-metrics"
 SERVICES = ("orchestrator", "dispatcher", "approvals", "gateway")
 
 
@@ -66,17 +69,27 @@ def trace(spans: Collector, trace_id: str, wanted: set[str]) -> dict[str, Receiv
     return {span.name: span for span in found.values()}
 
 
+def figures_of(system: Distributed, process: str) -> dict[tuple[str, ...], float]:
+    """What its /metrics says: by name and values of the labels."""
+    headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    answer = httpx.get(f"{system.deployment.ops_url(process)}/metrics", headers=headers, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    families = text_string_to_metric_families(answer.text)
+    return {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+
+
 def log_of(system: Distributed, process: str) -> list[Json]:
     """Every line of it must be JSON."""
     return [json.loads(line) for line in system.deployment.log_path(process).read_text().splitlines()]
 
 
 @pytest.mark.xdist_group("distributed")
-def test_one_execution_is_followed_through_its_trace_and_the_logs_of_every_process(amqp_url: str) -> None:
+def test_one_execution_is_followed_through_its_trace_the_logs_and_the_metrics_of_every_process(amqp_url: str) -> None:
     with collector() as spans, called_server() as (address, called):
         environment = {
             "RUNYARD_TRACING": "true",
             "RUNYARD_LOG_FORMAT": "json",
+            "RUNYARD_METRICS_TOKEN": METRICS_TOKEN,
             "OTEL_EXPORTER_OTLP_ENDPOINT": spans.url,
             "OTEL_BSP_SCHEDULE_DELAY": "100",
         }
@@ -150,6 +163,17 @@ def test_one_execution_is_followed_through_its_trace_and_the_logs_of_every_proce
             answer(client, asked(client, unseen)["approvalId"])
             client.finished(unseen, "completed")
             assert called[-1] == f"00-{CALLER[::-1]}-{called[-1][36:52]}-00"
+
+            counts = {process: figures_of(system, process) for process in system.processes}
+            by_orchestrator = counts["orchestrator"]
+            assert by_orchestrator["runyard_executions_ended_total", "completed"] == 3
+            assert by_orchestrator["runyard_jobs_ended_total", "http.request", "completed"] == 3
+            assert counts["dispatcher"]["runyard_leases_made_total",] == 6
+            assert counts["gateway"]["runyard_http_requests_total", "runWorkflow", "202"] == 3
+            assert (
+                sum(counts[name].get(("runyard_agent_jobs_run_total", "completed"), 0) for name in system.deployment.agents)
+                == 6
+            )
 
             logs = {process: log_of(system, process) for process in system.processes}
             assert {

@@ -208,8 +208,13 @@ def test_nothing_but_the_servers_reaches_the_database_and_an_agent_sees_its_own_
         assert services[name]["environment"]["RUNYARD_AGENT_KEY_FILE"] == f"{volume['target']}/key"
     assert services["enrol"]["command"][3:] == ["/var/lib/runyard", "agent-1", "agent-2"]
     assert services["postgres"]["networks"] == ["server"]
+    assert services["jaeger"]["profiles"] == ["tracing"]
+    for name in (*SERVICES, "agent-1", "agent-2"):
+        assert services[name]["environment"]["RUNYARD_TRACING"] == "false", name
+        assert services[name]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://jaeger:4318"
+        assert set(services[name]["networks"]) & set(services["jaeger"]["networks"]), f"{name} does not reach it"
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    assert published.keys() == {"gateway", "prometheus", "grafana"}
+    assert published.keys() == {"gateway", "prometheus", "grafana", "jaeger"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
@@ -307,6 +312,12 @@ ALL: dict[str, Any] = LEAST | {
     "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
     "imagePullSecrets": [{"name": "registry"}],
     "serviceAccountName": "runyard",
+    "tracing": {
+        "enabled": True,
+        "endpoint": "http://collector.observability:4318",
+        "sampledShare": 0.1,
+        "to": [{"namespaceSelector": {}}],
+    },
     "env": {"gateway": {"RUNYARD_MAX_STREAMS": 1000}, "agent": {"RUNYARD_AGENT_TAGS": "linux"}},
     "nodeSelector": {"disk": "fast"},
     "tolerations": [{"key": "ops", "operator": "Exists"}],
@@ -361,6 +372,10 @@ def test_every_pod_of_the_chart_starts_with_what_it_is_given(chart: Any, monkeyp
         assert security["readOnlyRootFilesystem"] and security["capabilities"] == {"drop": ["ALL"]}
         assert pod["spec"]["automountServiceAccountToken"] is False
         assert container["resources"]["requests"] and container["resources"]["limits"]["memory"]
+        if module in SETTINGS:
+            assert given["RUNYARD_TRACING"] == "true"
+            assert given["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.observability:4318"
+            assert (given["OTEL_TRACES_SAMPLER"], given["OTEL_TRACES_SAMPLER_ARG"]) == ("parentbased_traceidratio", "0.1")
     assert modules == SETTINGS.keys() | {"runyard_standalone.migrate"}
 
 

@@ -88,6 +88,22 @@ imagePullSecrets: {{- toYaml . | nindent 2 }}
 - {name: RUNYARD_OPS_HOST, value: 0.0.0.0}
 - {name: RUNYARD_OPS_PORT, value: {{ .Values.opsPort | quote }}}
 {{- end }}
+{{/* Spans to a collector. */}}
+{{- define "runyard.tracing" -}}
+{{- with .Values.tracing }}
+{{- if .enabled }}
+- {name: RUNYARD_TRACING, value: "true"}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ required "tracing.endpoint: where the collector is, such as http://collector.observability:4318" .endpoint | quote }}}
+- {name: OTEL_TRACES_SAMPLER, value: parentbased_traceidratio}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ .sampledShare | quote }}}
+{{- with .headersSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: {{- toYaml . | nindent 6 }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- define "runyard.opsProbes" -}}
 ports:
   - {name: ops, containerPort: {{ .Values.opsPort }}}
