@@ -76,7 +76,8 @@ FAILS: Final[dict[str, dict[str, str]]] = {
 """The reasons that an action has beside the common ones."""
 
 _SCRIPT: Final = """
-Runs with the agent's environment without `RUNYARD_*`, then values and secrets of the connection, then `env`, then
+Runs with the agent's environment without `RUNYARD_*`, then `TRACEPARENT` where the execution is
+[traced](../howto/trace-executions.md), then values and secrets of the connection, then `env`, then
 `RUNYARD_EXECUTION_ID`, `RUNYARD_JOB_ID`, `RUNYARD_NODE_ID` and `RUNYARD_ATTEMPT`, which nothing replaces. What it leaves in the
 background ends with it."""
 _SSH: Final = (
