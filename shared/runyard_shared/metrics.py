@@ -187,7 +187,8 @@ PARKED: Final = Counter(
 )
 RECONNECTS: Final = Counter(
     "runyard_reconnects",
-    "Connections to RabbitMQ or PostgreSQL that were lost and made again, by part.",
+    "Connections that were lost and made again, by part: that to RabbitMQ, and to PostgreSQL that of whoever writes a log or "
+    "read models.",
     ("part",),
     registry=REGISTRY,
 )
@@ -220,8 +221,8 @@ READY: Final = ReadGauge(
 
 SHARE: Final = ReadGauge(
     "runyard_share",
-    "1 if this process does that share of its service's work, 0 if another one does: inbox partitions, relay, read models, the "
-    "placement of jobs. The sum over processes is 1; 0 is a share that nobody does.",
+    "1 if this process does that share of its service's work, 0 if another one does: inbox partitions, relay, read models, "
+    "the placement of jobs. The sum over processes is 1; 0 is a share that nobody does.",
     ("service", "share"),
 )
 

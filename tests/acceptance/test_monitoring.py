@@ -5,9 +5,9 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.acceptance.systems import Client, Distributed, eventually
+from tests.acceptance.systems import Client, Distributed, Standalone, eventually
 from tests.acceptance.test_first_promises import bash, chain, edge, workflow
-from tests.metrics_reference import all_metrics, readings
+from tests.metrics_reference import MODULES, all_metrics, metrics_of, readings
 
 SERVICES = ("orchestrator", "dispatcher", "approvals", "projections", "gateway")
 Figures = dict[str, float]
@@ -127,3 +127,20 @@ def test_while_rabbitmq_is_away_every_process_says_so_and_lives(distributed: Dis
     again = watch.grown('runyard_reconnects_total{part="RabbitMQ"}')
     assert again.keys() >= set(SERVICES)
     assert all(figures(distributed, name)['runyard_queue_messages{queue="parked"}'] == 0 for name in ("projections",))
+
+
+@pytest.mark.xdist_group("standalone")
+def test_standalone_is_one_process_with_the_figures_of_all(standalone: Standalone) -> None:
+    with Client(standalone) as client:
+        client.ran(chain(bash("fine")), status="completed")
+        client.ran(chain(bash("bad", "exit 1")), status="failed")
+        told = readings(client.http.get(f"{standalone.url}/metrics").text)
+        names = {name.partition("{")[0] for name in told}
+        for package in MODULES:
+            if package != "runyard_approvals":  # nobody was notified
+                assert any(metric.series & names for metric in metrics_of(package)), f"nothing of {package}"
+        assert told['runyard_executions_ended_total{status="failed"}'] >= 1
+        assert told['runyard_queue_messages{queue="orchestrator.inbox.0"}'] >= 0
+        ready = {name: value for name, value in told.items() if name.startswith("runyard_ready{")}
+        services = {name.partition('service="')[2].partition('"')[0] for name in ready}
+        assert services == {*SERVICES, "agent"} and all(ready.values())

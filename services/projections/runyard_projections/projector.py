@@ -18,6 +18,7 @@ from runyard_shared.eventstore.follower import Follower
 from runyard_shared.eventstore.outage import is_outage
 from runyard_shared.eventstore.store import EventStore
 from runyard_shared.loops import forever
+from runyard_shared.metrics import RECONNECTS
 
 from runyard_projections.applier import Applier, PositionMoved
 from runyard_projections.metrics import APPLIED_EVENTS, APPLIED_SECONDS, PROJECT, STOPS
@@ -53,6 +54,8 @@ class Projector:
         self._follower: Follower | None = None
         self._task: asyncio.Task[None] | None = None
         self._trouble: str | None = "not started"
+        self._lost = False
+        """The connection, since it was last there."""
         self._beaten_at = 0.0
 
     @property
@@ -133,6 +136,7 @@ class Projector:
         """What may pass is tried again soon. Anything else stands still until a rebuild or a newer program helps."""
         reason = str(error) or type(error).__name__
         passing = _may_pass(error)
+        self._lost = self._lost or is_outage(error)
         trouble = f"waiting: {reason}" if passing else f"standing still, because it must not guess: {reason}"
         if trouble != self._trouble:
             _log.warning("the read models do not go on", reason=trouble, exc_info=None if passing else error)
@@ -163,6 +167,9 @@ class Projector:
         await follower.look()
         pace = Pace()
         self._trouble = None
+        if self._lost:
+            RECONNECTS.labels("PostgreSQL").inc()
+            self._lost = False
         while True:
             self._look_after_newcomers()
             events = await follower.next()
