@@ -1,9 +1,15 @@
 """What every process tells those who look after it: its figures are those of the API, and what it lacks is in its own words."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
+from runyard_standalone.ports import first_free
 
 from tests.acceptance.systems import Client, Distributed, Standalone, eventually
 from tests.acceptance.test_first_promises import bash, chain, edge, workflow
@@ -144,3 +150,32 @@ def test_standalone_is_one_process_with_the_figures_of_all(standalone: Standalon
         ready = {name: value for name, value in told.items() if name.startswith("runyard_ready{")}
         services = {name.partition('service="')[2].partition('"')[0] for name in ready}
         assert services == {*SERVICES, "agent"} and all(ready.values())
+
+
+def test_a_process_that_waits_for_postgresql_to_start_says_so_and_is_left_alone(tmp_path: Path) -> None:
+    port, nobody = first_free(0), first_free(0)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")} | {
+        "RUNYARD_DATABASE_URL": f"postgresql://nobody@127.0.0.1:{nobody}/nothing",
+        "RUNYARD_AMQP_URL": f"amqp://127.0.0.1:{nobody}/",
+        "RUNYARD_OPS_PORT": str(port),
+    }
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "runyard_approvals"], env=environment, stdout=log, stderr=log)
+    try:
+        url, seen = f"http://127.0.0.1:{port}", ""
+
+        def says_it() -> bool:
+            nonlocal seen
+            with suppress(httpx.TransportError):
+                answer = httpx.get(f"{url}/readyz", trust_env=False)
+                seen = answer.text
+                return answer.status_code == 503 and "waits for PostgreSQL" in seen
+            return False
+
+        eventually(says_it, "the process to say what it waits for", lambda: seen)
+        assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200, "starting it anew would not help"
+        told = readings(httpx.get(f"{url}/metrics", trust_env=False).text)
+        assert told['runyard_ready{part="PostgreSQL",service="approvals"}'] == 0
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
