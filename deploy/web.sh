@@ -56,7 +56,7 @@ types() {
 }
 
 build() {
-    sources=$(state_of src public index.html vite.config.ts openapi.json package-lock.json)
+    sources=$(state_of src build index.html vite.config.ts openapi.json package-lock.json)
     if [ "$(cat "$built/.runyard" 2>/dev/null)" = "$sources" ]; then return; fi
     use_node
     packages

@@ -11,7 +11,7 @@ from starlette.routing import Router
 
 from tests import web_api
 
-PAGE = b"<!doctype html><title>Runyard</title>" + b" " * 600
+PAGE = b"<!doctype html><title>Runyard</title><script>dark()</script>"
 SCRIPT = b"export const answer = 42;\n" * 100
 
 
@@ -21,7 +21,8 @@ def built(tmp_path: Path) -> Path:
     (tmp_path / ".vite").mkdir()
     (tmp_path / "index.html").write_bytes(PAGE)
     (tmp_path / "assets" / "index-Ab12.js").write_bytes(SCRIPT)
-    (tmp_path / "favicon.svg").write_bytes(b"<svg/>")
+    (tmp_path / "assets" / "index-Ab12.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (tmp_path / "assets" / "index-Ab12.js.br").write_bytes(b"as brotli")
     (tmp_path / ".vite" / "manifest.json").write_bytes(b"{}")
     return tmp_path
 
@@ -41,25 +42,46 @@ async def test_every_address_of_the_app_is_answered_with_its_one_page(browser: h
     assert answer.headers["cache-control"] == "no-cache"
 
 
-async def test_what_has_its_hash_in_its_name_is_kept_for_ever_and_travels_compressed(browser: httpx.AsyncClient) -> None:
-    answer = await browser.get("/assets/index-Ab12.js", headers={"accept-encoding": "gzip"})
-    assert answer.content == SCRIPT and answer.headers["content-encoding"] == "gzip"
-    assert int(answer.headers["content-length"]) == len(gzip.compress(SCRIPT, 9, mtime=0)) < len(SCRIPT)
+async def test_a_page_that_has_not_changed_is_not_sent_again(browser: httpx.AsyncClient) -> None:
+    tag = (await browser.get("/settings")).headers["etag"]
+    again = await browser.get("/automation/executions", headers={"if-none-match": tag})
+    assert again.status_code == 304 and not again.content and "content-security-policy" in again.headers
+    assert (await browser.get("/settings", headers={"if-none-match": 'W/"older"'})).content == PAGE
+
+
+async def test_what_has_its_hash_in_its_name_is_kept_for_ever(browser: httpx.AsyncClient) -> None:
+    answer = await browser.get("/assets/index-Ab12.js")
     assert "immutable" in answer.headers["cache-control"] and "javascript" in answer.headers["content-type"]
-    plain = await browser.get("/assets/index-Ab12.js", headers={"accept-encoding": "identity"})
-    assert plain.content == SCRIPT and "content-encoding" not in plain.headers
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "length"),
+    [
+        ("gzip, deflate, br, zstd", "br", len(b"as brotli")),
+        ("gzip;q=1.0", "gzip", len(gzip.compress(SCRIPT))),
+        ("identity", None, len(SCRIPT)),
+    ],
+)
+async def test_files_travel_as_the_build_has_compressed_them_if_the_browser_can_read_it(
+    browser: httpx.AsyncClient, accepted: str, encoding: str | None, length: int
+) -> None:
+    answer = await browser.head("/assets/index-Ab12.js", headers={"accept-encoding": accepted})
+    assert answer.headers.get("content-encoding") == encoding
+    assert int(answer.headers["content-length"]) == length
 
 
 async def test_scripts_come_from_the_gateway_alone_and_no_other_site_may_frame_the_app(browser: httpx.AsyncClient) -> None:
     answer = await browser.get("/automation/executions")
     rules = dict(each.strip().split(" ", 1) for each in answer.headers["content-security-policy"].split(";"))
-    assert rules["script-src"] == rules["connect-src"] == "'self'"
+    # echo -n 'dark()' | openssl dgst -sha256 -binary | base64
+    assert rules["script-src"] == "'self' 'sha256-fNefTR34fI4AKL70MFDWngBjZzPD/E9oLjTl18ee/nA='"
+    assert rules["connect-src"] == "'self'"
     assert rules["frame-ancestors"] == rules["object-src"] == rules["base-uri"] == "'none'"
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_nothing_but_what_was_built_for_browsers_is_served(browser: httpx.AsyncClient) -> None:
-    for address in ("/.vite/manifest.json", "/assets/gone.js", "/assets/../index.html", "/index.html"):
+    for address in ("/.vite/manifest.json", "/assets/gone.js", "/assets/index-Ab12.js.gz", "/index.html"):
         assert (await browser.get(address)).status_code == 404
     assert (await browser.post("/automation/executions")).status_code == 405
     head = await browser.head("/")

@@ -1,11 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import { budget } from './build/budget.ts';
+import { compressed } from './build/compressed.ts';
+import { FIRST, firstScript } from './build/firstScript.ts';
+import { mantineStyles } from './build/mantineStyles.ts';
 
 const gateway = process.env.RUNYARD_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), mantineStyles(), firstScript(), compressed(), budget()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   // what the gateway serves: part of its package, so that a wheel has it too
   build: {
@@ -15,6 +19,20 @@ export default defineConfig({
     sourcemap: false,
     manifest: true,
     chunkSizeWarningLimit: 700,
+    rolldownOptions: {
+      // React's own, which libraries do not mark as such: what they make and nobody uses is left out
+      treeshake: { manualPureFunctions: ['memo', 'forwardRef', 'createContext'] },
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: FIRST, test: /\/src\/first\.ts$/, priority: 1 },
+            // one file instead of fifty: browsers ask for six at a time
+            { name: 'app', tags: ['$initial'] },
+            { name: 'icons', test: /\/@tabler\//, minShareCount: 2 },
+          ],
+        },
+      },
+    },
   },
   // the Host stays that of the browser: the gateway takes no commands from the pages of another site
   server: {

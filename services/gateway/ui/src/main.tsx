@@ -1,16 +1,19 @@
-import '@mantine/core/styles.css';
-import '@mantine/notifications/styles.css';
+import './first';
+import '@mantine/core/styles.layer.css';
 import './theme/tokens.css';
 import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
-import { Notifications } from '@mantine/notifications';
 import { MutationCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { RouterProvider } from 'react-router';
 import { problemOf } from './api/problem';
+import { sessionQuery } from './api/session';
 import { router } from './routes';
 import { theme, variables } from './theme/theme';
-import { ConfirmDialog } from './ui/confirm';
+import { AtRest } from './ui/AtRest';
+import { lazyPart } from './ui/lazyPart';
+
+const Overlays = lazyPart(async () => (await import('./shell/Overlays')).Overlays);
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -27,7 +30,7 @@ const queries = new QueryClient({
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('the page has no #root');
-createRoot(root).render(
+const app = (
   <StrictMode>
     <MantineProvider
       theme={theme}
@@ -36,10 +39,15 @@ createRoot(root).render(
       colorSchemeManager={localStorageColorSchemeManager({ key: 'runyard-colour-scheme' })}
     >
       <QueryClientProvider client={queries}>
-        <Notifications position="bottom-right" />
-        <ConfirmDialog />
         <RouterProvider router={router} />
+        <AtRest>
+          <Overlays />
+        </AtRest>
       </QueryClientProvider>
     </MantineProvider>
-  </StrictMode>,
+  </StrictMode>
 );
+// Mostly it is known in a moment who is signed in: then nothing has to be drawn for the time until it is.
+const known = queries.prefetchQuery(sessionQuery);
+const late = new Promise((resolve) => setTimeout(resolve, 150));
+void Promise.race([known, late]).then(() => createRoot(root).render(app));

@@ -1,5 +1,6 @@
 /** Every page and its address. Pages are loaded when they are opened, so that the list of executions does not wait for an editor. */
 import { createBrowserRouter, Navigate } from 'react-router';
+import { ExecutionsPage } from './executions/ExecutionsPage';
 import { ErrorPage } from './shell/ErrorPage';
 import { Gate } from './shell/Gate';
 import { NotFoundPage } from './shell/NotFoundPage';
@@ -15,10 +16,7 @@ export const router = createBrowserRouter([
         children: [
           { index: true, element: <Navigate to="/automation/executions" replace /> },
           { path: '/automation', element: <Navigate to="/automation/executions" replace /> },
-          {
-            path: '/automation/executions',
-            lazy: async () => ({ Component: (await import('./executions/ExecutionsPage')).ExecutionsPage }),
-          },
+          { path: '/automation/executions', Component: ExecutionsPage },
           {
             path: '/automation/approvals',
             lazy: async () => ({ Component: (await import('./approvals/ApprovalsPage')).ApprovalsPage }),

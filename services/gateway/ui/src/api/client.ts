@@ -1,5 +1,6 @@
 /** The one way to the API: typed by its OpenAPI document, with what every request of this app needs. */
 import createClient, { type Middleware } from 'openapi-fetch';
+import { fetchOrTake } from './ahead';
 import { Problem } from './problem';
 import type { paths } from './schema';
 
@@ -40,7 +41,7 @@ const ours: Middleware = {
   },
 };
 
-export const api = createClient<paths>({ baseUrl: '', credentials: 'same-origin' });
+export const api = createClient<paths>({ baseUrl: '', credentials: 'same-origin', fetch: fetchOrTake });
 api.use(ours);
 
 /** The answer of a call, or its problem thrown: `const list = await take(api.GET('/api/v1/executions', …))`. */

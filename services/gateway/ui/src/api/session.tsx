@@ -1,5 +1,5 @@
 /** Who is signed in, for every page; nobody gets further than the sign-in page without. */
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect } from 'react';
 import { api, setCsrfToken, take, whenSignedOut } from './client';
 import { Problem } from './problem';
@@ -10,21 +10,23 @@ const Session = createContext<SessionDetail | null>(null);
 export const SESSION_KEY = ['session'] as const;
 
 /** null: nobody is signed in. */
+export const sessionQuery = queryOptions({
+  queryKey: SESSION_KEY,
+  staleTime: 60_000,
+  queryFn: async (): Promise<SessionDetail | null> => {
+    try {
+      const session = await take(api.GET('/api/v1/session'));
+      setCsrfToken(session.csrfToken);
+      return session;
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return null;
+      throw error;
+    }
+  },
+});
+
 export function useSessionQuery() {
-  return useQuery({
-    queryKey: SESSION_KEY,
-    staleTime: 60_000,
-    queryFn: async (): Promise<SessionDetail | null> => {
-      try {
-        const session = await take(api.GET('/api/v1/session'));
-        setCsrfToken(session.csrfToken);
-        return session;
-      } catch (error) {
-        if (error instanceof Problem && error.status === 401) return null;
-        throw error;
-      }
-    },
-  });
+  return useQuery(sessionQuery);
 }
 
 export function SessionProvider({ session, children }: { session: SessionDetail; children: ReactNode }) {

@@ -15,14 +15,18 @@ import {
   type TablerIcon,
 } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Link, NavLink, useLocation, useNavigate } from 'react-router';
 import { api, setCsrfToken, take } from '@/api/client';
 import { SESSION_KEY, useSession } from '@/api/session';
-import { ShortcutsDialog, useShortcuts } from '@/ui/shortcuts';
+import { lazyPart } from '@/ui/lazyPart';
+import { useShortcuts } from '@/ui/shortcuts';
 import { failed } from '@/ui/toast';
+import favicon from './favicon.svg';
 import classes from './Shell.module.css';
 import { useWaitingForMe } from './waitingForMe';
+
+const ShortcutsDialog = lazyPart(async () => (await import('./ShortcutsDialog')).ShortcutsDialog);
 
 interface Place {
   to: string;
@@ -43,14 +47,16 @@ const PLACES: readonly Place[] = [
 
 export function Shell({ children }: { children: ReactNode }) {
   const [opened, setOpened] = useState(false);
+  const [keys, setKeys] = useState(false);
   const { pathname } = useLocation();
   const navigate = useNavigate();
   const waiting = useWaitingForMe();
   // biome-ignore lint/correctness/useExhaustiveDependencies: another page was opened
   useEffect(() => setOpened(false), [pathname]);
-  useShortcuts(
-    PLACES.map((place) => ({ key: place.key, does: `Go to ${place.label}`, run: () => navigate(place.to) })),
-  );
+  useShortcuts([
+    ...PLACES.map((place) => ({ key: place.key, does: `Go to ${place.label}`, run: () => navigate(place.to) })),
+    { key: '?', does: 'Show these keys', run: () => setKeys(true) },
+  ]);
   return (
     <div className={classes.shell}>
       <a className={classes.skip} href="#content">
@@ -93,7 +99,11 @@ export function Shell({ children }: { children: ReactNode }) {
       <main id="content" className={classes.main} tabIndex={-1}>
         {children}
       </main>
-      <ShortcutsDialog />
+      {keys && (
+        <Suspense>
+          <ShortcutsDialog onClose={() => setKeys(false)} />
+        </Suspense>
+      )}
     </div>
   );
 }
@@ -101,7 +111,7 @@ export function Shell({ children }: { children: ReactNode }) {
 function Brand() {
   return (
     <Link to="/automation/executions" className={classes.brand}>
-      <img src="/favicon.svg" width={22} height={22} alt="" />
+      <img src={favicon} width={22} height={22} alt="" />
       Runyard
     </Link>
   );

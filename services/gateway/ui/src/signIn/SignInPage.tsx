@@ -7,6 +7,7 @@ import { Link, Navigate, useLocation, useNavigate, useSearchParams } from 'react
 import { api, take } from '@/api/client';
 import type { Problem } from '@/api/problem';
 import { useSessionQuery } from '@/api/session';
+import favicon from '@/shell/favicon.svg';
 import { useNow } from '@/ui/clock';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { keyOf, pageOf, refusalOf } from './arrival';
@@ -29,7 +30,7 @@ export function SignInPage() {
     <main className={classes.page}>
       <div className={classes.card}>
         <div className={classes.brand}>
-          <img src="/favicon.svg" width={26} height={26} alt="" />
+          <img src={favicon} width={26} height={26} alt="" />
           Runyard
         </div>
         <Title order={1}>Sign in</Title>

@@ -5,7 +5,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Problem } from '@/api/problem';
 import type { components } from '@/api/schema';
 import { ProblemAlert } from '@/ui/ProblemAlert';
-import { ShortcutsTable } from '@/ui/shortcuts';
+import { ShortcutsTable } from '@/ui/ShortcutsTable';
 import { version } from '../../../package.json';
 import { Fact, Facts } from '../Facts';
 import { Body, Section } from '../Section';

@@ -1,6 +1,5 @@
-/** Keys of the page that is shown, and the dialog (`?`) that lists them. Not while somebody types. */
-import { Kbd, Modal, Table } from '@mantine/core';
-import { useEffect, useRef, useState } from 'react';
+/** Keys of the page that is shown. Not while somebody types. */
+import { useEffect, useRef } from 'react';
 
 export interface Shortcut {
   /** As in KeyboardEvent.key: `j`, `Enter`, `/`; two in a row as `g e`. */
@@ -64,35 +63,7 @@ export function useShortcuts(shortcuts: readonly Shortcut[]): void {
   }, [keys]);
 }
 
-export function ShortcutsDialog() {
-  const [opened, setOpened] = useState(false);
-  useShortcuts([{ key: '?', does: 'Show these keys', run: () => setOpened(true) }]);
-  return (
-    <Modal opened={opened} onClose={() => setOpened(false)} title="Keys">
-      {opened && <ShortcutsTable />}
-    </Modal>
-  );
-}
-
-/** Those of the page as it is when the table is first shown. */
-export function ShortcutsTable() {
-  return (
-    <Table>
-      <Table.Tbody>
-        {[...shown].flat().map((each) => (
-          <Table.Tr key={each.key}>
-            <Table.Td w={120}>
-              {each.key.split(' ').map((key, index) => (
-                <span key={key}>
-                  {index > 0 && ' then '}
-                  <Kbd>{key}</Kbd>
-                </span>
-              ))}
-            </Table.Td>
-            <Table.Td>{each.does}</Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
-  );
+/** All that there are now. */
+export function shownShortcuts(): readonly Shortcut[] {
+  return [...shown].flat();
 }
