@@ -9,21 +9,21 @@ import { lazyPart } from '@/ui/lazyPart';
 import { Page, Panel } from '@/ui/Page';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { useShortcuts } from '@/ui/shortcuts';
-import { ApprovalsPanel } from './ApprovalsPanel';
-import { CancelDialog } from './actions/CancelDialog';
 import { Banner } from './banner/Banner';
 import classes from './ExecutionPage.module.css';
 import { Facts } from './Facts';
-import { LogPanel } from './log/LogPanel';
 import { useParam, useSetParams } from './params';
 import { useExecution, useStreamState } from './store';
-import { VariablesPanel } from './VariablesPanel';
 
 const ExecutionGraph = lazyPart(async () => (await import('@/graph/ExecutionGraph')).ExecutionGraph);
+const CancelDialog = lazyPart(async () => (await import('./actions/CancelDialog')).CancelDialog);
 const RerunDialog = lazyPart(async () => (await import('./actions/RerunDialog')).RerunDialog);
 
 const JobTimeline = lazyPart(async () => (await import('./jobs/JobTimeline')).JobTimeline);
 const JobDrawer = lazyPart(async () => (await import('./jobs/JobDrawer')).JobDrawer);
+const LogPanel = lazyPart(async () => (await import('./log/LogPanel')).LogPanel);
+const VariablesPanel = lazyPart(async () => (await import('./VariablesPanel')).VariablesPanel);
+const ApprovalsPanel = lazyPart(async () => (await import('./ApprovalsPanel')).ApprovalsPanel);
 
 const TABS = ['overview', 'log', 'variables', 'approvals'] as const;
 type Tab = (typeof TABS)[number];
@@ -113,13 +113,19 @@ export function ExecutionView() {
           <Overview />
         </Tabs.Panel>
         <Tabs.Panel value="log">
-          <LogPanel />
+          <Suspense fallback={<Skeleton height={240} />}>
+            <LogPanel />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="variables">
-          <VariablesPanel />
+          <Suspense fallback={<Skeleton height={240} />}>
+            <VariablesPanel />
+          </Suspense>
         </Tabs.Panel>
         <Tabs.Panel value="approvals">
-          <ApprovalsPanel />
+          <Suspense fallback={<Skeleton height={240} />}>
+            <ApprovalsPanel />
+          </Suspense>
         </Tabs.Panel>
       </Tabs>
       {drawer.current && (
@@ -127,7 +133,11 @@ export function ExecutionView() {
           <JobDrawer />
         </Suspense>
       )}
-      <CancelDialog opened={dialog === 'cancel'} onClose={() => setDialog(null)} />
+      {dialog === 'cancel' && (
+        <Suspense>
+          <CancelDialog onClose={() => setDialog(null)} />
+        </Suspense>
+      )}
       {dialog === 'rerun' && (
         <Suspense>
           <RerunDialog onClose={() => setDialog(null)} />

@@ -1,15 +1,18 @@
 /** Cancel and re-run many: those that are selected, or all that the filter finds (R44). */
-import { Button, Checkbox, Group, Modal, Text, TextInput } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
 import { IconBan, IconRepeat } from '@tabler/icons-react';
-import { useState } from 'react';
+import { Suspense, useState } from 'react';
 import { api, take } from '@/api/client';
 import { useMay } from '@/api/session';
 import type { ExecutionRow } from '@/api/types';
 import { isActive } from '@/theme/status';
 import { confirm } from '@/ui/confirm';
+import { lazyPart } from '@/ui/lazyPart';
 import { failed, said } from '@/ui/toast';
 import { together } from './bulk';
 import { type Filter, isEmpty, queryOf } from './filter';
+
+const CancelDialog = lazyPart(async () => (await import('./CancelDialog')).CancelDialog);
 
 interface Props {
   filter: Filter;
@@ -110,62 +113,15 @@ export function BulkBar({ filter, selected, onDone }: Props) {
       >
         Re-run{some ? ` ${finished.length}` : ' …'}
       </Button>
-      <CancelDialog
-        opened={cancelling}
-        what={some ? `${active.length} executions` : 'every active execution that the filter finds'}
-        onClose={() => setCancelling(false)}
-        onCancel={cancel}
-      />
+      {cancelling && (
+        <Suspense>
+          <CancelDialog
+            what={some ? `${active.length} executions` : 'every active execution that the filter finds'}
+            onClose={() => setCancelling(false)}
+            onCancel={cancel}
+          />
+        </Suspense>
+      )}
     </Group>
-  );
-}
-
-function CancelDialog({
-  opened,
-  what,
-  onClose,
-  onCancel,
-}: {
-  opened: boolean;
-  what: string;
-  onClose: () => void;
-  onCancel: (reason: string, force: boolean) => void;
-}) {
-  const [reason, setReason] = useState('');
-  const [force, setForce] = useState(false);
-  return (
-    <Modal opened={opened} onClose={onClose} title="Cancel executions">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          onCancel(reason, force);
-        }}
-      >
-        <Text size="sm">This cancels {what}. Jobs that wait are never sent; running jobs end by themselves.</Text>
-        <TextInput
-          mt="md"
-          label="Reason"
-          description="Stands in the log of each"
-          value={reason}
-          maxLength={2000}
-          onChange={(event) => setReason(event.currentTarget.value)}
-          data-autofocus
-        />
-        <Checkbox
-          mt="md"
-          label="Also stop running jobs on their agents"
-          checked={force}
-          onChange={(event) => setForce(event.currentTarget.checked)}
-        />
-        <Group justify="flex-end" mt="lg">
-          <Button variant="default" onClick={onClose}>
-            Leave them
-          </Button>
-          <Button color="red" type="submit">
-            Cancel them
-          </Button>
-        </Group>
-      </form>
-    </Modal>
   );
 }

@@ -1,5 +1,5 @@
 import { Checkbox } from '@mantine/core';
-import { useEffect, useRef } from 'react';
+import { memo, type Ref, useEffect, useRef } from 'react';
 import { Link } from 'react-router';
 import type { ExecutionRow } from '@/api/types';
 import { EXECUTION, isActive } from '@/theme/status';
@@ -55,54 +55,74 @@ export function ExecutionTable({ rows, current, selected, onSelect }: Props) {
       </thead>
       <tbody>
         {rows.map((row, index) => (
-          <tr
+          <Row
             key={row.executionId}
             ref={index === current ? marked : undefined}
-            className={`${rowTable.row} ${classes.line}`}
-            data-current={index === current}
-            data-selected={selected.has(row.executionId)}
-          >
-            {onSelect && (
-              <td className={classes.check}>
-                <Checkbox
-                  size="xs"
-                  aria-label={`Select ${row.workflowName}, started ${row.startedAt}`}
-                  checked={selected.has(row.executionId)}
-                  onChange={(event) => onSelect([row.executionId], event.currentTarget.checked)}
-                />
-              </td>
-            )}
-            <td className={classes.workflow}>
-              <Link to={`/automation/executions/${row.executionId}`} className={rowTable.link}>
-                {row.workflowName}
-              </Link>
-              <span className={classes.id}>{row.executionId.slice(-8)}</span>
-              <Waiting row={row} />
-            </td>
-            <td className={classes.status}>
-              <StatusBadge look={EXECUTION[row.status]} />
-            </td>
-            <td className={classes.trigger}>
-              <TriggerText trigger={row.trigger} />
-            </td>
-            <td className={classes.started}>
-              <Instant at={row.startedAt} />
-            </td>
-            <td className={classes.number}>
-              <Duration startedAt={row.startedAt} finishedAt={row.finishedAt} />
-            </td>
-            <td
-              className={classes.number}
-              title={`${row.jobs.completed} of ${row.jobs.total} jobs completed, retries included`}
-            >
-              {row.jobs.completed} / {row.jobs.total}
-            </td>
-          </tr>
+            row={row}
+            current={index === current}
+            selected={selected.has(row.executionId)}
+            onSelect={onSelect}
+          />
         ))}
       </tbody>
     </table>
   );
 }
+
+/** Drawn anew only when its execution has changed. */
+const Row = memo(function Row({
+  ref,
+  row,
+  current,
+  selected,
+  onSelect,
+}: {
+  ref: Ref<HTMLTableRowElement> | undefined;
+  row: ExecutionRow;
+  current: boolean;
+  selected: boolean;
+  onSelect: Props['onSelect'];
+}) {
+  return (
+    <tr ref={ref} className={`${rowTable.row} ${classes.line}`} data-current={current} data-selected={selected}>
+      {onSelect && (
+        <td className={classes.check}>
+          <Checkbox
+            size="xs"
+            aria-label={`Select ${row.workflowName}, started ${row.startedAt}`}
+            checked={selected}
+            onChange={(event) => onSelect([row.executionId], event.currentTarget.checked)}
+          />
+        </td>
+      )}
+      <td className={classes.workflow}>
+        <Link to={`/automation/executions/${row.executionId}`} className={rowTable.link}>
+          {row.workflowName}
+        </Link>
+        <span className={classes.id}>{row.executionId.slice(-8)}</span>
+        <Waiting row={row} />
+      </td>
+      <td className={classes.status}>
+        <StatusBadge look={EXECUTION[row.status]} />
+      </td>
+      <td className={classes.trigger}>
+        <TriggerText trigger={row.trigger} />
+      </td>
+      <td className={classes.started}>
+        <Instant at={row.startedAt} />
+      </td>
+      <td className={classes.number}>
+        <Duration startedAt={row.startedAt} finishedAt={row.finishedAt} />
+      </td>
+      <td
+        className={classes.number}
+        title={`${row.jobs.completed} of ${row.jobs.total} jobs completed, retries included`}
+      >
+        {row.jobs.completed} / {row.jobs.total}
+      </td>
+    </tr>
+  );
+});
 
 /** Why it does not go on, in the list already. The line is there for every active row, so that nothing moves when it is filled. */
 function Waiting({ row }: { row: ExecutionRow }) {

@@ -2,6 +2,7 @@
  * What a list shows while it changes. Rows that are shown change in place and stay where they are, so that nobody clicks on what
  * has just moved; new executions are counted, and come in when they are asked for.
  */
+import { replaceEqualDeep } from '@tanstack/react-query';
 import type { ExecutionRow } from '@/api/types';
 import { isActive } from '@/theme/status';
 
@@ -20,7 +21,9 @@ export function withRow(rows: Rows, row: ExecutionRow): Rows {
   if (index >= 0) {
     const known = rows.shown[index];
     if (known !== undefined && !isActive(known.status) && isActive(row.status)) return rows;
-    return { ...rows, shown: rows.shown.with(index, row) };
+    // what says nothing new stays the same object, and is not drawn again
+    const next = replaceEqualDeep(known, row);
+    return next === known ? rows : { ...rows, shown: rows.shown.with(index, next) };
   }
   const first = rows.shown[0];
   if (first === undefined) return { ...rows, shown: [row] };

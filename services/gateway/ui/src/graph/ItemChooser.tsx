@@ -1,5 +1,5 @@
 /** Which iteration of a forEach the graph shows: without one, the nodes of its body have no one state. */
-import { ActionIcon, NumberInput } from '@mantine/core';
+import { ActionIcon, TextInput } from '@mantine/core';
 import { IconChevronLeft, IconChevronRight, IconX } from '@tabler/icons-react';
 import { useSearchParams } from 'react-router';
 import { useChangeParams } from '@/execution/params';
@@ -62,17 +62,14 @@ function Chooser({
       >
         <IconChevronLeft size={14} aria-hidden />
       </ActionIcon>
-      <NumberInput
+      <TextInput
+        inputMode="numeric"
         size="xs"
         w={64}
-        min={0}
-        max={last}
-        allowDecimal={false}
-        hideControls
         placeholder="all"
         disabled={total === 0}
         value={index ?? ''}
-        onChange={(value) => (typeof value === 'number' ? go(value) : choose(null))}
+        onChange={({ currentTarget: { value } }) => (/^\d+$/.test(value) ? go(Number(value)) : choose(null))}
         aria-label={`Iteration of ${node.name}`}
       />
       <ActionIcon

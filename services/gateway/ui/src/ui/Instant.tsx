@@ -1,16 +1,13 @@
-import { Tooltip } from '@mantine/core';
 import { useNow } from './clock';
 import { distanceText, durationText, fullInstantText, instantText } from './time';
 
-/** A point in time, short, with all of it on hover or focus. */
+/** A point in time, short, with all of it under the pointer. */
 export function Instant({ at, empty = '–' }: { at: string | null | undefined; empty?: string }) {
   if (!at) return <span>{empty}</span>;
   return (
-    <Tooltip label={`${fullInstantText(at)} · ${at}`}>
-      <time dateTime={at} className="numbers">
-        {instantText(at)}
-      </time>
-    </Tooltip>
+    <time dateTime={at} className="numbers" title={`${fullInstantText(at)} · ${at}`}>
+      {instantText(at)}
+    </time>
   );
 }
 
@@ -18,11 +15,9 @@ export function Instant({ at, empty = '–' }: { at: string | null | undefined; 
 export function Distance({ at }: { at: string }) {
   const now = useNow();
   return (
-    <Tooltip label={fullInstantText(at)}>
-      <time dateTime={at} className="numbers">
-        {distanceText(at, now)}
-      </time>
-    </Tooltip>
+    <time dateTime={at} className="numbers" title={fullInstantText(at)}>
+      {distanceText(at, now)}
+    </time>
   );
 }
 

@@ -9,9 +9,9 @@ import { ProblemAlert } from '@/ui/ProblemAlert';
 import { said } from '@/ui/toast';
 import { useExecution, useExecutionStore, useJobs } from '../store';
 
-export function CancelDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+export function CancelDialog({ onClose }: { onClose: () => void }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Cancel this execution">
+    <Modal opened onClose={onClose} title="Cancel this execution">
       <CancelForm onClose={onClose} />
     </Modal>
   );
