@@ -181,8 +181,8 @@ class House:
         detail: Json = {}
         try:
             async with asyncio.timeout(10):
-                while not (detail and wanted(detail)):
-                    detail = await self.call("GET", f"/executions/{execution_id}")
+                while not wanted(detail := await self.call("GET", f"/executions/{execution_id}")):  # noqa: ASYNC110 - over HTTP
+                    await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"the execution stayed as {detail}") from None
         return detail
