@@ -58,8 +58,6 @@ class ReadPageQuery(ReadQuery, PageQuery):
 
 def parse_query(model: type[BaseModel] | None, raw: bytes) -> Any:
     """An instance of `model`, or a `Refusal` (400, `invalid_query`) with every problem. Without a model nothing is accepted."""
-    if not raw:
-        return _default(model)
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
     except ValueError as error:
@@ -87,17 +85,6 @@ def parse_query(model: type[BaseModel] | None, raw: bytes) -> Any:
     if problems:
         raise Refusal("invalid_query", "The query parameters are not as described in /openapi.json.", 400, tuple(problems))
     return parsed
-
-
-_defaults: dict[type[BaseModel], BaseModel] = {}
-
-
-def _default(model: type[BaseModel] | None) -> Any:
-    if model is None:
-        return None
-    if model not in _defaults:
-        _defaults[model] = model()
-    return _defaults[model]
 
 
 _repeatables: dict[type[BaseModel], frozenset[str]] = {}
