@@ -56,10 +56,26 @@ test('figures are what counting the list gives that each of them leads to', asyn
     expected.push([(await cell.getAttribute('href')) ?? '', count]);
   }
   expect(all, 'each status once, and once all').toBe(12);
+  // and the jobs of each agent, one by one
+  const ofAgents = page.getByRole('region', { name: 'Jobs by agent' }).getByRole('cell').getByRole('link');
+  for (const figure of await ofAgents.all()) {
+    const count = Number(await figure.innerText());
+    if (!Number.isNaN(count)) expected.push([(await figure.getAttribute('href')) ?? '', count]);
+  }
+  expect(expected.some(([address]) => address.startsWith('/automation/analytics/jobs'))).toBe(true);
   for (const [address, count] of expected) {
     await page.goto(address);
     await expect(page.getByRole('row').filter({ has: page.getByRole('link') }), address).toHaveCount(count);
   }
+
+  await page.goto(expected.find(([address]) => address.startsWith('/automation/analytics/jobs'))?.[0] ?? '');
+  await expect(
+    page
+      .getByRole('row')
+      .filter({ has: page.getByRole('link') })
+      .first(),
+  ).toBeVisible();
+  await lookAt(page, 'jobs-of-agent');
 
   // another clock, and a range in which nothing ran
   await page.goto(`/automation/analytics?workflowId=${workflowId}`);

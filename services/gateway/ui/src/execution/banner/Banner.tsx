@@ -14,12 +14,22 @@ const SHOWN = 2;
 
 export function Banner({ onFirstError }: { onFirstError: () => void }) {
   const detail = useExecution();
-  const { icon: Icon, tone, animated } = EXECUTION[detail.status];
+  const { icon: Icon, tone: own, animated } = EXECUTION[detail.status];
+  const active = isActive(detail.status);
+  // what will fail is known before the last job of it has ended
+  const tone = active && detail.error !== null ? 'red' : own;
   const style = { '--tone': `var(--ry-${tone})`, '--ground': `var(--ry-${tone}-ground)` } as CSSProperties;
   return (
     <section className={classes.banner} style={style} aria-label="Status">
       <Icon size={22} aria-hidden className={`${classes.icon} ${animated ? classes.turning : ''}`} />
-      <div className={classes.words}>{isActive(detail.status) ? <Going /> : <Ended onFirstError={onFirstError} />}</div>
+      <div className={classes.words}>
+        {!active && <div className={classes.headline}>{detail.banner}</div>}
+        {active && detail.error !== null && (
+          <div className={classes.headline}>{`Failing: ${detail.error.message}`}</div>
+        )}
+        {detail.error !== null && detail.status !== 'cancelled' && <Cause onFirstError={onFirstError} />}
+        {active && <Going />}
+      </div>
     </section>
   );
 }
@@ -97,7 +107,8 @@ function Since({ at, verb }: { at: string; verb: string }) {
   );
 }
 
-function Ended({ onFirstError }: { onFirstError: () => void }) {
+/** Where it failed, and the ways to why. */
+function Cause({ onFirstError }: { onFirstError: () => void }) {
   const detail = useExecution();
   const { list } = useJobs();
   const set = useSetParams();
@@ -108,31 +119,28 @@ function Ended({ onFirstError }: { onFirstError: () => void }) {
     [list, error],
   );
   const node = detail.nodes.find((each) => each.nodeId === error?.nodeId);
+  if (error === null) return null;
   return (
-    <>
-      <div className={classes.headline}>{detail.banner}</div>
-      {detail.status === 'failed' && error && (
-        <div className={classes.doing}>
-          {(node ?? job) && (
-            <span>
-              {node?.name ?? job?.nodeName}
-              {job && `, ${job.actionType}`}
-              {job && job.attempt > 1 && `, attempt ${job.attempt}`}
-              {job?.agent && `, on ${job.agent}`}
-            </span>
-          )}
-          {error.exitCode != null && <span>exit code {error.exitCode}</span>}
-          {error.statusCode != null && <span>HTTP {error.statusCode}</span>}
-          {job && (
-            <button type="button" className={classes.link} onClick={() => set({ job: job.jobId })}>
-              Output
-            </button>
-          )}
-          <button type="button" className={classes.link} onClick={onFirstError}>
-            First error in the log
-          </button>
-        </div>
+    <div className={classes.doing}>
+      {(node ?? job) && (
+        <span>
+          {node?.name ?? job?.nodeName}
+          {job && `, ${job.actionType}`}
+          {job && job.attempt > 1 && `, attempt ${job.attempt}`}
+          {job?.agent && `, on ${job.agent}`}
+        </span>
       )}
-    </>
+      {error.exitCode != null && <span>exit code {error.exitCode}</span>}
+      {error.statusCode != null && <span>HTTP {error.statusCode}</span>}
+      {job && (
+        <button type="button" className={classes.link} onClick={() => set({ job: job.jobId })}>
+          Output
+          <span className="visually-hidden"> of what failed</span>
+        </button>
+      )}
+      <button type="button" className={classes.link} onClick={onFirstError}>
+        First error in the log
+      </button>
+    </div>
   );
 }

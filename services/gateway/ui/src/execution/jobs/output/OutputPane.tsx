@@ -41,6 +41,11 @@ export function OutputPane({
   const [follow, setFollow] = useState(!ended || failed);
   const [wanted, setWanted] = useState('');
   const search = useSearch(output, version, wanted);
+  // what is searched is read whole
+  const searches = wanted !== '';
+  useEffect(() => {
+    if (searches) reader.everything();
+  }, [reader, searches]);
   const [nth, setNth] = useState<number | null>(null);
   const match: Match | null = nth === null ? null : (search.matches[Math.min(nth, search.matches.length - 1)] ?? null);
 
@@ -86,7 +91,7 @@ export function OutputPane({
         <span className={classes.found} role="status">
           {wanted !== '' &&
             !search.searching &&
-            foundText(search.matches.length, search.more, nth, output.held < output.size)}
+            foundText(search.matches.length, search.more, nth, output.gaps().length > 0)}
         </span>
         <ActionIcon
           variant="subtle"
@@ -165,8 +170,9 @@ export function OutputPane({
   );
 }
 
+/** `inPart`: the rest is being read. */
 function foundText(count: number, more: boolean, nth: number | null, inPart: boolean): string {
-  if (count === 0) return inPart ? 'not in what is shown' : 'not found';
+  if (count === 0) return inPart ? 'reading on …' : 'not found';
   const of = `${count}${more || inPart ? '+' : ''}`;
   return nth === null ? `${of} found` : `${Math.min(nth, count - 1) + 1} of ${of}`;
 }
