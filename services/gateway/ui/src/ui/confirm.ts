@@ -9,25 +9,31 @@ interface Question {
   dangerous?: boolean;
 }
 
-let asked: (Question & { answer: (yes: boolean) => void }) | null = null;
+export type Asked = Question & { answer: (yes: boolean) => void };
+
+let asked: Asked | null = null;
 const listeners = new Set<() => void>();
 
-function show(next: typeof asked) {
+function show(next: Asked | null) {
   asked = next;
   for (const each of listeners) each();
 }
 
 export function confirm(question: Question): Promise<boolean> {
-  asked?.answer(false);
-  return new Promise((resolve) =>
-    show({
+  return new Promise((resolve) => {
+    const next = {
       ...question,
-      answer: (yes) => {
+      answer: (yes: boolean) => {
         show(null);
         resolve(yes);
       },
-    }),
-  );
+    };
+    // not within the event that led here: the Escape that would close a drawer would answer the question, too
+    setTimeout(() => {
+      asked?.answer(false);
+      show(next);
+    });
+  });
 }
 
 /** What is asked now, and how to answer. */

@@ -62,21 +62,19 @@ export function OfNode(props: FormProps & { node: GraphNode }) {
           }
         />
         {node.type === 'action' && (
-          <div className={classes.wide}>
-            <Select
-              size="xs"
-              label="Action"
-              required
-              searchable
-              disabled={readOnly}
-              data={known.actionTypes.map(({ type }) => type)}
-              value={String((owner as { action?: unknown }).action ?? '')}
-              error={problemsBelow('action', below)
-                .map(({ message }) => message)
-                .join('; ')}
-              onChange={(value) => value && edit((text) => setField(text, node.key, 'action', value))}
-            />
-          </div>
+          <Select
+            size="xs"
+            label="Action"
+            required
+            searchable
+            disabled={readOnly}
+            data={known.actionTypes.map(({ type }) => type)}
+            value={String((owner as { action?: unknown }).action ?? '')}
+            error={problemsBelow('action', below)
+              .map(({ message }) => message)
+              .join('; ')}
+            onChange={(value) => value && edit((text) => setField(text, node.key, 'action', value))}
+          />
         )}
       </div>
       <Fields
