@@ -73,6 +73,7 @@ test('an agent is created, started with what the page shows, watched, drained an
   await expect(shown).toBeVisible();
 
   const agent = new Agent(command);
+  let had = '';
   try {
     await expect(shown.getByRole('status'), agent.toString()).toContainText(`${name} is online`, { timeout: 30_000 });
     await shown.getByRole('button', { name: 'I have stored the key' }).click();
@@ -102,6 +103,9 @@ test('an agent is created, started with what the page shows, watched, drained an
     await page.getByRole('link', { name }).click();
     const drawer = page.getByRole('dialog', { name });
     await expect(drawer).toContainText('script.bash');
+    await expect(drawer.getByRole('heading', { name: 'Jobs it has now' })).toBeVisible();
+    await expect(drawer.getByText('None.')).toBeVisible();
+    had = (await drawer.getByRole('link', { name: 'Jobs it had' }).getAttribute('href')) ?? '';
     await drawer.getByRole('button', { name: 'Drain' }).click();
     await expect(drawer).toContainText('gets nothing new until it is resumed');
     await drawer.getByRole('button', { name: 'Resume' }).click();
@@ -117,6 +121,9 @@ test('an agent is created, started with what the page shows, watched, drained an
   } finally {
     await agent.remove();
   }
+  await page.goto(had);
+  await expect(page.getByRole('heading', { name: `Jobs of agent ${name}` })).toBeVisible();
+  await expect(page.getByRole('row').filter({ has: page.getByRole('link') })).toHaveCount(1);
   await page.goto('/automation/agents?tab=pools');
   await row.getByRole('button', { name: `Delete ${pool} …` }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete it' }).click();
