@@ -48,15 +48,21 @@ export function ApprovalCard({ approval, inInbox = false, onAnswered }: Props) {
         </div>
         <StatusBadge look={APPROVAL[approval.status]} />
       </header>
-      <p className={classes.message}>{approval.message || 'No message was written for this approval.'}</p>
-      <Facts approval={approval} />
-      {/* above what is still being read, so that the buttons do not move away from under a click */}
-      {pending && <Decision approval={approval} onAnswered={onAnswered} />}
-      <UnstyledButton className={classes.fold} aria-expanded={open} onClick={() => setOpen(!open)}>
-        {open ? <IconChevronDown size={15} aria-hidden /> : <IconChevronRight size={15} aria-hidden />}
-        What led to this
-      </UnstyledButton>
-      {open && <Known approvalId={approval.approvalId} />}
+      <div className={classes.body}>
+        <div>
+          <p className={classes.message}>{approval.message || 'No message was written for this approval.'}</p>
+          <Facts approval={approval} />
+          {/* above or beside what is still being read, so that the buttons do not move away from under a click */}
+          {pending && <Decision approval={approval} onAnswered={onAnswered} />}
+        </div>
+        <div className={classes.known}>
+          <UnstyledButton className={classes.fold} aria-expanded={open} onClick={() => setOpen(!open)}>
+            {open ? <IconChevronDown size={15} aria-hidden /> : <IconChevronRight size={15} aria-hidden />}
+            What led to this
+          </UnstyledButton>
+          {open && <Known approvalId={approval.approvalId} />}
+        </div>
+      </div>
     </article>
   );
 }

@@ -42,7 +42,7 @@ export function ApprovalsPage() {
           are.
         </EmptyState>
       ) : (
-        <Stack gap="sm" maw={900}>
+        <Stack gap="sm" maw={1280}>
           {inbox.map((approval) => (
             <ApprovalCard key={approval.approvalId} approval={approval} inInbox onAnswered={onAnswered} />
           ))}
