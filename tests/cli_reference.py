@@ -52,7 +52,7 @@ def _commands(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
 def _section(path: tuple[str, ...], command: Any) -> list[str]:
     arguments = [_word(each) for each in command.params if each.param_type_name == "argument"]
     usage = " ".join(["runyard", *path, *arguments, "[OPTIONS]"])
-    parts = [f"### {' '.join(path)}", f"```text\n{usage}\n```", inspect.cleandoc(_help(command))]
+    parts = [f"### {' '.join(path)}", f"`{usage}`", inspect.cleandoc(_help(command))]
     rows = [f"| {_names(each)} | {_words(each)} |" for each in command.params if each.name != "help"]
     return [*parts, "\n".join(["| | |", "|---|---|", *rows])] if rows else parts
 

@@ -39,4 +39,8 @@ keep gateway RUNYARD_PUBLIC_URL "$RUNYARD_PUBLIC_URL"
 keep gateway RUNYARD_ADMIN_TOKEN "ry_$(random)"
 keep gateway RUNYARD_GATEWAY_SECRET "$(random)"
 keep gateway RUNYARD_METRICS_TOKEN "$(random)"
+keep orchestrator RUNYARD_OPS_PORT 9401
+keep dispatcher RUNYARD_OPS_PORT 9402
+keep approvals RUNYARD_OPS_PORT 9403
+keep projections RUNYARD_OPS_PORT 9404
 echo "The settings are in $directory. Keep a copy apart from the database: without RUNYARD_MASTER_KEYS no connection can be opened."

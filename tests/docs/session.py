@@ -23,6 +23,8 @@ UNPREPARED: Final = re.compile(
     r"^((?:[A-Z_]+=\S+ )*)(?="
     r"\.venv/bin/python -m runyard_projections archive (?:search|restore|discard|audit) "  # tests/integration/test_archive.py
     r'|psql \S+ -c ".* restored_'  # the same
+    r"|\.venv/bin/python -m runyard_bench"  # measures for minutes
+    r"|createdb |pg_restore --exit-on-error|\.venv/bin/python -m runyard_standalone\.rewind"  # tests/integration/test_backup.py
     r"|\.venv/bin/python -m runyard_(?:orchestrator|dispatcher|approvals|projections|gateway)$"  # as `make up` starts them
     r")",
     re.MULTILINE,
@@ -106,7 +108,7 @@ class Reader:
         return UNPREPARED.sub(r"\1elsewhere ", UNTIL_CTRL_C.sub("until_ctrl_c ", text))
 
     def _environment(self, noted: Path) -> dict[str, str]:
-        path = [str(Path(sys.executable).parent), os.environ["PATH"], str(binaries_for(None))]
+        path = [str(Path(sys.executable).parent), str(binaries_for(None)), os.environ["PATH"]]
         kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "VIRTUAL_ENV") if name in os.environ}
         own = {
             "HOME": str(self.home),

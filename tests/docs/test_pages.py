@@ -51,6 +51,7 @@ SOURCES = (
     "services/gateway/ui/vite.config.ts",
     "agent",
 )
+COMMANDS = {*INLINE, "createdb", "curl", "pg_dump", "pg_restore", "psql", ".venv/bin/python"}
 OF_THE_INSTALLATION = re.compile(r"there is no (connection|pool|agent)|no agent offers the action type")
 OF_WHAT_IS_NOT_SHOWN = re.compile(rf"{OF_THE_INSTALLATION.pattern}|there is no node|only there in the body of a forEach")
 
@@ -91,6 +92,10 @@ def test_every_block_says_what_it_is_and_is_that() -> None:
 def _problems(language: str, text: str) -> Iterator[str]:
     try:
         match language:
+            case "text":
+                words = text.split()
+                if any(word in COMMANDS for word in words[:1]) or any(f"\n{word} " in text for word in ("runyard", "curl")):
+                    yield "commands in a block of text: `sh` is run"
             case "yaml":
                 yield from _of_yaml(yaml(text))
             case "json":
