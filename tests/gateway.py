@@ -236,7 +236,14 @@ def _jobs(detail: Json, status: str) -> list[Json]:
 
 
 @asynccontextmanager
-async def house(pool: "asyncpg.Pool[asyncpg.Record]", *, bus: Bus | None = None, **settings: Any) -> AsyncIterator[House]:
+async def house(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    *,
+    bus: Bus | None = None,
+    master_keys: str = MASTER_KEY,
+    approvals_secret: str | None = None,
+    **settings: Any,
+) -> AsyncIterator[House]:
     """`settings` are the gateway's. `bus`: a new one within the process, unless given."""
     bus, clock = bus or MemoryBus(), SystemClock()
     async with AsyncExitStack() as parts:
@@ -245,10 +252,15 @@ async def house(pool: "asyncpg.Pool[asyncpg.Record]", *, bus: Bus | None = None,
         for service in (
             await runyard_projections.app.create(runyard_projections.settings.Settings(), bus=bus, pool=pool, clock=clock),
             await runyard_dispatcher.app.create(
-                runyard_dispatcher.settings.Settings(master_keys=SecretStr(MASTER_KEY)), bus=bus, pool=pool, clock=clock
+                runyard_dispatcher.settings.Settings(master_keys=SecretStr(master_keys)), bus=bus, pool=pool, clock=clock
             ),
             await runyard_approvals.app.create(
-                runyard_approvals.settings.Settings(allow_private_notifications=True), bus=bus, pool=pool, clock=clock
+                runyard_approvals.settings.Settings(
+                    allow_private_notifications=True, approvals_secret=SecretStr(approvals_secret) if approvals_secret else None
+                ),
+                bus=bus,
+                pool=pool,
+                clock=clock,
             ),
             await runyard_orchestrator.app.create(runyard_orchestrator.settings.Settings(), bus=bus, pool=pool, clock=clock),
         ):

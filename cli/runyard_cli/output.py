@@ -41,6 +41,8 @@ LOOKS = {
     "pending": ("○", "bright_black"),
     "dispatched": ("◌", "cyan"),
     "running": ("●", "blue"),
+    "retried": ("✔", "green"),
+    "dropped": ("✘", "bright_black"),
     "waiting": ("◷", "magenta"),
     "paused": ("◷", "magenta"),
     "completed": ("✔", "green"),

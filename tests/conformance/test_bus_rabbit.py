@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aio_pika
@@ -257,9 +258,14 @@ async def test_a_message_that_takes_its_consumer_down_again_and_again_ends_as_a_
         await until(lambda: there.trouble)
         await cable.mend()
         await until(lambda: not there.trouble)
-    dead = Notes()
-    await here.consume(DEAD_LETTERS, Item, dead)
-    await until(lambda: dead.numbers == [7])
+    dead = ParkedNotes()
+    await here.consume(DEAD_LETTERS, Parked, dead)
+    await until(lambda: dead.items)
+    (letter,) = dead.items
+    assert (letter.queue, letter.attempts, letter.sender) == (WORK, SMALL.delivery_limit + 1, "")
+    assert msgspec.json.decode(letter.body, type=list[Item]) == pings(7)
+    assert letter.reason.startswith("RabbitMQ gave up on it")
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(letter.parked_at)) < timedelta(minutes=5)
     notes.gate.set()
 
 

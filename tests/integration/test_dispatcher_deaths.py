@@ -17,6 +17,7 @@ from runyard_dispatcher.enrolment import Enrolments
 from runyard_dispatcher.handlers import Handlers
 from runyard_dispatcher.journal import MAPPER, Journal
 from runyard_dispatcher.probes import Probes
+from runyard_dispatcher.rotation import Rotation
 from runyard_dispatcher.settings import Patience
 from runyard_dispatcher.turns import Turns
 from runyard_dispatcher.vault import Vault
@@ -66,7 +67,7 @@ class Died(Exception):
 class Life:
     """One process of the dispatcher: everything but its bus and its log is its own."""
 
-    def __init__(self, connection: "asyncpg.Connection[Any]", bus: MemoryBus, store: PostgresEventStore) -> None:
+    def __init__(self, connection: "asyncpg.Connection[Any]", pool: Pool, bus: MemoryBus, store: PostgresEventStore) -> None:
         clock, vault, patience = SystemClock(), Vault(MASTER), Patience(3600, 7200, 3600)
         self.connection = connection
         self.turns = Turns(bus, clock, vault)
@@ -75,7 +76,9 @@ class Life:
             self.turns, journal, answering, None, clock, patience, broker_url="amqp://broker", namespace=""
         )
         probes = Probes(self.turns, journal, answering, vault, clock, 10)
-        self.handlers = Handlers(self.turns, journal, Commands(vault), self.enrolments, probes, answering, patience)
+        self.handlers = Handlers(
+            self.turns, journal, Commands(vault), self.enrolments, probes, answering, Rotation(pool, vault), patience
+        )
 
     async def begin_and(self, step: "Step") -> None:
         await self.turns.begin(self.connection)
@@ -210,7 +213,7 @@ async def test_a_dispatcher_killed_at_any_await_and_started_again_does_all_of_it
     deaths = 0
     for step in await a_story(ids):
         for awaits in count() if dying else (10**9,):
-            life = Life(await asyncpg.connect(postgres_url), bus, store)
+            life = Life(await asyncpg.connect(postgres_url), pool, bus, store)
             try:
                 await killed_at(life, awaits, life.begin_and(step))
             except Died:

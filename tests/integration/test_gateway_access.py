@@ -34,7 +34,8 @@ ACCESS = {
         createAgent changeAgent revokeAgent rotateAgentKey
         listUsers createUser getUser replaceUser changeUser deleteUser listApiKeys createApiKey revokeApiKey
         listRoles putRole deleteRole listAudit setRetention""",
-    "automation:installation": """listTenants createTenant getTenant changeTenant rebuildProjections checkProjections""",
+    "automation:installation": """listTenants createTenant getTenant changeTenant rebuildProjections checkProjections
+        listParkedMessages getParkedMessage retryParkedMessage dropParkedMessage rotateSecrets""",
     "agent key": """getOwnAgent enrolAgent streamAgentOrders postAgentMessages""",
 }
 """That each route refuses whoever the table does not name is tested with every role beside the roles themselves."""
@@ -126,4 +127,5 @@ async def things(home: House) -> dict[str, str]:
         "roleName": "deployer",
         "tenantId": "default",
         "version": "1",
+        "messageId": 64 * "0",
     }

@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 import asyncpg
 import pytest
-from runyard_projections.handlers import OutputKeeper, ParkedKeeper
+from runyard_projections.handlers import OutputKeeper
+from runyard_projections.parked import ParkedKeeper
 from runyard_projections.projection import LIVE
 from runyard_shared.contracts.jobs import OutputChunk, OutputSealed, Parked
 from runyard_shared.contracts.values import StreamSeal

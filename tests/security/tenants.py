@@ -94,6 +94,7 @@ class Tenant:
             "userName": "alice",
             "tenantId": self.name,
             "version": "1",
+            "messageId": 64 * "0",
         }
 
 

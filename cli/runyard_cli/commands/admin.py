@@ -1,4 +1,4 @@
-"""For those who look after an installation: its read models and its audit log."""
+"""For those who look after an installation: its read models, its audit log, and what could not be handled."""
 
 import time
 from typing import Annotated, Literal
@@ -9,13 +9,15 @@ from rich.text import Text
 
 from runyard_cli import values
 from runyard_cli.client import Api, Json
+from runyard_cli.commands import parked
 from runyard_cli.errors import ExitCode
-from runyard_cli.output import Format, FormatOption, duration, plain, show, status, table, when
+from runyard_cli.output import Format, FormatOption, duration, errors, plain, show, status, table, when
 from runyard_cli.session import connected
 
 app = typer.Typer(help="Look after an installation.", no_args_is_help=True)
 projections = typer.Typer(help="Read models: how far they are, made anew, compared with the log.", invoke_without_command=True)
 app.add_typer(projections, name="projections")
+app.add_typer(parked.app, name="parked")
 
 Outcome = Literal["done", "refused", "failed", "unknown"]
 NamesArgument = Annotated[list[str] | None, typer.Argument(help="Which read models; none: all.")]
@@ -88,6 +90,24 @@ def audit(
     )
 
 
+@app.command("rotate-master-key")
+def rotate_master_key(context: typer.Context, output: FormatOption = Format.TABLE) -> None:
+    """Protect every stored secret with the newest key, so that the old one can be taken away. Broken off, run it again."""
+    totals: dict[str, Json] = {}
+    with connected(context) as api:
+        while True:
+            answer = api.command("POST", "/secrets/rotate")
+            for part in answer["parts"]:
+                changed = part["changed"] + totals.get(part["name"], {"changed": 0})["changed"]
+                totals[part["name"]] = part | {"changed": changed}
+            if not answer["remaining"] or not any(part["changed"] for part in answer["parts"]):
+                break
+            errors().print(Text(f"{answer['remaining']:,} to go"))
+    show({"parts": list(totals.values())}, output, _rotated)
+    if any(part["unreadable"] or part["remaining"] for part in totals.values()):
+        raise typer.Exit(ExitCode.FAILED)
+
+
 def _background(api: Api, what: str, names: list[str] | None, wait: bool, form: Format) -> None:
     """202 says which; what became of it is in the list."""
     before = {row["name"]: _began(row, what) for row in api.get("/projections")["items"]}
@@ -120,6 +140,20 @@ def _projections(answer: Json) -> RenderableType:
         ("COMPARED", lambda row: when(row["checksum"]["finishedAt"]) if row["checksum"] else ""),
         ("WHY", lambda row: row["reason"]),
     )
+
+
+def _rotated(answer: Json) -> RenderableType:
+    parts: list[RenderableType] = [
+        Text(f"{part['name'] + ':':<13} {part['changed']:,} changed, {part['current']:,} were current when it ended")
+        for part in answer["parts"]
+    ]
+    lost = [f"{part['name']}: {name}" for part in answer["parts"] for name in part["unreadable"]]
+    if lost:
+        parts.append(Text("None of the keys opens these; add the key they were made with, or enter them again:", style="red"))
+        parts += [Text(plain(f"  {name}"), style="red") for name in lost]
+    else:
+        parts.append(Text("The older keys can be taken away now."))
+    return Group(*parts)
 
 
 def _results(answer: Json, what: str) -> RenderableType:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -61,6 +62,9 @@ class ChannelHandler:
                 return {"channelId": channel_id}
             case commands.ListChannels():
                 return {"items": [_row(channel) for channel in await self._channels.all(tenant_id)]}
+            case commands.RotateSecrets(limit=limit):
+                rotated = await self._channels.rotate(limit)
+                return {**asdict(rotated), "unreadable": list(rotated.unreadable)}
             case _:
                 raise TypeError(f"{type(command).__name__} is not for channels")
 

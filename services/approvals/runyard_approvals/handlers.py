@@ -17,7 +17,13 @@ from runyard_approvals.approval_handler import ApprovalHandler
 from runyard_approvals.channel_handler import ChannelHandler
 
 InboxItem = Request | TimerDue | RequestApproval | CancelApproval
-_CHANNEL_COMMANDS = (commands.SaveChannel, commands.DeleteChannel, commands.TestChannel, commands.ListChannels)
+_CHANNEL_COMMANDS = (
+    commands.SaveChannel,
+    commands.DeleteChannel,
+    commands.TestChannel,
+    commands.ListChannels,
+    commands.RotateSecrets,
+)
 
 
 class Handlers:

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from os import urandom
+from typing import Final
 
 import asyncpg
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from runyard_shared.eventstore.outage import outages_as_unavailable
+
+SHORTEST: Final = 32
+"""Characters of a secret."""
 
 
 class Secret:
@@ -26,4 +30,12 @@ async def load_secret(pool: "asyncpg.Pool[asyncpg.Record]", given: str | None) -
         if given is None:
             await pool.execute("insert into approvals.secret values ($1) on conflict do nothing", urandom(32))
         kept = await pool.fetchval("select secret from approvals.secret")
-    return Secret([value for value in (given.encode() if given else None, kept) if value is not None])
+    return Secret([*(values_of(given) if given else ()), *([kept] if kept is not None else ())])
+
+
+def values_of(given: str) -> list[bytes]:
+    """During a rotation there are several, the newest first, with commas between them. What is too short to be one is part of a
+    secret with a comma in it; that there is one cannot be ruled out in any case."""
+    parts = [part.strip() for part in given.split(",")]
+    several = len(parts) > 1 and all(len(part) >= SHORTEST for part in parts)
+    return [value.encode() for value in (*parts, given)] if several else [given.encode()]

@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     approvals_secret: SecretStr | None = Field(
         default=None,
         min_length=32,
-        description="Encrypts channels and signs links; the same for every process. **Set it in production**: without it one"
+        description="Encrypts channels and signs links; the same for every process. During"
+        " [a rotation](../howto/connections.md#change-the-master-key) the new one, a comma and the old one. **Set it in"
+        " production**: without it one"
         " is made and kept in the database, beside what it protects. Channels saved and links signed before it was set stay"
         " valid",
     )

@@ -32,6 +32,7 @@ from runyard_dispatcher.journal import MAPPER, Journal
 from runyard_dispatcher.lead import lead
 from runyard_dispatcher.probes import Probes
 from runyard_dispatcher.rescuer import rescue_forever
+from runyard_dispatcher.rotation import Rotation
 from runyard_dispatcher.settings import Settings
 from runyard_dispatcher.turns import Turns
 from runyard_dispatcher.vault import Vault
@@ -93,7 +94,14 @@ class Service:
         )
         self._probes = Probes(self._turns, journal, answering, vault, clock, settings.probe_timeout_seconds)
         self._handlers = Handlers(
-            self._turns, journal, Commands(vault), self._enrolments, self._probes, answering, settings.patience
+            self._turns,
+            journal,
+            Commands(vault),
+            self._enrolments,
+            self._probes,
+            answering,
+            Rotation(pool, vault),
+            settings.patience,
         )
         self._task: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()

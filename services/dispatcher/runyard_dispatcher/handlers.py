@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from runyard_shared.contracts.commands import EnrolAgent, Reply, Request, TestConnection
+from runyard_shared.contracts.commands import EnrolAgent, Reply, Request, RotateSecrets, TestConnection
 from runyard_shared.contracts.jobs import AgentStatus, ConnectionProbed, PlacementOrder
 from runyard_shared.errors import Refusal, Unavailable
 from runyard_shared.messaging.answers import problem_of
@@ -18,6 +18,7 @@ from runyard_dispatcher.happening import Asked, Happening
 from runyard_dispatcher.journal import Journal
 from runyard_dispatcher.orders import take_orders
 from runyard_dispatcher.probes import Probes
+from runyard_dispatcher.rotation import Rotation
 from runyard_dispatcher.sessions import hear, notice_silence
 from runyard_dispatcher.settings import Patience
 from runyard_dispatcher.turns import Turns
@@ -42,6 +43,7 @@ class Handlers:
         enrolments: Enrolments,
         probes: Probes,
         answering: Answering,
+        rotation: Rotation,
         patience: Patience,
     ) -> None:
         self._turns = turns
@@ -50,6 +52,7 @@ class Handlers:
         self._enrolments = enrolments
         self._probes = probes
         self._answering = answering
+        self._rotation = rotation
         self._patience = patience
 
     async def handle_orders(self, orders: Sequence[PlacementOrder]) -> None:
@@ -82,7 +85,7 @@ class Handlers:
         async with self._turns.turn() as (board, now):
             known = await self._turns.answers([request.request_id for request in requests])
             for request in requests:
-                if isinstance(request.command, EnrolAgent | TestConnection):
+                if isinstance(request.command, EnrolAgent | TestConnection | RotateSecrets):
                     continue
                 if request.request_id in known:
                     _log.info("a known request is answered as before, and not carried out", request_id=request.request_id)
@@ -100,6 +103,8 @@ class Handlers:
                 self._enrolments.begin(request, request.command)
             elif isinstance(request.command, TestConnection):
                 await self._probes.begin(request, request.command)
+            elif isinstance(request.command, RotateSecrets):
+                await self._answering.answer([(request, await self._rotation.answer(request, request.command))])
 
     async def rescue(self, elapsed_seconds: float) -> None:
         """`elapsed_seconds` have passed in which agents could be heard: declare the silent ones offline, tell of jobs that were

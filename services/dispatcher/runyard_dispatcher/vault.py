@@ -38,10 +38,8 @@ class Vault:
         )
         return seal(public_key, msgspec.json.encode(opened))
 
-    def resealed(self, box: bytes) -> bytes | None:
-        """The same secret for the first key; None if it is sealed for that already. Raises `CannotOpen`."""
-        if self.is_current(box):
-            return None
+    def resealed(self, box: bytes) -> bytes:
+        """The same secret for the first key. Raises `CannotOpen`."""
         return seal(self._keys[0].public, self._open(box).encode())
 
     def _open(self, box: bytes) -> str:

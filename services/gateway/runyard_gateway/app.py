@@ -54,6 +54,7 @@ from runyard_gateway.queries.executions import ExecutionQueries
 from runyard_gateway.queries.jobs import JobQueries
 from runyard_gateway.queries.kept_answers import KeptAnswerQueries
 from runyard_gateway.queries.output import OutputQueries
+from runyard_gateway.queries.parked_messages import ParkedMessageQueries
 from runyard_gateway.queries.pools import PoolQueries
 from runyard_gateway.queries.projections import ProjectionQueries, RetentionQueries
 from runyard_gateway.queries.roles import RoleQueries
@@ -84,12 +85,14 @@ from runyard_gateway.resources.incidents import Incidents
 from runyard_gateway.resources.kinds import Kinds
 from runyard_gateway.resources.list_streams import ListStreams
 from runyard_gateway.resources.output import Output
+from runyard_gateway.resources.parked_messages import ParkedMessages
 from runyard_gateway.resources.pools import Pools
 from runyard_gateway.resources.projections import Projections
 from runyard_gateway.resources.retention import Retention
 from runyard_gateway.resources.roles import Roles
 from runyard_gateway.resources.runs import Runs
 from runyard_gateway.resources.schedules import Schedules
+from runyard_gateway.resources.secrets import Secrets
 from runyard_gateway.resources.session import SessionResource
 from runyard_gateway.resources.system import System
 from runyard_gateway.resources.tenants import Tenants
@@ -149,10 +152,10 @@ class Service:
         followers = {log: LogFollower(settings.keep_alive_seconds, log) for log in logs}
         of_executions = ExecutionStreams(tail, events, followers[ORCHESTRATOR])
         of_tenants = {log: TenantStreams(tails[log], logs[log], followers[log]) for log in logs}
-        archived = ArchivedQueries(database)
+        archived, parked = ArchivedQueries(database), ParkedMessageQueries(database)
         self._figures = GatewayFigures(lambda: len(self._streams), ProjectionQueries(database).lags)
         system = System(
-            self.check_health, ProjectionQueries(database),
+            self.check_health, ProjectionQueries(database), parked,
             metrics_token=_metrics_token(settings), stale_after_seconds=settings.stale_after_seconds,
         )  # fmt: skip
         api_keys, users, tenants = ApiKeyQueries(database), UserQueries(database), TenantQueries(database)
@@ -208,6 +211,8 @@ class Service:
             *session.operations(),
             *Audit(audit_queries).operations(),
             *Projections(commands, ProjectionQueries(database)).operations(),
+            *ParkedMessages(commands, parked, bus, settings.command_timeout_seconds).operations(),
+            *Secrets(commands, WebhookQueries(database), proofs).operations(),
             *Retention(commands, RetentionQueries(database)).operations(),
             *system.operations(),
         )

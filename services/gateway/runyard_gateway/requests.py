@@ -328,6 +328,16 @@ class AuditQuery(PageQuery):
     to: Instant | None = Field(default=None, description="Before this time")
 
 
+class ParkedMessagesQuery(PageQuery):
+    """`status` waiting: nobody has done anything with it yet."""
+
+    status: Literal["waiting", "retried", "dropped"] = "waiting"
+    queue: str | None = Field(default=None, min_length=1, max_length=200, pattern=PRINTABLE)
+    q: str | None = Field(
+        default=None, min_length=1, max_length=200, pattern=PRINTABLE, description="Part of the reason or the kind"
+    )
+
+
 # --- agents, pools, connections
 
 

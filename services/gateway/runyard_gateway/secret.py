@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from os import urandom
+from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -11,6 +12,8 @@ from runyard_gateway.database import Database
 
 _MAKE = "insert into gateway.secret (secret) values ($1) on conflict do nothing"
 _FIND = "select secret from gateway.secret"
+SHORTEST: Final = 32
+"""Characters of a secret."""
 
 
 class Secret:
@@ -34,5 +37,13 @@ class Secret:
         if self._given is None:
             await self._database.fetch(_MAKE, urandom(32))
         row = await self._database.fetch_row(_FIND)
-        values = [] if self._given is None else [self._given.get_secret_value().encode()]
+        values = [] if self._given is None else values_of(self._given.get_secret_value())
         return values if row is None else [*values, row["secret"]]
+
+
+def values_of(given: str) -> list[bytes]:
+    """During a rotation there are several, the newest first, with commas between them. What is too short to be one is part of a
+    secret with a comma in it; that there is one cannot be ruled out in any case."""
+    parts = [part.strip() for part in given.split(",")]
+    several = len(parts) > 1 and all(len(part) >= SHORTEST for part in parts)
+    return [value.encode() for value in (*parts, given)] if several else [given.encode()]

@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     gateway_secret: SecretStr | None = Field(
         default=None,
         min_length=32,
-        description="Encrypts the secrets of webhooks; the same for every gateway. **Set it in production**: without it one"
+        description="Encrypts the secrets of webhooks; the same for every gateway. During"
+        " [a rotation](../howto/connections.md#change-the-master-key) the new one, a comma and the old one. **Set it in"
+        " production**: without it one"
         " is made and kept in the database, beside what it protects. Webhooks made before it was set stay valid",
     )
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(

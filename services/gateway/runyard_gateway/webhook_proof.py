@@ -17,6 +17,7 @@ from runyard_gateway.secret import Secret
 from runyard_gateway.webhook_presets import Auth, Headers, Preset
 
 MAX_FUTURE_SECONDS = 60
+PURPOSE = "webhook secrets"
 
 
 def new_webhook_key() -> str:
@@ -35,6 +36,15 @@ class WebhookProofs:
     async def stored(self, auth: Auth, secret: str) -> bytes:
         """What the database may hold of it. Raises `Unavailable`."""
         return _digest(secret.encode()) if auth == "bearer" else (await self._fernet()).encrypt(secret.encode())
+
+    async def is_current(self, stored: bytes) -> bool:
+        """Whether the secret is encrypted under the newest key. Raises `Unavailable`."""
+        return _opens(Fernet(urlsafe_b64encode((await self._secret.keys(PURPOSE))[0])), stored)
+
+    async def renewed(self, stored: bytes) -> bytes | None:
+        """The same secret under the newest key; None if no key opens it. Raises `Unavailable`."""
+        fernet = await self._fernet()
+        return fernet.rotate(stored) if _opens(fernet, stored) else None
 
     async def check(self, auth: Auth, preset: Preset, stored: Iterable[bytes], headers: Headers, content: bytes) -> None:
         """Raises `Unauthorized` unless it is one of these secrets, and `Unavailable`."""
@@ -60,7 +70,7 @@ class WebhookProofs:
             raise Unavailable("the webhook was made under another RUNYARD_GATEWAY_SECRET: set that one, or rotate it") from None
 
     async def _fernet(self) -> MultiFernet:
-        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in await self._secret.keys("webhook secrets")])
+        return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in await self._secret.keys(PURPOSE)])
 
 
 def require_recent(preset: Preset, headers: Headers, max_age_seconds: int, now: float) -> None:
@@ -72,6 +82,14 @@ def require_recent(preset: Preset, headers: Headers, max_age_seconds: int, now: 
         raise Unauthorized(
             f"Send the time in Unix seconds as {name}, no older than {max_age_seconds} s, and sign <time>.<raw body>."
         )
+
+
+def _opens(fernet: Fernet | MultiFernet, stored: bytes) -> bool:
+    try:
+        fernet.decrypt(stored)
+    except InvalidToken:
+        return False
+    return True
 
 
 def _digest(secret: bytes) -> bytes:

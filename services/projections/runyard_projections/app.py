@@ -14,7 +14,7 @@ from runyard_shared.eventstore.postgres import PostgresEventStore
 from runyard_shared.eventstore.store import EventStore
 from runyard_shared.messaging.bus import Bus, Subscription
 from runyard_shared.messaging.inboxes import Inboxes
-from runyard_shared.messaging.topology import FEED, JOB_OUTPUT, PARKED, PROJECTIONS_COMMANDS
+from runyard_shared.messaging.topology import DEAD_LETTERS, FEED, JOB_OUTPUT, PARKED, PROJECTIONS_COMMANDS
 from runyard_shared.metrics import Sample, at_scrape, no_longer_at_scrape
 from runyard_shared.shares import Share, Shares
 
@@ -23,7 +23,8 @@ from runyard_projections.analytics.projection import Analytics
 from runyard_projections.archive.archiver import Archiver
 from runyard_projections.commands import CommandHandler
 from runyard_projections.executions.projection import Executions
-from runyard_projections.handlers import OutputKeeper, ParkedKeeper
+from runyard_projections.handlers import OutputKeeper
+from runyard_projections.parked import ParkedKeeper
 from runyard_projections.projection import LIVE, LOG, Projection
 from runyard_projections.projector import Projector
 from runyard_projections.retention import OutputRetention
@@ -67,13 +68,14 @@ class Service:
         self._projector = Projector(self._log, pool, projections())
         self._archiver = archiver(settings, pool, clock)
         upkeep = Upkeep(pool, log(pool), projections())
-        self._commands = CommandHandler(bus, pool, upkeep, clock, may_archive=settings.archive_dir is not None)
+        parked = ParkedKeeper(pool)
+        self._commands = CommandHandler(bus, pool, upkeep, clock, parked, may_archive=settings.archive_dir is not None)
         self._retention = OutputRetention(pool, clock, settings.output_retention_days)
         self._feed: Subscription | None = None
         kept = [
             Inboxes(bus, [JOB_OUTPUT], OutputMessage, OutputKeeper(pool).keep),
             Inboxes(bus, [PROJECTIONS_COMMANDS], Request, self._commands.handle),
-            Inboxes(bus, [PARKED], Parked, ParkedKeeper(pool).keep),
+            Inboxes(bus, [PARKED, DEAD_LETTERS], Parked, parked.keep),
         ]
         queues = [share for inboxes in kept for share in inboxes.shares()]
         read_models = Share(READ_MODELS, self._begin_to_apply, self._end_to_apply, weight=3)

@@ -1,4 +1,5 @@
-"""What the gateway asks of the projections: rebuilds and checks, done in the background, and how long data is kept."""
+"""What the gateway asks of the projections: rebuilds and checks, done in the background, how long data is kept, and what was
+done with parked messages."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -7,13 +8,21 @@ from typing import Any, Final
 import asyncpg
 import structlog
 from runyard_shared.clock import Clock
-from runyard_shared.contracts.commands import CheckReadModels, Problem, RebuildReadModels, Request, SetRetention
+from runyard_shared.contracts.commands import (
+    CheckReadModels,
+    Problem,
+    RebuildReadModels,
+    Request,
+    SetRetention,
+    SettleParkedMessage,
+)
 from runyard_shared.errors import Conflict, Refusal, RunyardError
 from runyard_shared.eventstore.outage import outages_as_unavailable
 from runyard_shared.messaging.answers import Outcome, answers_to, problem_of
 from runyard_shared.messaging.bus import Bus
 from runyard_shared.messaging.requests import post_replies
 
+from runyard_projections.parked import ParkedKeeper
 from runyard_projections.text import storable
 from runyard_projections.upkeep import Upkeep
 
@@ -24,12 +33,20 @@ class CommandHandler:
     """Handles the items of `PROJECTIONS_COMMANDS`. `may_archive`: whether there is a directory for archives."""
 
     def __init__(
-        self, bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", upkeep: Upkeep, clock: Clock, *, may_archive: bool
+        self,
+        bus: Bus,
+        pool: "asyncpg.Pool[asyncpg.Record]",
+        upkeep: Upkeep,
+        clock: Clock,
+        parked: ParkedKeeper,
+        *,
+        may_archive: bool,
     ) -> None:
         self._bus = bus
         self._pool = pool
         self._upkeep = upkeep
         self._clock = clock
+        self._parked = parked
         self._may_archive = may_archive
         self._at_work: asyncio.Task[None] | None = None
 
@@ -68,6 +85,8 @@ class CommandHandler:
                     changed = (self._clock.now(), storable(request.actor))
                     await self._pool.execute(_RETENTION, request.tenant_id, history, output, audit, *changed)
                     return {"historyMonths": history, "outputDays": output, "auditMonths": audit}
+                case SettleParkedMessage() as command:
+                    return await self._parked.settle(command, request.actor)
                 case other:
                     return Problem(
                         code="unknown_command", detail=f"the projections do not know {type(other).__name__}", status=422

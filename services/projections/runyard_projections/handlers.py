@@ -1,14 +1,12 @@
-"""What projections keep that is not in the log: the output of jobs as agents send it, and messages nobody could handle.
+"""What projections keep that is not in the log: the output of jobs as agents send it (`parked.py` keeps the rest).
 
-Both come from durable queues and may come twice; a row that is there already stays as it is.
+It comes from a durable queue and may come twice; a row that is there already stays as it is.
 """
 
-import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 
 import asyncpg
-from runyard_shared.contracts.jobs import OutputChunk, OutputMessage, OutputSealed, Parked
+from runyard_shared.contracts.jobs import OutputChunk, OutputMessage, OutputSealed
 from runyard_shared.eventstore.outage import outages_as_unavailable
 
 from runyard_projections.projection import LIVE, Connection
@@ -38,29 +36,6 @@ async def keep_output(connection: Connection, items: Sequence[OutputMessage], sc
         await connection.execute(_KEEP_SEALS.format(schema=schema), *zip(*seals, strict=True))
 
 
-class ParkedKeeper:
-    """Handles the items of `PARKED`."""
-
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
-        self._pool = pool
-
-    async def keep(self, items: Sequence[Parked]) -> None:
-        """Durable when it returns."""
-        rows = [
-            (
-                _identity(item),
-                item.queue,
-                item.body,
-                storable(item.reason),
-                item.attempts,
-                datetime.fromisoformat(item.parked_at),
-            )
-            for item in items
-        ]
-        with outages_as_unavailable():
-            await self._pool.executemany(_KEEP_PARKED, rows)
-
-
 def _chunk_row(chunk: OutputChunk) -> tuple[object, ...]:
     return (
         chunk.job_id,
@@ -81,13 +56,6 @@ def _seal_rows(sealed: OutputSealed) -> list[tuple[object, ...]]:
     ]
 
 
-def _identity(parked: Parked) -> str:
-    digest = hashlib.sha256()
-    for part in (parked.queue.encode(), parked.parked_at.encode(), parked.body):
-        digest.update(len(part).to_bytes(8) + part)
-    return digest.hexdigest()
-
-
 _KEEP_CHUNKS = """
     insert into {schema}.output_chunk (job_id, stream, number, "offset", size, data, execution_id, tenant_id)
     select *
@@ -98,8 +66,4 @@ _KEEP_SEALS = """
     insert into {schema}.output_seal (job_id, stream, chunks, size, sha256, execution_id, tenant_id)
     select * from unnest($1::uuid[], $2::text[], $3::integer[], $4::bigint[], $5::text[], $6::uuid[], $7::text[])
     on conflict do nothing
-"""
-_KEEP_PARKED = """
-    insert into projections.parked_message (message_id, queue, body, reason, attempts, parked_at)
-    values ($1, $2, $3, $4, $5, $6) on conflict do nothing
 """

@@ -92,7 +92,7 @@ _APPROVALS: Final = (
 )
 _PARKED: Final = """
     select queue, count(*) as number, greatest(extract(epoch from now() - max(parked_at)), 0)::float8 as seconds
-    from projections.parked_message group by queue
+    from projections.parked_message where outcome is null group by queue
 """
 
 

@@ -1,7 +1,7 @@
 """What the gateway asks the orchestrator, approvals and the dispatcher to do, and what they answer. Sent to the inbox partition
 of the stream concerned; to the dispatcher, to `DISPATCHER_COMMANDS`."""
 
-from typing import Any
+from typing import Any, Final
 
 from runyard_shared.contracts.actions import ActionType
 from runyard_shared.contracts.base import Contract, Message
@@ -367,6 +367,32 @@ class SetRetention(Message, frozen=True, kw_only=True):
     audit_months: int | None = None
 
 
+class SettleParkedMessage(Message, frozen=True, kw_only=True):
+    """Note what became of a parked message: it was `retried` (sent again, before this) or `dropped`. `parked_at`: as it was
+    read; one that was parked again since is left as it is.
+
+    Reply result: `{outcome}`, null for one that was parked again. Refused with `parked_message_not_found` (404),
+    `parked_message_settled` (409).
+    """
+
+    message_id: str
+    parked_at: str
+    outcome: str
+
+
+# --- to the dispatcher and to approvals
+
+
+class RotateSecrets(Message, frozen=True, kw_only=True):
+    """Protect with the newest key what an older one protects, at most `limit` secrets of it: to be repeated until none remain.
+
+    Reply result: `{changed, current, remaining, unreadable: [words]}`. Refused with `no_master_key` (400), `other_master_key`
+    (409).
+    """
+
+    limit: int
+
+
 class TimerDue(Message, frozen=True, kw_only=True):
     """A durable timer of the stream fell due. Sent by the service's own timer loop."""
 
@@ -415,7 +441,12 @@ Command = (
     | RebuildReadModels
     | CheckReadModels
     | SetRetention
+    | SettleParkedMessage
+    | RotateSecrets
 )
+
+SECRETS: Final = {"SaveChannel": ("url",), "ShowApprovalLink": ("token",), "AnswerApprovalLink": ("token",)}
+"""By command: what it carries in the open and nobody may be shown, by its name on the wire. All other secrets travel sealed."""
 
 
 class Request(Message, frozen=True, kw_only=True):

@@ -200,10 +200,12 @@ OutputMessage = OutputChunk | OutputSealed
 
 
 class Parked(Contract, frozen=True, kw_only=True):
-    """A message that could not be handled: where it came for, its body as received, and why."""
+    """A message that could not be handled: where it came for, its body as received, and why. `sender`: the agent whose account
+    it came by, as `<tenant>/<name>`, if nobody has found yet that it may say this; else empty."""
 
     queue: str
     body: bytes
     reason: str
     attempts: int
     parked_at: str
+    sender: str = ""

@@ -70,7 +70,8 @@ class Bus(Protocol):
 
     async def consume(self, queue: str, item_type: Any, handler: Handler[Any], *, max_items: int = 256) -> Subscription:
         """Consume a work queue, one handler call at a time. `item_type` is a msgspec-decodable type (a tagged union).
-        Each call gets all items that are waiting, at most about `max_items`."""
+        Each call gets all items that are waiting, at most about `max_items`. From `DEAD_LETTERS` come `Parked`, each with the
+        whole body of a message that took its consumer's process down again and again."""
 
     async def broadcast(self, exchange: str, items: Sequence[Any]) -> None:
         """Send to every listener of the exchange. Not confirmed; drops silently while the broker is away."""

@@ -59,7 +59,9 @@ class Delivery:
                     return False
         return True
 
-    async def park(self, body: bytes, reason: str, attempts: int, problem: Exception | None = None) -> bool:
+    async def park(
+        self, body: bytes, reason: str, attempts: int, problem: Exception | None = None, *, sender: str = ""
+    ) -> bool:
         """Put away what cannot be handled; waits until the bus has it. False: cancelled before that."""
         if self._park is None:
             log.error("message_dropped", queue=self.queue, reason=reason, attempts=attempts, exc_info=problem)
@@ -67,7 +69,12 @@ class Delivery:
         self._parked.inc()
         log.error("message_parked", queue=self.queue, reason=reason, attempts=attempts, exc_info=problem)
         parked = Parked(
-            queue=self.queue, body=body[:PARKED_BYTES], reason=reason, attempts=attempts, parked_at=rfc3339(self._clock.now())
+            queue=self.queue,
+            body=body[:PARKED_BYTES],
+            reason=reason,
+            attempts=attempts,
+            parked_at=rfc3339(self._clock.now()),
+            sender=sender,
         )
         return await self._available(self._park, parked)
 

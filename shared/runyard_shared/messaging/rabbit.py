@@ -24,6 +24,7 @@ from runyard_shared.errors import Conflict, Revoked, Unavailable
 from runyard_shared.loops import forever
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
 from runyard_shared.messaging.amqp.consumer import PREFETCH, Consumer
+from runyard_shared.messaging.amqp.dead_letters import DeadLetterConsumer
 from runyard_shared.messaging.amqp.frames import publish_head
 from runyard_shared.messaging.amqp.publisher import Publisher
 from runyard_shared.messaging.amqp.queues import declare_own_queue, listener_queue, qualified
@@ -33,6 +34,7 @@ from runyard_shared.messaging.bus import Handler, Hearer, Publication, Subscript
 from runyard_shared.messaging.delivery import Delivery
 from runyard_shared.messaging.topology import (
     AGENTS,
+    DEAD_LETTERS,
     PARKED,
     TOPOLOGY,
     Topology,
@@ -179,6 +181,13 @@ class RabbitBus:
             return name
 
         delivery = self._delivery(queue, handler)
+        if queue == DEAD_LETTERS:
+            attempts = self._topology.delivery_limit + 1
+            return await self._subscribe(
+                DeadLetterConsumer(
+                    declare, delivery, self._forget, namespace=self._namespace, attempts=attempts, agents=self._agents
+                )
+            )
         return await self._subscribe(
             Consumer(declare, item_type, delivery, self._forget, max_items=max_items, agents=self._agents)
         )

@@ -8,11 +8,15 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
+import msgspec
+
 from runyard_shared.contracts.jobs import (
     AgentHeartbeat,
+    AgentStatus,
     AgentStopping,
     ConnectionProbed,
     OutputChunk,
+    OutputMessage,
     OutputSealed,
     RegisterAgent,
 )
@@ -24,6 +28,17 @@ _NAMED: Final[dict[type, Callable[[Any], Any]]] = {
     **dict.fromkeys((OutputChunk, OutputSealed), attrgetter("tenant_id")),
 }
 """All that an agent may say, and for whom each says it: tenant and agent, or only the tenant."""
+
+
+_AGENTS_ITEM: Final = msgspec.json.Decoder(AgentStatus | OutputMessage | JobStarted | JobFinished)
+
+
+def trespass_of(body: bytes, tenant_id: str, agent: str) -> str | None:
+    """As `trespass`, of an item as it came."""
+    try:
+        return trespass(_AGENTS_ITEM.decode(body), tenant_id, agent)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        return f"agent {agent} sent what is not for agents to say: {problem}"
 
 
 def trespass(item: Any, tenant_id: str, agent: str) -> str | None:

@@ -23,10 +23,22 @@ class Channel:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class Rotated:
+    """`unreadable`: channels, as `tenant/name`, that none of the keys opens."""
+
+    changed: int
+    current: int
+    remaining: int
+    unreadable: tuple[str, ...]
+
+
 class Channels:
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", secret: Secret) -> None:
         self._pool = pool
-        self._fernet = MultiFernet([Fernet(urlsafe_b64encode(key)) for key in secret.keys("channel urls")])
+        keys = [Fernet(urlsafe_b64encode(key)) for key in secret.keys("channel urls")]
+        self._newest = keys[0]
+        self._fernet = MultiFernet(keys)
 
     async def save(self, tenant_id: str, channel: Channel, url: str) -> None:
         """Make or replace. Raises `Conflict` if another channel has the name."""
@@ -100,6 +112,30 @@ class Channels:
         """Every channel of the tenant, and whether it is enabled."""
         return {channel.name: channel.enabled for channel in await self.all(tenant_id)}
 
+    async def rotate(self, limit: int) -> Rotated:
+        """Encrypt URLs under the newest key, at most so many. One that is saved meanwhile is left as it was saved."""
+        changed = current = remaining = 0
+        unreadable = []
+        with outages_as_unavailable():
+            rows = await self._pool.fetch("select tenant_id, channel_id, name, url from approvals.channel order by 1, 3")
+            for tenant_id, channel_id, name, sealed in rows:
+                if _opens(self._newest, sealed):
+                    current += 1
+                elif not _opens(self._fernet, sealed):
+                    unreadable.append(f"{tenant_id}/{name}")
+                elif changed >= limit:
+                    remaining += 1
+                else:
+                    await self._pool.execute(
+                        "update approvals.channel set url = $4 where tenant_id = $1 and channel_id = $2 and url = $3",
+                        tenant_id,
+                        channel_id,
+                        sealed,
+                        self._fernet.rotate(sealed),
+                    )
+                    changed += 1
+        return Rotated(changed, current, remaining, tuple(unreadable))
+
     async def get(self, tenant_id: str, channel_id: str) -> tuple[Channel, str]:
         """With its URL, to send to and not to show. Raises `NotFound`, or `channel_unreadable`."""
         with outages_as_unavailable():
@@ -132,6 +168,14 @@ class Channels:
                 "the channel was saved under another RUNYARD_APPROVALS_SECRET; set that one again, or save the channel again"
             )
             raise Refusal("channel_unreadable", detail, 409) from None
+
+
+def _opens(fernet: Fernet | MultiFernet, sealed: bytes) -> bool:
+    try:
+        fernet.decrypt(sealed)
+    except InvalidToken:
+        return False
+    return True
 
 
 def _name_taken(name: str) -> Conflict:

@@ -17,7 +17,7 @@ class EventList(Body):
 
 class Health(Body):
     """`parts`: what this service needs, each null when fine, else what is the matter. `notes`: what does not keep it from being
-    ready: by read model, how far that is behind, and why."""
+    ready: by read model, how far that is behind, and why; and that messages are parked."""
 
     status: Literal["ok", "unavailable"]
     parts: dict[str, str | None]
@@ -74,6 +74,56 @@ class ReadModelNames(Body):
     """The read models it began with."""
 
     names: list[str]
+
+
+class ParkedMessage(Body):
+    """A message nobody could handle. `times`: how often it was parked, once more for each retry that came to nothing."""
+
+    message_id: Annotated[str, Meta(description="A hash of the queue and the message")]
+    status: Literal["waiting", "retried", "dropped"]
+    queue: Annotated[str, Meta(description="The queue it came for")]
+    kind: Annotated[str, Meta(description="What it is, as far as it says: AgentHeartbeat, Request: StartExecution")]
+    of_tenant: Annotated[str | None, Meta(description="The tenant that it names itself; nobody has checked it")]
+    sender: Annotated[
+        str | None, Meta(description="The agent that sent it, as tenant/name, if it was not yet found that it may say this")
+    ]
+    reason: Annotated[str, Meta(description="Why it could not be handled, the last time")]
+    attempts: Annotated[int, Meta(description="How often that was tried in all; 0 if it could not even be read")]
+    times: int
+    retryable: Annotated[bool, Meta(description="Whether all of it is there to be sent again")]
+    size: Annotated[int, Meta(description="Bytes of the body; 0 once something was done with it")]
+    first_parked_at: Instant
+    parked_at: Instant
+    settled_at: Instant | None
+    settled_by: str | None
+
+
+class ParkedMessageDetail(ParkedMessage):
+    """With its body, as text: at most the first 64 KiB. Secrets in it are shown as ***."""
+
+    body: str
+
+
+class ParkedMessageList(Body):
+    items: list[ParkedMessage]
+    next_cursor: Cursor
+
+
+class RotatedPart(Body):
+    """Secrets of one kind. `unreadable`: which none of the keys opens; they are left as they are."""
+
+    name: Literal["connections", "channels", "webhooks"]
+    changed: Annotated[int, Meta(description="Protected with the newest key now")]
+    current: Annotated[int, Meta(description="Protected with it already")]
+    remaining: Annotated[int, Meta(description="Left for the next call")]
+    unreadable: list[str]
+
+
+class SecretsRotated(Body):
+    """`remaining`: of all kinds; call again until it is 0."""
+
+    parts: list[RotatedPart]
+    remaining: int
 
 
 class ArchivedMonth(Body):

@@ -44,6 +44,14 @@ _OPEN = (
     " from gateway.webhook w where key_sha256 = $1 and enabled"
     " and not exists (select from gateway.tenant t where t.tenant_id = w.tenant_id and t.disabled)"
 )
+_SIGNING = (
+    "select hook_id::text as hook_id, tenant_id, webhook_id, secret, old_secret from gateway.webhook"
+    " where auth = 'hmac' order by tenant_id, webhook_id, hook_id"
+)
+_RENEW = (
+    "update gateway.webhook set secret = $4, old_secret = $5"
+    " where hook_id = $1::uuid and secret = $2 and old_secret is not distinct from $3"
+)
 _RECEIVE = (
     "select allowed, retry_seconds, execution_id::text as execution_id, claim"
     " from gateway.receive_webhook($1::uuid, $2, $3, $4::uuid, $5, $6, make_interval(secs => $7))"
@@ -104,9 +112,30 @@ class TooMany:
     retry_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class SigningHook:
+    """The stored secrets of a webhook whose senders sign."""
+
+    hook_id: str
+    tenant_id: str
+    webhook_id: str
+    secret: bytes
+    old_secret: bytes | None
+
+
 class WebhookQueries:
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    # --- for those who rotate what their secrets are encrypted with
+
+    async def signing(self) -> list[SigningHook]:
+        """Of all tenants."""
+        return [SigningHook(**dict(row)) for row in await self._database.fetch(_SIGNING)]
+
+    async def renew(self, hook: SigningHook, secret: bytes, old_secret: bytes | None) -> None:
+        """One that got another secret meanwhile is left as it is."""
+        await self._database.fetch(_RENEW, hook.hook_id, hook.secret, hook.old_secret, secret, old_secret)
 
     # --- for those who manage them
 

@@ -17,6 +17,7 @@ from runyard_gateway.http.operation import Call, Operation
 from runyard_gateway.http.problems import Unauthorized
 from runyard_gateway.openapi import openapi_document
 from runyard_gateway.projection_health import in_words, status_of
+from runyard_gateway.queries.parked_messages import ParkedMessageQueries
 from runyard_gateway.queries.projections import Lag, ProjectionQueries
 
 CheckHealth = Callable[[], Awaitable[Mapping[str, str | None]]]
@@ -29,12 +30,14 @@ class System:
         self,
         check_health: CheckHealth,
         projections: ProjectionQueries,
+        parked: ParkedMessageQueries,
         *,
         metrics_token: SecretStr | None,
         stale_after_seconds: float,
     ) -> None:
         self._check_health = check_health
         self._projections = projections
+        self._parked = parked
         self._metrics_token = metrics_token
         self._stale_after_seconds = stale_after_seconds
         self._documented: Sequence[Operation] = ()
@@ -94,6 +97,8 @@ class System:
                     reason = in_words(lag) if lag.seconds > self._stale_after_seconds else None
                 if reason is not None:
                     notes[lag.name] = reason
+            if waiting := await self._parked.count():
+                notes["parked messages"] = f"{waiting:,} could not be handled: see `runyard admin parked list`"
         well = not any(parts.values())
         status_code = 200 if well else 503
         return json_answer(answers.Health(status="ok" if well else "unavailable", parts=parts, notes=notes), status_code)

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from pamqp import commands
 from pamqp.base import Frame
 from pamqp.frame import marshal
+from pamqp.header import ContentHeader
 
 from runyard_shared.messaging.amqp import frames
 
@@ -67,6 +68,8 @@ class Channel:
         """Delivery tag of the content that is coming in; 0 for a returned message, which is not kept."""
         self._origin: Origin = None
         self._sent_at = 0
+        self.on_headers: Callable[[ContentHeader], None] | None = None
+        """Called before `on_delivery`, where somebody reads the headers of messages."""
         self._missing = 0
         self._body: list[bytes] = []
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
@@ -33,6 +33,14 @@ _log = structlog.get_logger(__name__)
 
 Declare = Callable[[Channel], Awaitable[str]]
 """Makes sure on a fresh channel that the queue is there; gives its name."""
+
+
+class Refused(NamedTuple):
+    """A body that is no item of the queue, or that its sender may not say. `sender`: as in `Parked`."""
+
+    body: bytes
+    reason: str
+    sender: str
 
 
 class Consumer:
@@ -96,6 +104,7 @@ class Consumer:
             channel = await wire.open_channel(prefetch=self._prefetch)
             self._waiting.clear()
             self._channel = channel
+            self._made_ready(channel)
             await channel.consume(await self._declare(channel), self._on_delivery)
             if self._loop is None and self._hearer is None:
                 self._loop = forever(self._run(), f"consumer of {self._delivery.queue}")
@@ -116,6 +125,9 @@ class Consumer:
                     await channel.close()
         self._ended(self)
 
+    def _made_ready(self, channel: Channel) -> None:
+        """For consumers that want more of a channel than its deliveries."""
+
     def _on_delivery(self, tag: int, body: bytes, origin: Origin, sent_at: int) -> None:
         if self._delivery.cancelled.is_set():
             return
@@ -127,7 +139,7 @@ class Consumer:
 
     def _hear(self, hearer: Hearer[Any]) -> None:
         tag, items, refused = self._take()
-        for _, reason in refused:
+        for _, reason, _ in refused:
             _log.error("message_dropped", reason=reason)
         try:
             if items:
@@ -148,8 +160,8 @@ class Consumer:
             before, sent_at = len(self._waiting), self._waiting[0][3]
             tag, items, refused = self._take()
             self._in_hand = (before - len(self._waiting), sent_at)
-            for body, reason in refused:
-                if not await self._delivery.park(body, reason, 0):
+            for body, reason, sender in refused:
+                if not await self._delivery.park(body, reason, 0, sender=sender):
                     return
             if items and not await self._delivery.deliver(items):
                 return
@@ -158,44 +170,45 @@ class Consumer:
                 with suppress(WireClosed):  # then the broker delivers the list again, and its handler ignores it
                     channel.acknowledge(tag)
 
-    def _take(self) -> tuple[int, list[Any], list[tuple[bytes, str]]]:
-        """The last delivery tag of what is taken, its items, and what cannot be read or was not its sender's to say, with
-        the reason."""
+    def _take(self) -> tuple[int, list[Any], list[Refused]]:
+        """The last delivery tag of what is taken, its items, and what cannot be read or was not its sender's to say."""
         tag = 0
         items: list[Any] = []
-        refused: list[tuple[bytes, str]] = []
+        refused: list[Refused] = []
         while self._waiting and len(items) < self._max_items:
             tag, body, origin, _ = self._waiting.popleft()
             try:
                 read = self._list.decode(body)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                read = self._read_singly(body, refused)
+                read = self._read_singly(body, self._sender(origin), refused)
             if origin is None or origin[0] != self._agents:
                 items += read
             else:
-                self._take_own(read, *sender_of(origin[1]), items, refused)
+                self._take_own(read, origin, items, refused)
         return tag, items, refused
 
-    def _read_singly(self, body: bytes, refused: list[tuple[bytes, str]]) -> list[Any]:
+    def _sender(self, origin: Origin) -> str:
+        return "/".join(sender_of(origin[1])) if origin is not None and origin[0] == self._agents else ""
+
+    def _read_singly(self, body: bytes, sender: str, refused: list[Refused]) -> list[Any]:
         try:
             raws = msgspec.json.decode(body, type=list[msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-            refused.append((body, f"not a JSON list: {problem}"))
+            refused.append(Refused(body, f"not a JSON list: {problem}", sender))
             return []
         read: list[Any] = []
         for raw in raws:
             try:
                 read.append(self._item.decode(raw))
             except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-                refused.append((bytes(raw), f"not readable: {problem}"))
+                refused.append(Refused(bytes(raw), f"not readable: {problem}", sender))
         return read
 
-    @staticmethod
-    def _take_own(read: list[Any], tenant_id: str, agent_name: str, items: list[Any], refused: list[tuple[bytes, str]]) -> None:
+    def _take_own(self, read: list[Any], origin: tuple[str, str], items: list[Any], refused: list[Refused]) -> None:
         """What an agent may say, among `items`; else `refused`."""
         for item in read:
-            reason = trespass(item, tenant_id, agent_name)
+            reason = trespass(item, *sender_of(origin[1]))
             if reason is None:
                 items.append(item)
             else:
-                refused.append((msgspec.json.encode(item), reason))
+                refused.append(Refused(msgspec.json.encode(item), reason, self._sender(origin)))

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pamqp import commands
 from pamqp.base import Frame
 from pamqp.frame import marshal, unmarshal
+from pamqp.header import ContentHeader
 from pamqp.heartbeat import Heartbeat
 
 from runyard_shared.messaging.amqp import frames
@@ -146,6 +147,8 @@ class Wire(asyncio.Protocol):
                     if kind == frames.METHOD:
                         self._method(channel, data, at, payload, end)
                     elif kind == frames.HEADER:
+                        if channel.on_headers is not None:
+                            channel.on_headers(cast("ContentHeader", unmarshal(data[at : end + 1])[2]))
                         size = frames.BODY_SIZE.unpack_from(data, payload)[0]
                         channel.content_begins(size, frames.sent_at(data, payload, end))
                     elif kind == frames.BODY:
