@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +44,8 @@ _COMMIT_TIMEOUT_SECONDS: Final = 30
 _CHECK_SECONDS: Final = 3
 _RECONNECT_DELAY_SECONDS: Final = 0.25
 
+_written: Final = cache(EVENTS.labels)
+
 _COLUMNS: Final = "position, stream_id::text, version, tenant_id, topic, recorded_at, data::text, correlation_id, causation_id"
 
 
@@ -73,6 +76,8 @@ class PostgresEventStore:
         self._wake = asyncio.Event()
         self._committer: asyncio.Task[None] | None = None
         self._months: asyncio.Task[None] | None = None
+        self._batch_events = COMMIT_EVENTS.labels(schema)
+        self._batch_seconds = COMMIT_SECONDS.labels(schema)
         self._closing = False
         self._connected = False
         """Once already."""
@@ -287,9 +292,9 @@ class PostgresEventStore:
     def _count(self, batch: Batch, seconds: float) -> None:
         topics = Counter(chain.from_iterable(append.topics for append in batch.appends))
         for topic, number in topics.items():
-            EVENTS.labels(self._schema, topic).inc(number)
-        COMMIT_EVENTS.labels(self._schema).observe(topics.total())
-        COMMIT_SECONDS.labels(self._schema).observe(seconds)
+            _written(self._schema, topic).inc(number)
+        self._batch_events.observe(topics.total())
+        self._batch_seconds.observe(seconds)
 
     def _put_back(self, appends: list[Append], *, alone: bool = False) -> None:
         for append in appends:
