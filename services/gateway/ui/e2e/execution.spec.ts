@@ -1,4 +1,4 @@
-import { type Api, expect, expectUsable, lookAt, test, unique } from './test';
+import { type Api, expect, expectUsable, lookAt, test, unique, watchShifts } from './test';
 
 const bash = (id: string, name: string, script: string, more: object = {}) => ({
   id,
@@ -170,8 +170,10 @@ test('a running execution is cancelled with a reason, and its job is stopped whe
   await expect(banner).toContainText('Build report runs on local');
   await expect(banner).toContainText('nowhere');
   await lookAt(page, 'execution-running');
+  const shifts = await watchShifts(page);
   const [before] = await Promise.all([banner.textContent(), page.waitForTimeout(1200)]);
   expect(await banner.textContent(), 'it ticks').not.toBe(before);
+  expect(await shifts(), 'nothing moves by itself').toEqual([]);
 
   await page.keyboard.press('c');
   const dialog = page.getByRole('dialog', { name: 'Cancel this execution' });

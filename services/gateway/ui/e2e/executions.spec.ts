@@ -1,4 +1,4 @@
-import { expect, lookAt, pageOf, test, unique } from './test';
+import { expect, lookAt, pageOf, test, unique, watchShifts } from './test';
 
 const SLEEP = (seconds: number) => ({
   id: 'work',
@@ -29,12 +29,15 @@ test('the list follows an execution without moving, and says when there are new 
   const row = page.getByRole('row', { name: new RegExp(first.slice(-8)) });
   await expect(row).toContainText(/Running|Pending/);
   await expect(row).toContainText('0 / 1');
+  await expect(page.getByText('Live', { exact: true })).toBeVisible();
+  const shifts = await watchShifts(page);
   await expect(row).toContainText('Completed');
   await expect(row).toContainText('1 / 1');
   const second = await api.run(workflowId);
   const fresh = page.getByRole('button', { name: 'Show 1 new' });
   await expect(fresh).toBeVisible();
   await expect(page.getByRole('row', { name: new RegExp(second.slice(-8)) })).toHaveCount(0);
+  expect(await shifts()).toEqual([]);
   await fresh.click();
   await expect(page.getByRole('row', { name: new RegExp(second.slice(-8)) })).toBeVisible();
   await expect(fresh).toHaveCount(0);

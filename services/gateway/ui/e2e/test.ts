@@ -145,3 +145,26 @@ export async function lookAt(page: Page, name: string): Promise<void> {
   await page.setViewportSize(size);
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
 }
+
+/** From now on: tells what has moved by itself. Whoever clicks on what has just moved hits something else. */
+export async function watchShifts(page: Page): Promise<() => Promise<string[]>> {
+  const shifts = await page.evaluateHandle(() => {
+    const seen: string[] = [];
+    new PerformanceObserver((list) => {
+      for (const each of list.getEntries() as (PerformanceEntry & {
+        value: number;
+        hadRecentInput: boolean;
+        sources: { node: Node | null; previousRect: DOMRect; currentRect: DOMRect }[];
+      })[]) {
+        const moved = each.sources.map(({ node, previousRect: from, currentRect: to }) => {
+          const what = (node as HTMLElement | null)?.outerHTML?.slice(0, 120) ?? '?';
+          return `${from.x},${from.y} ${from.width}×${from.height} to ${to.x},${to.y} ${to.width}×${to.height} ${what}`;
+        });
+        // a line that follows the clock is no shift that anybody minds
+        if (!each.hadRecentInput && each.value >= 0.001) seen.push(`${each.value.toFixed(4)}: ${moved.join(' | ')}`);
+      }
+    }).observe({ type: 'layout-shift' });
+    return seen;
+  });
+  return () => shifts.jsonValue();
+}

@@ -1,13 +1,22 @@
 import '@mantine/notifications/styles.layer.css';
 import { Notifications } from '@mantine/notifications';
-import { ConfirmDialog } from '@/ui/ConfirmDialog';
+import { Suspense } from 'react';
+import { useQuestion } from '@/ui/confirm';
+import { lazyPart } from '@/ui/lazyPart';
 
-/** What comes over any page: messages and questions. They wait for this to be there. */
+const ConfirmDialog = lazyPart(async () => (await import('@/ui/ConfirmDialog')).ConfirmDialog);
+
+/** What comes over any page: questions, and messages, which must be there even when the server is not. */
 export function Overlays() {
+  const question = useQuestion();
   return (
     <>
       <Notifications position="bottom-right" />
-      <ConfirmDialog />
+      {question !== null && (
+        <Suspense>
+          <ConfirmDialog question={question} />
+        </Suspense>
+      )}
     </>
   );
 }
