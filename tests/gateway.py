@@ -6,7 +6,7 @@ The test plays the agents: it reports to the orchestrator's inbox what an agent 
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -103,15 +103,25 @@ class Orders:
         self.answer = answer
         self._lines = answer.aiter_lines()
         self._waiting: list[AgentOrder] = []
+        self._next: asyncio.Task[AgentOrder] | None = None
 
-    async def next(self) -> AgentOrder:
+    async def next(self, seconds: float = 10) -> AgentOrder:
         """The next one; there must be one soon."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(seconds):
             while not self._waiting:
                 line = await anext(self._lines)
                 if line.startswith("data: "):
                     self._waiting += msgspec.json.decode(line.removeprefix("data: "), type=list[AgentOrder])
         return self._waiting.pop(0)
+
+    async def soon(self, seconds: float = 1) -> AgentOrder | None:
+        """The next one, if it comes so soon; else it is waited for by the next call."""
+        self._next = self._next or asyncio.create_task(self.next(30))
+        await asyncio.wait([self._next], timeout=seconds)
+        if not self._next.done():
+            return None
+        task, self._next = self._next, None
+        return task.result()
 
     async def ended(self) -> None:
         """Returns when the gateway has ended it, in good order or not; it must do so soon."""
@@ -125,6 +135,9 @@ class Orders:
         return dict(self.answer.json())
 
     async def close(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            await asyncio.gather(self._next, return_exceptions=True)
         await self.answer.aclose()
 
 
@@ -242,9 +255,11 @@ async def house(
     bus: Bus | None = None,
     master_keys: str = MASTER_KEY,
     approvals_secret: str | None = None,
+    absent: Collection[str] = (),
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """`settings` are the gateway's. `bus`: a new one within the process, unless given."""
+    """`settings` are the gateway's. `bus`: a new one within the process, unless given. `absent`: packages of services that do
+    not run."""
     bus, clock = bus or MemoryBus(), SystemClock()
     async with AsyncExitStack() as parts:
         await bus.open()
@@ -264,8 +279,9 @@ async def house(
             ),
             await runyard_orchestrator.app.create(runyard_orchestrator.settings.Settings(), bus=bus, pool=pool, clock=clock),
         ):
-            await service.start()
-            parts.push_async_callback(service.stop)
+            if type(service).__module__.partition(".")[0] not in absent:
+                await service.start()
+                parts.push_async_callback(service.stop)
         chosen = runyard_gateway.settings.Settings(port=0, admin_token=SecretStr(TOKEN), **settings)
         gateway = await runyard_gateway.app.create(chosen, bus=bus, pool=pool, clock=clock)
         parts.push_async_callback(gateway.stop)
