@@ -60,7 +60,7 @@ test('a live execution is watched through the death of the server: it says so, g
   // what is opened meanwhile is loaded when it can be
   await banner.getByRole('button', { name: /^Output/ }).click();
   await server.run();
-  await expect(page.getByText('Live', { exact: true })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText('Reconnecting …')).toBeHidden({ timeout: 30_000 });
   await expect(page.getByRole('dialog', { name: /Roll out/ })).toBeVisible({ timeout: 30_000 });
   await page.keyboard.press('Escape');
 
@@ -70,6 +70,7 @@ test('a live execution is watched through the death of the server: it says so, g
   const shown = await page.evaluate(() => (window as unknown as { shown: string[] }).shown);
   expect(shown, 'nothing went back').toEqual(['Running', 'Completed']);
 
+  await expect(page.getByRole('alert').filter({ hasText: 'cannot be read' })).toHaveCount(0);
   await page.keyboard.press('l');
   const { items } = await api.call('GET', `/executions/${executionId}/log`);
   await expect(page.getByRole('tabpanel').getByRole('status')).toHaveText(`${items.length} lines`);

@@ -4,6 +4,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef } from 'react';
 import { useSearchParams } from 'react-router';
 import { api, take } from '@/api/client';
+import { problemOf } from '@/api/problem';
 import { useChangeParams } from '@/execution/params';
 import { useExecution, usePosition } from '@/execution/store';
 import { ProblemAlert } from '@/ui/ProblemAlert';
@@ -15,8 +16,14 @@ import type { EdgeState, NodeState } from './props';
 import { WorkflowGraph } from './WorkflowGraph';
 import classes from './WorkflowGraph.module.css';
 
+/** What could not be read because the server was away is read when it is back. */
+function whileAway({ state }: { state: { error: Error | null } }): number | false {
+  return state.error !== null && problemOf(state.error).status === 0 ? AWAY_MS : false;
+}
+
 /** How long after something happened the edges are read again, at least. */
 const READ_AGAIN_MS = 1000;
+const AWAY_MS = 2000;
 
 export function ExecutionGraph() {
   const { executionId, workflowId, workflowName, version, nodes } = useExecution();
@@ -34,6 +41,7 @@ export function ExecutionGraph() {
       ),
     placeholderData: keepPreviousData,
     staleTime: READ_AGAIN_MS,
+    refetchInterval: whileAway,
   });
   useReadAgain(graph.refetch, graph.data?.asOf ?? null, graph.dataUpdatedAt + graph.errorUpdatedAt);
 
@@ -42,6 +50,7 @@ export function ExecutionGraph() {
     queryFn: () =>
       take(api.GET('/api/v1/workflows/{workflowId}/versions/{version}', { params: { path: { workflowId, version } } })),
     staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: whileAway,
   });
 
   // A version never changes: one model for as long as the page is open, whatever is read again.
