@@ -3,7 +3,15 @@ import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } 
 import { defaultKeymap, history, historyKeymap, indentLess, indentMore, isolateHistory } from '@codemirror/commands';
 import { json } from '@codemirror/lang-json';
 import { yaml } from '@codemirror/lang-yaml';
-import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from '@codemirror/language';
+import {
+  bracketMatching,
+  foldGutter,
+  foldKeymap,
+  HighlightStyle,
+  indentOnInput,
+  indentUnit,
+  syntaxHighlighting,
+} from '@codemirror/language';
 import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from '@codemirror/lint';
 import { highlightSelectionMatches, search, searchKeymap } from '@codemirror/search';
 import { EditorState, type Extension, Transaction } from '@codemirror/state';
@@ -19,6 +27,7 @@ import {
   ViewPlugin,
   type ViewUpdate,
 } from '@codemirror/view';
+import { tags } from '@lezer/highlight';
 import { look } from '@/ui/code/look';
 import { completionAt, type Surroundings } from '../completion/options';
 import type { Placed } from '../places';
@@ -42,7 +51,8 @@ const showTemplates = ViewPlugin.fromClass(
 );
 
 const parts = EditorView.theme({
-  '.cm-template': { color: 'var(--ry-indigo)', backgroundColor: 'var(--ry-indigo-ground)', borderRadius: '3px' },
+  '.cm-template': { backgroundColor: 'var(--ry-indigo-ground)', borderRadius: '3px' },
+  '.cm-template, .cm-template span': { color: 'var(--ry-indigo)' },
   '.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--ry-mono)', maxHeight: '16em' },
   '.cm-tooltip-autocomplete > ul > li[aria-selected]': { color: 'var(--ry-ink)', background: 'var(--ry-blue-ground)' },
   '.cm-completionDetail': { color: 'var(--ry-ink-soft)', fontStyle: 'normal' },
@@ -65,6 +75,9 @@ const parts = EditorView.theme({
   '.cm-matchingBracket': { backgroundColor: 'var(--ry-cyan-ground)' },
   '.cm-selectionMatch': { backgroundColor: 'var(--ry-sunken)' },
 });
+
+/** Not where texts are compared: there the ground has a colour. */
+const quoted = syntaxHighlighting(HighlightStyle.define([{ tag: tags.string, color: 'var(--ry-green)' }]));
 
 export interface Told {
   onText: (text: string) => void;
@@ -142,6 +155,7 @@ export function editing(
       )
         listener.told?.onCaret(update.state.selection.main.head);
     }),
+    quoted,
     look,
     parts,
   ];

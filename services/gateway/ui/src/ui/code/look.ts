@@ -34,8 +34,7 @@ const theme = EditorView.theme({
 
 const highlight = HighlightStyle.define([
   { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--ry-blue)' },
-  { tag: [tags.content], color: 'var(--ry-ink)' },
-  { tag: [tags.string, tags.special(tags.string)], color: 'var(--ry-green)' },
+  { tag: [tags.string, tags.special(tags.string), tags.content], color: 'var(--ry-ink)' },
   { tag: [tags.number, tags.bool, tags.null, tags.atom, tags.keyword], color: 'var(--ry-indigo)' },
   { tag: [tags.comment, tags.lineComment], color: 'var(--ry-ink-soft)', fontStyle: 'italic' },
   {
