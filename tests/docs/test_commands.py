@@ -3,11 +3,13 @@ here are in `elsewhere.py`, each with the reason."""
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from runyard_standalone.postgres import EmbeddedPostgres
+from runyard_standalone.postgres_binaries import binaries_for
 
 from tests.acceptance.systems import Standalone, eventually, standalone_system
 from tests.docs.pages import Page, pages
@@ -17,15 +19,29 @@ pytestmark = pytest.mark.xdist_group("documentation")
 PAGES = [page for page in pages() if any(block.language in ("sh", "sql") for block in page.blocks)]
 
 
+PARKED = """
+insert into projections.parked_message (message_id, queue, body, reason, attempts, parked_at)
+values (repeat('4be1a0f2', 8), 'orchestrator.inbox.0', '{"type": "FromTomorrow"}', 'FromTomorrow is not known', 3, now())
+"""
+"""A message that nobody could handle, for the page that says what to do with such."""
+
+
 @pytest.fixture(scope="module")
 def standalone() -> Iterator[Standalone]:
-    """The examples are applied, and the first has run."""
+    """The examples are applied, the first has run, and one message could not be handled."""
     if missing := [program for program in NEEDED if shutil.which(program) is None]:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"the pages use {', '.join(missing)}")
     with standalone_system(demonstration=True) as system:
         log = system.directory / "standalone.log"
         eventually(lambda: "Ctrl-C stops it" in log.read_text(), "the examples to be applied")
+        subprocess.run(
+            [binaries_for(None) / "psql", "-q", database_of(system), "-c", PARKED], check=True, timeout=30, capture_output=True
+        )
         yield system
+
+
+def database_of(system: Standalone) -> str:
+    return EmbeddedPostgres(system.directory / "data" / "postgres").dsn
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -33,7 +49,7 @@ def test_every_command_of_the_page_does_what_it_says(page: Page, standalone: Sta
     environment = {
         "RUNYARD_URL": standalone.url,
         "RUNYARD_API_KEY": standalone.token,
-        "RUNYARD_DATABASE_URL": EmbeddedPostgres(standalone.directory / "data" / "postgres").dsn,
+        "RUNYARD_DATABASE_URL": database_of(standalone),
         "RUNYARD_ARCHIVE_DIR": str(standalone.directory / "data" / "archive"),
     }
     wrong = Reader(tmp_path, standalone.url, environment).read(page)
