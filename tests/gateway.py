@@ -103,7 +103,6 @@ class Orders:
         self.answer = answer
         self._lines = answer.aiter_lines()
         self._waiting: list[AgentOrder] = []
-        self._next: asyncio.Task[AgentOrder] | None = None
 
     async def next(self, seconds: float = 10) -> AgentOrder:
         """The next one; there must be one soon."""
@@ -113,15 +112,6 @@ class Orders:
                 if line.startswith("data: "):
                     self._waiting += msgspec.json.decode(line.removeprefix("data: "), type=list[AgentOrder])
         return self._waiting.pop(0)
-
-    async def soon(self, seconds: float = 1) -> AgentOrder | None:
-        """The next one, if it comes so soon; else it is waited for by the next call."""
-        self._next = self._next or asyncio.create_task(self.next(30))
-        await asyncio.wait([self._next], timeout=seconds)
-        if not self._next.done():
-            return None
-        task, self._next = self._next, None
-        return task.result()
 
     async def ended(self) -> None:
         """Returns when the gateway has ended it, in good order or not; it must do so soon."""
@@ -135,9 +125,6 @@ class Orders:
         return dict(self.answer.json())
 
     async def close(self) -> None:
-        if self._next is not None:
-            self._next.cancel()
-            await asyncio.gather(self._next, return_exceptions=True)
         await self.answer.aclose()
 
 

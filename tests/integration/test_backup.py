@@ -10,7 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from runyard_shared.contracts.jobs import AgentHeartbeat, AgentOrder, RunJob
+from runyard_shared.contracts.jobs import AgentHeartbeat, RunJob
 from runyard_shared.contracts.reports import JobFinished, JobStarted
 from runyard_shared.contracts.values import JobStatus
 from runyard_shared.ids import new_id
@@ -66,7 +66,7 @@ class Worker:
     async def begin(self, execution_id: str) -> RunJob:
         """The next job of this execution, started."""
         while (found := next((job for job in self._waiting.values() if job.execution_id == execution_id), None)) is None:
-            order = await self._heard()
+            order = await self._orders.next(30)
             if isinstance(order, RunJob) and order.job_id not in self._begun:
                 self._waiting[order.job_id] = order
         del self._waiting[found.job_id]
@@ -81,14 +81,13 @@ class Worker:
         self._begun.add(order.job_id)
         self._held[order.job_id] = order.dispatch
 
-    async def _heard(self) -> AgentOrder:
-        """The next order; what an agent does not list meanwhile is sent to it again."""
+    async def live(self) -> None:
+        """Heartbeats, until it is cancelled: what an agent does not list is sent to it again."""
         while True:
             leases = [*self._held.items(), *((job.job_id, job.dispatch) for job in self._waiting.values())]
             alive = AgentHeartbeat(tenant_id="default", name=self._agent.name, session_id=self._agent.session_id, leases=leases)
             assert (await self._agent.say(alive)).status_code == 204
-            if (order := await self._orders.soon()) is not None:
-                return order
+            await asyncio.sleep(1)
 
     async def end(self, order: RunJob) -> None:
         finished = JobFinished(
@@ -160,6 +159,7 @@ async def test_a_restored_system_with_an_empty_broker_goes_on_from_the_moment_of
             await agent.register(leases=[(under_way.job_id, under_way.dispatch)])  # it was at work all the while
             worker = Worker(agent, orders)
             worker.knows(under_way)
+            living = asyncio.create_task(worker.live())
             await worker.end(under_way)
             await worker.do(running)
             await home.until(running, "completed")
@@ -178,7 +178,10 @@ async def test_a_restored_system_with_an_empty_broker_goes_on_from_the_moment_of
             await worker.do(last)
             assert (await home.call("GET", "/parked-messages"))["items"] == []
             assert [row["differences"] for row in await done_with(home, "checksum")] == [[]] * 4
+            living.cancel()
+            await asyncio.gather(living, return_exceptions=True)
             await orders.close()
+            await agent.close()
     finally:
         await delete_topology(amqp_url, namespace, TOPOLOGY)
 
