@@ -12,15 +12,16 @@ ACCESS = {
     "public": """
         receiveWebhook signIn getSignInMethods beginSignIn finishSignIn
         showApprovalLink answerApprovalLink getHealth getReadiness getMetrics getOpenapi getAsyncapi getDocs""",
-    "any key": """getMe getSession signOut listApprovals streamApprovals getApproval approve reject""",
+    "any key": """getMe getSession signOut listApprovals streamApprovals getApproval approve reject
+        listOwnApiKeys revokeOwnApiKey""",
     "automation:view": """
         exportWorkflows exportWorkflow listSchedules previewSchedule listTriggerRecords
         listWorkflows getWorkflow listVersions getVersion diffVersions listActionTypes
-        getAnalyticsSummary getAnalyticsTrends getAnalyticsOfWorkflows getAnalyticsOfAgents
+        getAnalyticsSummary getAnalyticsTrends getAnalyticsOfWorkflows getAnalyticsOfAgents getAnalyticsOfJobs
         streamExecutions countExecutions listJobs
         listExecutions countExecutions getExecution getExecutionGraph listJobs getJob getExecutionLog getJobOutput
         streamExecutionEvents streamEvents listEvents
-        listAgents getAgent listPools listConnections getConnection listConnectionTypes
+        listAgents getAgent listJobsOfAgent listPools listConnections getConnection listConnectionTypes
         listProjections getRetention""",
     "automation:execute": """receiveIncident runWorkflow cancelExecution rerunExecution bulkCancel bulkRerun""",
     "automation:manage": """

@@ -37,8 +37,9 @@ from runyard_approvals.settings import Settings
 
 SCHEMA = "approvals"
 RELAY = "relay"
-TRACES = "traces"
 """The share of handing on what all processes of the service commit."""
+TRACES = "traces"
+"""The share of telling what happened as spans, if that is on."""
 
 
 class Service:

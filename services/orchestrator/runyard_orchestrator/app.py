@@ -36,8 +36,9 @@ from runyard_orchestrator.workflow_handler import WorkflowHandler
 
 SCHEMA = "orchestrator"
 RELAY = "relay"
-TRACES = "traces"
 """The share of handing on what all orchestrators commit."""
+TRACES = "traces"
+"""The share of telling what happened as spans, if that is on."""
 
 
 class Service:
