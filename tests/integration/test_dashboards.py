@@ -23,7 +23,7 @@ GRAFANA = ROOT / "deploy" / "grafana"
 
 FOR_DASHBOARDS = {
     "action_type", "agent", "analytics_agent", "analytics_execution", "analytics_workflow", "approval", "archived_month",
-    "connection", "execution", "expired_month", "iteration", "iteration_node", "job", "job_output", "node", "output_default",
+    "connection", "execution", "expired_month", "held_job", "iteration", "iteration_node", "job", "job_output", "node", "output_default",
     "parked_message", "pool", "projection", "projection_upkeep", "retention", "schedule", "tenant", "trigger_record",
     "waiting_job", "workflow", "workflow_version",
 }  # fmt: skip

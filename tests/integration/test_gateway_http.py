@@ -29,7 +29,18 @@ async def home(pool: asyncpg.Pool) -> AsyncIterator[House]:
         yield made
 
 
-PATH_IDS = ("workflowId", "executionId", "jobId", "approvalId", "channelId", "keyId", "agentId", "connectionId", "hookId")
+PATH_IDS = (
+    "workflowId",
+    "executionId",
+    "jobId",
+    "approvalId",
+    "channelId",
+    "keyId",
+    "agentId",
+    "connectionId",
+    "hookId",
+    "messageId",
+)
 PATH_NAMES = {
     "version": "1", "userName": "alice", "token": "a-token",
     "key": "whk_a", "poolName": "default", "roleName": "oncall", "tenantId": "other",

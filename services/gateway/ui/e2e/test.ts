@@ -136,6 +136,10 @@ export async function lookAt(page: Page, name: string): Promise<void> {
     // colours are judged when all of them have changed
     await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', scheme);
     await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    // an inherited colour changes from the outside in, one element after the other
+    await expect
+      .poll(() => page.evaluate(() => document.getAnimations().filter((each) => each instanceof CSSTransition).length))
+      .toBe(0);
     await expectUsable(page);
     if (process.env.RUNYARD_SCREENSHOTS) {
       mkdirSync(IMAGES, { recursive: true });

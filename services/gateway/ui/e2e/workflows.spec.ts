@@ -181,7 +181,7 @@ test('files are tried before they are imported, and come out again as they went 
   const name = unique('From a file');
   const text = `# kept\n${JSON.stringify(document(name))}\n`;
   await page.goto('/automation/workflows');
-  await page.getByRole('button', { name: 'Files' }).click();
+  await page.getByRole('button', { name: 'Files', exact: true }).click();
   await page.getByRole('menuitem', { name: 'Import …' }).click();
   const dialog = page.getByRole('dialog', { name: 'Import workflows' });
   await dialog.locator('input[type=file]').setInputFiles([
