@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PYTHON) -m pytest
 WORKERS ?= 3
 
-.PHONY: help run up down install web test check checks e2e bench format sync sync-all
+.PHONY: help run up down install web test check checks e2e pictures bench format sync sync-all
 
 help:
 	@echo "make run     everything in one process, on embedded parts, and an example workflow"
@@ -13,6 +13,7 @@ help:
 	@echo "make up      one process for each service, on RabbitMQ and PostgreSQL of their own; make down ends them"
 	@echo "make install PREFIX=DIRECTORY   everything in a directory of its own, for services that systemd runs"
 	@echo "make web     builds the web app that the gateway serves"
+	@echo "make pictures  takes the pictures of the web app that are in docs/images/web"
 	@echo "make bench   measures, and prints a table"
 	@echo "make check   formatting, lint, types, and who may import whom"
 	@echo "make format  formats the code"
@@ -55,6 +56,10 @@ check: sync-all
 
 e2e: sync-all
 	@./deploy/web.sh e2e $(ARGS)
+
+# of a fortnight of work, for the documentation
+pictures: sync-all
+	@RUNYARD_PICTURES=1 ./deploy/web.sh e2e pictures
 
 checks:
 	./deploy/web.sh check

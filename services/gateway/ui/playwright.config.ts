@@ -7,7 +7,9 @@ process.env.RUNYARD_E2E_RUN ??= String(process.pid);
 export default defineConfig({
   testDir: 'e2e',
   testMatch: '**/*.spec.ts',
-  globalSetup: './e2e/serverSetup.ts',
+  // `make pictures` takes those of the documentation, in a world of its own
+  testIgnore: process.env.RUNYARD_PICTURES ? [] : ['pictures/**'],
+  ...(process.env.RUNYARD_PICTURES ? {} : { globalSetup: './e2e/serverSetup.ts' }),
   outputDir: `test-results/${process.env.RUNYARD_E2E_RUN}`,
   fullyParallel: true,
   workers: Number(process.env.RUNYARD_E2E_WORKERS ?? 2),

@@ -1,47 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { Agent } from './agent';
 import { expect, lookAt, signIn, test, unique } from './test';
-
-const ROOT = resolve(import.meta.dirname, '../../../..');
-
-/** A real agent, as the command that the page shows would start it. */
-class Agent {
-  private readonly directory = mkdtempSync(join(tmpdir(), 'runyard-agent-'));
-  private readonly process: ChildProcess;
-  private output = '';
-
-  constructor(command: string) {
-    const [program, ...options] = command.split(' ');
-    expect(program).toBe('runyard-agent');
-    this.process = spawn(join(ROOT, '.venv/bin/python'), ['-m', 'runyard_agent', ...options], {
-      env: { ...process.env, RUNYARD_AGENT_STATE_DIR: this.directory },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [this.process.stdout, this.process.stderr])
-      stream?.on('data', (chunk: Buffer) => {
-        this.output += chunk.toString();
-      });
-  }
-
-  ended(): Promise<number | null> {
-    const { process } = this;
-    return process.exitCode !== null
-      ? Promise.resolve(process.exitCode)
-      : new Promise((resolve) => process.once('exit', resolve));
-  }
-
-  async remove(): Promise<void> {
-    this.process.kill('SIGKILL');
-    await this.ended();
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-
-  toString(): string {
-    return this.output;
-  }
-}
 
 const nameOf = (text: string) => unique(text).replaceAll(' ', '-');
 
@@ -93,13 +51,13 @@ test('an agent is created, started with what the page shows, watched, drained an
     const executionId = await api.run(workflowId);
     await expect(row).toContainText('1');
     await expect(row.getByRole('link', { name: 'Running executions' })).toBeVisible();
-    await lookAt(page, 'pools');
+    await lookAt(page);
     await row.getByRole('button', { name: `Resume ${pool}` }).click();
     await api.until(executionId, 'completed');
 
     await row.getByRole('link', { name: '1 of 1' }).click();
     await expect(page.getByRole('row', { name: new RegExp(name) })).toContainText('Online');
-    await lookAt(page, 'agents');
+    await lookAt(page);
     await page.getByRole('link', { name }).click();
     const drawer = page.getByRole('dialog', { name });
     await expect(drawer).toContainText('script.bash');
@@ -110,7 +68,7 @@ test('an agent is created, started with what the page shows, watched, drained an
     await expect(drawer).toContainText('gets nothing new until it is resumed');
     await drawer.getByRole('button', { name: 'Resume' }).click();
     await expect(drawer.getByRole('button', { name: 'Drain' })).toBeVisible();
-    await lookAt(page, 'agent');
+    await lookAt(page);
     await drawer.getByRole('button', { name: 'Revoke …' }).click();
     await page
       .getByRole('dialog', { name: `Revoke ${name}` })

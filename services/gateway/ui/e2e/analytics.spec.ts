@@ -36,7 +36,7 @@ test('figures are what counting the list gives that each of them leads to', asyn
   await expect(page.getByRole('link', { name: 'Success rate: 60 %' })).toBeVisible();
   await expect(page.getByRole('row', { name: /^local/ })).toBeVisible();
   await page.getByRole('button', { name: 'Show as a table' }).click();
-  await lookAt(page, 'analytics');
+  await lookAt(page);
 
   const expected: [string, number][] = [];
   const counted = async (name: string | RegExp, count: number) =>
@@ -75,7 +75,7 @@ test('figures are what counting the list gives that each of them leads to', asyn
       .filter({ has: page.getByRole('link') })
       .first(),
   ).toBeVisible();
-  await lookAt(page, 'jobs-of-agent');
+  await lookAt(page);
 
   // another clock, and a range in which nothing ran
   await page.goto(`/automation/analytics?workflowId=${workflowId}`);

@@ -53,7 +53,7 @@ test('an approval is decided from the inbox while somebody watches the execution
   await expect(card).toContainText('97 % full'); // what led to this, without a click
   await expect(card).toContainText(/Expires\s*in 1[0-9] min/);
   await expect(inbox.getByRole('link', { name: /Approvals\s*1 waiting for you/ })).toBeVisible();
-  await lookAt(inbox, 'approvals');
+  await lookAt(inbox);
   await card.getByLabel('Note').fill('go on, the backup is done');
   await card.getByRole('button', { name: 'Approve' }).click();
   await expect(inbox.getByRole('heading', { name: 'Nothing waits for you' })).toBeVisible();

@@ -38,7 +38,7 @@ test('a connection is made, tried out by an agent, changed without showing its s
   await api.workflow({ name: workflow, nodes: [step], edges: [{ from: 'trigger', to: 'ask' }] });
   await page.reload();
   await expect(drawer.getByRole('link', { name: workflow })).toBeVisible();
-  await lookAt(page, 'connection');
+  await lookAt(page);
 
   // a port where nobody listens: the test says so, in words; the secret stays though it is not sent again
   await drawer.getByLabel('Base URL').fill('http://127.0.0.1:9');
@@ -60,7 +60,7 @@ test('a connection is made, tried out by an agent, changed without showing its s
   const row = page.getByRole('row', { name: new RegExp(name) });
   await expect(row).toContainText('Disabled');
   await expect(row).toContainText('Does not work');
-  await lookAt(page, 'connections');
+  await lookAt(page);
 
   await row.getByRole('link', { name }).click();
   await drawer.getByLabel('Description').fill('to be lost');

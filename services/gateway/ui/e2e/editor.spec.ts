@@ -80,7 +80,7 @@ test('a template becomes a workflow that runs, with a node that was added in the
   await page.keyboard.type(' == 0');
   await expect(expression).toHaveValue('nodes.greet.output.exitCode == 0');
   await expect(page.getByText('No problems: it can be published')).toBeVisible();
-  await lookAt(page, 'editor');
+  await lookAt(page);
 
   await page.getByRole('button', { name: 'Publish and activate' }).click();
   await expect(page).toHaveURL(/\/automation\/workflows\/[0-9a-f-]{36}\/edit/);

@@ -62,7 +62,7 @@ test('a run is watched live: it runs, waits for people, is answered in place, an
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(name);
   await expect(page.getByText('Live', { exact: true })).toBeVisible();
   await expect(page.getByText('1 of 1', { exact: true })).toBeVisible();
-  await lookAt(page, 'execution-paused');
+  await lookAt(page);
 
   await banner.getByRole('button', { name: 'Answer' }).click();
   await expect(page).toHaveURL(/tab=approvals/);
@@ -107,7 +107,7 @@ test('a failure leads to its first error', async ({ page, api }) => {
   const banner = page.getByRole('region', { name: 'Status' });
   await expect(banner).toContainText('Failed: the script ended with exit code 3');
   await expect(banner).toContainText('Restart nginx, script.bash, on local');
-  await lookAt(page, 'execution-failed');
+  await lookAt(page);
 
   await page.keyboard.press('e');
   await expect(page).toHaveURL(/tab=log&at=error/);
@@ -169,7 +169,7 @@ test('a running execution is cancelled with a reason, and its job is stopped whe
   const banner = page.getByRole('region', { name: 'Status' });
   await expect(banner).toContainText('Build report runs on local');
   await expect(banner).toContainText('nowhere');
-  await lookAt(page, 'execution-running');
+  await lookAt(page);
   const shifts = await watchShifts(page);
   const [before] = await Promise.all([banner.textContent(), page.waitForTimeout(1200)]);
   expect(await banner.textContent(), 'it ticks').not.toBe(before);

@@ -92,7 +92,7 @@ test('several are cancelled at once with a reason, and what has ended is run aga
   await page.goto(`/automation/executions?workflowId=${workflowId}`);
   await expect(page.getByText(/waiting for approval/).first()).toBeVisible();
   await page.getByRole('checkbox', { name: 'Select all that are shown' }).check();
-  await lookAt(page, 'executions');
+  await lookAt(page);
   await page.getByRole('button', { name: 'Cancel 2' }).click();
   await page.getByLabel('Reason').fill('the change was called off');
   await page.getByRole('button', { name: 'Cancel them' }).click();

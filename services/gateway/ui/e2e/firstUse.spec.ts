@@ -33,7 +33,7 @@ test('from the printed address to an execution that is over, by nothing but what
   await expect(page.getByRole('heading', { name: 'First steps' })).toBeVisible();
   await expect(steps.getByRole('listitem').first()).toContainText('local is online in pool default');
   await expect(steps.locator('[aria-current=step]')).toContainText('Make a workflow from a template');
-  await lookAt(page, 'first-steps');
+  await lookAt(page);
 
   await steps.getByRole('button', { name: 'Use it (Hello)' }).click();
   await steps.getByRole('button', { name: 'Run Hello and watch' }).click();

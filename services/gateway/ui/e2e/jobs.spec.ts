@@ -75,7 +75,7 @@ test('the output of a job is seen line by line as it is written, and is whole at
   const download = page.waitForEvent('download');
   await drawer.getByRole('link', { name: 'Download stderr' }).click();
   expect((await download).suggestedFilename()).toBe('slow-1-stderr.log');
-  await lookAt(page, 'job');
+  await lookAt(page);
 
   await page.keyboard.press('Escape');
   await expect(drawer).toBeHidden();

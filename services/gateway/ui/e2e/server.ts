@@ -26,6 +26,11 @@ export class Server {
     return server;
   }
 
+  /** Its data directory. */
+  get data(): string {
+    return join(this.directory, 'data');
+  }
+
   /** All that it has printed so far. */
   get printed(): string {
     return this.output;
@@ -38,7 +43,7 @@ export class Server {
       env: {
         ...process.env,
         RUNYARD_PORT: new URL(this.url).port,
-        RUNYARD_DATA_DIR: join(this.directory, 'data'),
+        RUNYARD_DATA_DIR: this.data,
         RUNYARD_ADMIN_TOKEN: this.token,
         FORCE_COLOR: undefined, // of the test runner: what is printed here is read by a program
       },

@@ -16,7 +16,7 @@ test('a user is made with a key, and may do what a role of the tenant gives', as
   await dialog.getByLabel('Execute').check();
   await dialog.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByRole('row', { name: role })).toContainText('Of this tenant');
-  await lookAt(page, 'settings-roles');
+  await lookAt(page);
 
   const user = name('alice');
   await page.getByRole('link', { name: 'Users', exact: true }).click();
@@ -39,7 +39,7 @@ test('a user is made with a key, and may do what a role of the tenant gives', as
   const row = page.getByRole('row', { name: user });
   await expect(row).toContainText('Alice');
   await expect(row).toContainText('ViewExecute');
-  await lookAt(page, 'settings-users');
+  await lookAt(page);
 
   const theirs = await pageOf(browser, api, key);
   await theirs.goto('/settings/profile');
@@ -80,7 +80,7 @@ test('whose key is revoked is out at once, and the audit log has it', async ({ p
   await page.getByRole('button', { name: `Actions for ${user}` }).click();
   await page.getByRole('menuitem', { name: 'Show their API keys' }).click();
   await expect(page).toHaveURL(`/settings/api-keys?user=${user}`);
-  await lookAt(page, 'settings-api-keys');
+  await lookAt(page);
   await page.getByRole('button', { name: /^Revoke/ }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
   await expect(page.getByText('has no key that opens anything')).toBeVisible();
@@ -92,7 +92,7 @@ test('whose key is revoked is out at once, and the audit log has it', async ({ p
 
   await page.goto(`/settings/audit?operation=revokeApiKey`);
   await expect(page.getByRole('row', { name: /Revoke API key/ }).first()).toContainText('Done');
-  await lookAt(page, 'settings-audit');
+  await lookAt(page);
   await api.call('DELETE', `/users/${user}`);
 });
 
@@ -130,7 +130,7 @@ test('a channel is made from the address of a webhook, tested, and deleted', asy
   await row.getByRole('button', { name: `Send a test to ${channel}` }).click();
   await expect(row.getByRole('status')).not.toContainText('Sending');
   await expect(row.getByRole('status')).not.toContainText('Delivered');
-  await lookAt(page, 'settings-channels');
+  await lookAt(page);
   await row.getByRole('button', { name: `Actions for ${channel}` }).click();
   await page.getByRole('menuitem', { name: 'Delete …' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
@@ -140,24 +140,24 @@ test('a channel is made from the address of a webhook, tested, and deleted', asy
 test('a read model is compared with the log in place, and how long data is kept is told', async ({ page }) => {
   await page.goto('/settings/retention');
   await expect(page.getByRole('radiogroup', { name: 'Output of jobs' })).toContainText('As this installation does');
-  await lookAt(page, 'settings-retention');
+  await lookAt(page);
 
   await page.goto('/settings/read-models');
   const executions = page.getByRole('row', { name: /^executions/ });
   await executions.getByRole('button', { name: 'Actions for executions' }).click();
   await page.getByRole('menuitem', { name: 'Compare with the log' }).click();
   await expect(executions).toContainText('What the log says');
-  await lookAt(page, 'settings-read-models');
+  await lookAt(page);
 });
 
 test('the tenants, the installation and oneself are told', async ({ page }) => {
   await page.goto('/settings/tenants');
   await expect(page.getByRole('row', { name: /default/ })).toContainText('(yours)');
-  await lookAt(page, 'settings-tenants');
+  await lookAt(page);
   await page.goto('/settings/about');
   await expect(page.getByText('The gateway has all that it needs')).toBeVisible();
-  await lookAt(page, 'settings-about');
+  await lookAt(page);
   await page.goto('/settings/profile');
   await expect(page.getByText('automation:installation')).toBeVisible();
-  await lookAt(page, 'settings-profile');
+  await lookAt(page);
 });

@@ -18,7 +18,7 @@ test('a key that opens nothing is said so, the right one leads to where one want
   await expect(page).toHaveURL(/\/sign-in\?returnTo=/);
   const key = page.getByLabel('API key', { exact: true });
   await expect(key).toBeFocused();
-  await lookAt(page, 'sign-in');
+  await lookAt(page);
 
   await key.fill('rya_nothing');
   await key.press('Enter');

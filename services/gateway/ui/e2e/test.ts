@@ -2,12 +2,8 @@
  * What the tests of the web app share: a browser that is signed in, the API to prepare things with, and eyes for what a person
  * would mind: errors in the console, parts that a keyboard or a screen reader cannot use, pages wider than the screen.
  */
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type APIRequestContext, type Browser, test as base, expect, type Page } from '@playwright/test';
-
-const IMAGES = resolve(import.meta.dirname, '../../../../docs/images/web');
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of the API, in tests that look at them field by field
 export type Json = any;
@@ -119,16 +115,13 @@ export async function expectUsable(page: Page): Promise<void> {
   expect(width[0], 'the page is wider than the screen').toBeLessThanOrEqual(width[1] ?? 0);
 }
 
-/**
- * Looks at the page in light, dark and at 360 px: usable in each. With RUNYARD_SCREENSHOTS=1 pictures of all three are kept
- * below docs/images/web.
- */
-export async function lookAt(page: Page, name: string): Promise<void> {
+/** Looks at the page in light, dark and at 360 px: usable in each. */
+export async function lookAt(page: Page): Promise<void> {
   const size = page.viewportSize() ?? { width: 1280, height: 800 };
-  for (const [look, scheme, width] of [
-    ['light', 'light', size.width],
-    ['dark', 'dark', size.width],
-    ['narrow', 'light', 360],
+  for (const [scheme, width] of [
+    ['light', size.width],
+    ['dark', size.width],
+    ['light', 360],
   ] as const) {
     await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
     await page.setViewportSize({ width, height: size.height });
@@ -141,10 +134,6 @@ export async function lookAt(page: Page, name: string): Promise<void> {
       .poll(() => page.evaluate(() => document.getAnimations().filter((each) => each instanceof CSSTransition).length))
       .toBe(0);
     await expectUsable(page);
-    if (process.env.RUNYARD_SCREENSHOTS) {
-      mkdirSync(IMAGES, { recursive: true });
-      await page.screenshot({ path: `${IMAGES}/${name}-${look}.png`, animations: 'disabled' });
-    }
   }
   await page.setViewportSize(size);
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });

@@ -36,7 +36,7 @@ test('a workflow is found and opened by keys', async ({ page, api }) => {
   const workflowId = await api.workflow(document(name));
   await page.goto('/automation/workflows');
   await page.getByRole('table').waitFor();
-  await lookAt(page, 'workflows');
+  await lookAt(page);
   await page.keyboard.press('/');
   await expect(page.getByLabel('Name of the workflow')).toBeFocused();
   await page.getByLabel('Name of the workflow').fill(name);
@@ -62,7 +62,7 @@ test('a workflow is run by a form made of its inputs', async ({ page, api }) => 
   await expect(dialog.getByText('does not fit the pattern ^[a-z0-9-]+$')).toBeVisible();
   await expect(dialog.getByText('is more than 100')).toBeVisible();
   await expect(dialog.getByLabel('Host')).toBeFocused();
-  await lookAt(page, 'run-form');
+  await lookAt(page);
   await dialog.getByLabel('Host').fill('web-01');
   await dialog.getByLabel('Percent').fill('80');
   await dialog.getByLabel('Dry run').uncheck();
@@ -85,7 +85,7 @@ test('a workflow is run by a form made of its inputs', async ({ page, api }) => 
   await page.goto(`/automation/workflows/${workflowId}`);
   await expect(page.getByRole('link', { name: /\d\d:\d\d:\d\d/ })).toHaveAttribute('href', new RegExp(executionId));
   await page.getByText('Note', { exact: true }).first().waitFor();
-  await lookAt(page, 'workflow');
+  await lookAt(page);
 });
 
 test('two versions are compared, and the first one runs again', async ({ page, api }) => {
@@ -112,7 +112,7 @@ test('two versions are compared, and the first one runs again', async ({ page, a
   await expect(differences.getByText('nodes[id=note].values.host')).toBeVisible();
   await expect(differences.getByText('{"from":"note","to":"wait"}')).toBeVisible();
   await expect(page.getByLabel('Version 2', { exact: true })).toContainText('another');
-  await lookAt(page, 'workflow-versions');
+  await lookAt(page);
   await page.getByRole('button', { name: 'Roll back to version 1' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click();
   await expect(page.getByText('Version 1 runs, rolled back from 2')).toBeVisible();
@@ -168,7 +168,7 @@ test('a webhook is made, called as the page says, and closed; a schedule shows w
   await expect(page.getByText(secret)).toHaveCount(0);
   await expect(page.getByText('the condition is false')).toBeVisible();
   await expect(page.getByText(`incident.service = "${service}"`)).toBeVisible();
-  await lookAt(page, 'workflow-triggers');
+  await lookAt(page);
   await page.getByRole('button', { name: 'More about Grafana' }).click();
   await page.getByRole('menuitem', { name: 'Disable' }).click();
   await expect(page.getByText('disabled: senders get 404')).toBeVisible();
