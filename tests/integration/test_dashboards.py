@@ -23,9 +23,9 @@ GRAFANA = ROOT / "deploy" / "grafana"
 
 FOR_DASHBOARDS = {
     "action_type", "agent", "analytics_agent", "analytics_execution", "analytics_workflow", "approval", "archived_month",
-    "connection", "execution", "expired_month", "held_job", "iteration", "iteration_node", "job", "job_output", "node", "output_default",
-    "parked_message", "pool", "projection", "projection_upkeep", "retention", "schedule", "tenant", "trigger_record",
-    "waiting_job", "workflow", "workflow_version",
+    "connection", "execution", "expired_month", "held_job", "iteration", "iteration_node", "job", "job_output", "node",
+    "output_default", "parked_message", "pool", "projection", "projection_upkeep", "retention", "schedule", "tenant",
+    "trigger_record", "waiting_job", "workflow", "workflow_version",
 }  # fmt: skip
 WITHHELD = {"event", "dispatcher_event", "job_output_chunk", "sealing_key"}
 """A new view of the schema `read` belongs to one of the two: say so here, and in deploy/grafana/role.sql if it is withheld."""
