@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from runyard_shared.logs import LogLevel
+from runyard_shared.process_settings import OpsSettings
 
 _SYSTEM_STATE: Final = Path("/var/lib/runyard-agent")
 
@@ -26,7 +26,7 @@ def default_state_dir() -> Path:
     return Path.home() / ".local" / "state" / "runyard-agent"
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, OpsSettings):
     """Field `agent_tags` is read from `RUNYARD_AGENT_TAGS`, and so on."""
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -48,20 +48,6 @@ class Settings(BaseSettings):
         description="Certificates (PEM) of a private authority, trusted for the server and for RabbitMQ beside the public ones",
     )
     agent_allow_http: bool = Field(default=False, description="Whether the key may travel over a network in plain text")
-    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
-    log_level: LogLevel = Field(
-        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
-    )
-    tracing: bool = Field(
-        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
-    )
-    ops_host: str = Field(
-        default="127.0.0.1",
-        description="Where this process answers `/metrics`, `/healthz` and `/readyz`, to anybody who reaches it",
-    )
-    ops_port: int | None = Field(
-        default=None, ge=0, le=65535, description="The port for [what it says of itself](../howto/monitor.md); none: nowhere"
-    )
 
     agent_tags: Annotated[list[str], NoDecode] = Field(default=[], description="Beside the tags that it was given")
     agent_capacity: int = Field(default=10, ge=1, le=10_000, description="How many jobs run at the same time")

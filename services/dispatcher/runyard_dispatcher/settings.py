@@ -1,12 +1,11 @@
 """What a dispatcher can be told from outside: the only reader of the environment (`RUNYARD_…`)."""
 
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from runyard_shared.logs import LogLevel
+from runyard_shared.process_settings import OpsSettings, ServerSettings
 
 
 @dataclass(frozen=True)
@@ -19,30 +18,10 @@ class Patience:
     resend_after_seconds: float = 5
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, OpsSettings, ServerSettings):
     """Every field is an environment variable: `database_url` is `RUNYARD_DATABASE_URL`."""
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore")
-
-    database_url: str = Field(default="", description="PostgreSQL: `postgresql://user:password@host/database`")
-    amqp_url: str = Field(default="", description="RabbitMQ: `amqp://user:password@host/vhost`")
-    amqp_namespace: str = Field(
-        default="", description="Before the name of every queue and exchange, for several systems on one broker"
-    )
-    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
-    log_level: LogLevel = Field(
-        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
-    )
-    tracing: bool = Field(
-        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
-    )
-    ops_host: str = Field(
-        default="127.0.0.1",
-        description="Where this process answers `/metrics`, `/healthz` and `/readyz`, to anybody who reaches it",
-    )
-    ops_port: int | None = Field(
-        default=None, ge=0, le=65535, description="The port for [what it says of itself](../howto/monitor.md); none: nowhere"
-    )
 
     heartbeat_seconds: float = Field(default=10, gt=0, description="How often agents report; they learn it when they enrol")
     offline_after_seconds: float = Field(

@@ -1,11 +1,11 @@
 """What a gateway can be told from outside: the only reader of the environment (`RUNYARD_…`)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from runyard_shared.logs import LogLevel
+from runyard_shared.process_settings import LogSettings, ServerSettings
 
 from runyard_gateway.addresses import is_loopback
 
@@ -16,24 +16,12 @@ MIN_DISTINCT = 10
 """Characters of an admin token, and different ones among them, where not only this machine can try it."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, LogSettings, ServerSettings):
     """Every field is an environment variable: `host` is `RUNYARD_HOST`."""
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_", extra="ignore")
 
-    database_url: str = Field(default="", description="PostgreSQL: `postgresql://user:password@host/database`")
-    amqp_url: str = Field(default="", description="RabbitMQ: `amqp://user:password@host/vhost`")
-    amqp_namespace: str = Field(
-        default="", description="Before the name of every queue and exchange, for several systems on one broker"
-    )
-    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
     access_log: bool = Field(default=True, description="Whether the log has a line for each request")
-    log_level: LogLevel = Field(
-        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
-    )
-    tracing: bool = Field(
-        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
-    )
 
     host: str = Field(default="127.0.0.1", description="The address that the gateway listens on")
     port: int = Field(default=8080, ge=0, le=65535, description="Where the gateway listens; 0 takes a free port")

@@ -1,36 +1,15 @@
 """The orchestrator's settings: the only place that reads its environment."""
 
-from typing import Literal
-
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from runyard_shared.logs import LogLevel
+from runyard_shared.process_settings import OpsSettings, ServerSettings
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, OpsSettings, ServerSettings):
     """Environment variables with the prefix RUNYARD_."""
 
     model_config = SettingsConfigDict(env_prefix="RUNYARD_")
 
-    database_url: str = Field(default="", description="PostgreSQL: `postgresql://user:password@host/database`")
-    amqp_url: str = Field(default="", description="RabbitMQ: `amqp://user:password@host/vhost`")
-    amqp_namespace: str = Field(
-        default="", description="Before the name of every queue and exchange, for several systems on one broker"
-    )
-    log_format: Literal["human", "json"] = Field(default="human", description="Of the log: lines for people, or JSON objects")
-    log_level: LogLevel = Field(
-        default="info", description="Of the log: what is less is left out; debug, info, warning or error"
-    )
-    tracing: bool = Field(
-        default=False, description="Spans go to an OpenTelemetry collector; to which is said by its own variables, `OTEL_…`"
-    )
-    ops_host: str = Field(
-        default="127.0.0.1",
-        description="Where this process answers `/metrics`, `/healthz` and `/readyz`, to anybody who reaches it",
-    )
-    ops_port: int | None = Field(
-        default=None, ge=0, le=65535, description="The port for [what it says of itself](../howto/monitor.md); none: nowhere"
-    )
     cached_executions: int = Field(
         default=10_000, description="Executions under way kept in memory; others are replayed when something happens to them"
     )
