@@ -127,10 +127,27 @@ describe('an output', () => {
     await vi.advanceTimersByTimeAsync(5000);
     expect(reader.output.missing()).toEqual([{ start: 1000, end: 1500 }]);
     expect(reader.output.held).toBe(2500);
-    expect(stored.asked.length).toBeLessThan(5);
+    expect(stored.asked.length).toBeLessThan(10);
+    await vi.advanceTimersByTimeAsync(60_000);
+    const asked = stored.asked.length;
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(stored.asked.length).toBe(asked);
     stored.holes = [];
     reader.again();
     await vi.advanceTimersByTimeAsync(1000);
+    expect(reader.output.isComplete).toBe(true);
+  });
+
+  test('whose seal overtakes some of its bytes is whole without anybody asking', async () => {
+    const stored = new Stored(text(3000));
+    stored.holes = [[1000, 1500]];
+    const reader = new OutputReader(stored.read);
+    reader.follow(true, true);
+    reader.start();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(reader.output.missing()).toEqual([{ start: 1000, end: 1500 }]);
+    stored.holes = [];
+    await vi.advanceTimersByTimeAsync(6000);
     expect(reader.output.isComplete).toBe(true);
   });
 
@@ -157,5 +174,53 @@ describe('an output', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(reader.current().expired).toBe(true);
     expect(stored.asked.length).toBe(1);
+  });
+});
+
+describe('a part of an output', () => {
+  const answered = async (response: Response) => {
+    const RealRequest = Request;
+    // in a browser an address is relative to the page's
+    vi.stubGlobal(
+      'Request',
+      class extends RealRequest {
+        constructor(path: string, init: RequestInit) {
+          super(new URL(path, 'https://runyard.example.com'), init);
+        }
+      },
+    );
+    vi.stubGlobal('fetch', async () => response);
+    vi.resetModules();
+    const { partsOf } = await import('./reader');
+    return partsOf('e', 'j', 'stdout')(500, 100, new AbortController().signal);
+  };
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  test('without bytes is an answer like any other: what was shown live is all there is', async () => {
+    const headers = {
+      'Content-Length': '0',
+      'X-Output-Offset': '500',
+      'X-Output-Size': '500',
+      'X-Output-Sealed': 'true',
+      'X-Output-Sha256': 'a1',
+    };
+    expect(await answered(new Response(null, { headers }))).toEqual({
+      offset: 500,
+      bytes: new Uint8Array(),
+      size: 500,
+      sealed: true,
+      sha256: 'a1',
+      missing: null,
+    });
+  });
+
+  test('that is refused says why', async () => {
+    const problem = { code: 'output_expired', title: 'Gone', status: 410, detail: 'It was deleted.' };
+    await expect(answered(Response.json(problem, { status: 410 }))).rejects.toMatchObject({
+      code: 'output_expired',
+      detail: 'It was deleted.',
+    });
   });
 });

@@ -149,7 +149,7 @@ export class OutputReader {
     const gap = this.nextGap();
     const held = this.output.held;
     try {
-      if (gap === null && !this.output.sealed) this.output.forgetLost();
+      if (gap === null) this.output.forgetLost();
       const again = gap ?? this.nextGap();
       const offset = first ? 0 : (again?.start ?? this.output.size);
       const limit = first ? HEAD : again === null ? PART : Math.min(PART, Math.max(again.end - again.start, HEAD));
@@ -180,7 +180,7 @@ export class OutputReader {
     if (this.reading.expired || this.reading.problem?.status === 404) return;
     if (this.reading.problem !== null) this.schedule(this.pause);
     else if (this.nextGap() !== null) this.schedule(progress ? 0 : this.pause);
-    else if (this.output.sealed) return;
+    else if (this.output.sealed && this.output.missing().length === 0) return;
     else if (!this.ended) this.schedule(this.live ? LOOK_MS : LOOK_WITHOUT_STREAM_MS);
     else if (Date.now() - this.endedAt < AFTERWARDS_MS) this.schedule(this.pause);
   }
@@ -205,12 +205,13 @@ export function partsOf(executionId: string, jobId: string, stream: string): Rea
       parseAs: 'arrayBuffer',
       signal,
     });
-    if (data === undefined) throw Problem.of(response.status, error);
+    if (!response.ok) throw Problem.of(response.status, error);
     const { headers } = response;
     const [start, end] = (headers.get('X-Output-Missing') ?? '').split('-').map(Number);
     return {
       offset: Number(headers.get('X-Output-Offset') ?? offset),
-      bytes: new Uint8Array(data),
+      // an answer without bytes has no data at all
+      bytes: data === undefined ? new Uint8Array() : new Uint8Array(data),
       size: Number(headers.get('X-Output-Size') ?? 0),
       sealed: headers.get('X-Output-Sealed') === 'true',
       sha256: headers.get('X-Output-Sha256'),
