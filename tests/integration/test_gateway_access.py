@@ -21,7 +21,7 @@ ACCESS = {
         streamExecutions countExecutions listJobs
         listExecutions countExecutions getExecution getExecutionGraph listJobs getJob getExecutionLog getJobOutput
         streamExecutionEvents streamEvents listEvents
-        listAgents getAgent listJobsOfAgent listPools listConnections getConnection listConnectionTypes
+        listAgents getAgent listJobsOfAgent listPools listJobsOfPool listConnections getConnection listConnectionTypes
         listProjections getRetention""",
     "automation:execute": """receiveIncident runWorkflow cancelExecution rerunExecution bulkCancel bulkRerun""",
     "automation:manage": """

@@ -109,7 +109,7 @@ async def test_agents_that_are_not_there_are_not_found(home: House, pool: asyncp
             assert refused["code"] == "agent_not_found", (method, path)
 
 
-async def test_pools_are_made_paused_with_a_reason_and_deleted_when_nothing_needs_them(home: House) -> None:
+async def test_pools_are_made_paused_with_a_reason_and_deleted_when_nothing_needs_them(home: House, pool: asyncpg.Pool) -> None:
     made = await home.call("POST", "/pools", status=201, json={"name": "dmz", "description": "behind the wall"})
     assert (made["name"], made["description"], made["paused"], made["agents"]) == ("dmz", "behind the wall", False, 0)
     assert (await home.call("POST", "/pools", status=409, json={"name": "dmz"}))["code"] == "pool_exists"
@@ -123,18 +123,34 @@ async def test_pools_are_made_paused_with_a_reason_and_deleted_when_nothing_need
     execution_id = await home.run(await home.publish(document))
     detail = await home.detail_when(execution_id, lambda each: "the wall is painted" in each["banner"])
     assert detail["waiting"][0]["reason"] == "agent"
+    asked = await home.call("GET", "/pools/dmz/jobs")
+    (waits,) = asked["waiting"]["items"]
+    assert (waits["executionId"], waits["nodeName"], waits["agent"]) == (execution_id, "First step", None)
+    assert waits["reason"] == "pool dmz is paused by admin: the wall is painted"
+    assert asked["waiting"]["reasons"] == [{"reason": waits["reason"], "jobs": 1, "since": waits["waitingSince"]}]
+    assert (asked["waiting"]["total"], asked["held"]) == (1, {"items": [], "total": 0})
     in_use = await home.call("DELETE", "/pools/dmz", status=409)
     assert (in_use["code"], in_use["agents"]) == ("pool_in_use", ["remote"])
     orders = await agent.orders()
     assert (await home.call("POST", "/pools/dmz/resume"))["paused"] is False
     await orders.next()
+    asked = await home.call("GET", "/pools/dmz/jobs")
+    assert [(each["jobId"], each["agent"]) for each in asked["held"]["items"]] == [(waits["jobId"], "remote")]
+    assert (asked["held"]["total"], asked["waiting"]) == (1, {"items": [], "total": 0, "reasons": []})
+    elsewhere = await home.call("GET", "/pools/default/jobs")
+    assert (elsewhere["held"]["total"], elsewhere["waiting"]["total"]) == (0, 0)
     assert [each["name"] for each in (await home.call("GET", "/pools"))["items"]] == ["default", "dmz"]
     assert (await home.call("DELETE", "/pools/default", status=409))["code"] == "pool_is_default"
-    for method, path in (("DELETE", ""), ("POST", "/pause"), ("POST", "/resume")):
+    for method, path in (("DELETE", ""), ("GET", "/jobs"), ("POST", "/pause"), ("POST", "/resume")):
         assert (await home.call(method, f"/pools/nowhere{path}", status=404))["code"] == "pool_not_found"
         assert (await home.call(method, f"/pools/a%20b{path}", status=404))["code"] == "pool_not_found"
     await home.call("POST", "/pools", status=201, json={"name": "empty"})
     assert (await home.http.delete("/api/v1/pools/empty")).status_code == 204
+    for table in ("job", "agent"):
+        await pool.execute(f"update dispatcher.{table} set tenant_id = 'other'")
+    assert (await home.call("GET", "/pools/dmz/jobs"))["held"] == {"items": [], "total": 0}
+    await pool.execute("update dispatcher.pool set tenant_id = 'other'")
+    assert (await home.call("GET", "/pools/dmz/jobs", status=404))["code"] == "pool_not_found"
 
 
 # --- what a workflow may refer to

@@ -200,7 +200,7 @@ class Service:
             *Channels(commands).operations(),
             *ApprovalLinks(commands, approvals, settings.tenant).operations(),
             *Agents(commands, AgentQueries(database), agent_keys, settings.public_url, clock).operations(),
-            *Pools(commands, PoolQueries(database)).operations(),
+            *Pools(commands, PoolQueries(database), clock).operations(),
             *Connections(commands, ConnectionQueries(database), settings.connection_test_seconds).operations(),
             *Kinds(catalogs).operations(),
             *Analytics(AnalyticsQueries(database), read_position, clock).operations(),

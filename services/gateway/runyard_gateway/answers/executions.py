@@ -92,10 +92,40 @@ class JobOfExecution(JobLine):
 
 
 class HeldJobs(Body):
-    """What an agent has, at most 200 of `total`: those first that it has had for longest."""
+    """What an agent has, or the agents of a pool, at most 200 of `total`: those first that it has had for longest."""
 
     items: list[JobOfExecution]
     total: int
+
+
+class WaitingJob(JobOfExecution):
+    """A job that no agent has yet, and why."""
+
+    waiting_since: Instant
+    reason: str
+
+
+class WhyJobsWait(Body):
+    """`since`: when the first of them began to wait."""
+
+    reason: str
+    jobs: int
+    since: Instant
+
+
+class WaitingJobs(Body):
+    """At most 200 of `total`, those first that have waited for longest; `reasons` are those of all of them."""
+
+    items: list[WaitingJob]
+    total: int
+    reasons: list[WhyJobsWait]
+
+
+class PoolJobs(Body):
+    """`waiting`: those that ask for this pool, also if they ask for an agent by its name."""
+
+    held: HeldJobs
+    waiting: WaitingJobs
 
 
 class Progress(Body):

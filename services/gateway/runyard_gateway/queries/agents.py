@@ -6,7 +6,7 @@ from datetime import datetime
 from runyard_gateway.answers import AgentRow, HeldJobs
 from runyard_gateway.database import Database, Row
 from runyard_gateway.queries.columns import instant
-from runyard_gateway.queries.jobs_of_agents import held_jobs
+from runyard_gateway.queries.jobs_at_agents import held_jobs
 
 _COLUMNS = (
     "agent_id::text as agent_id, name, pool, tags, actions, version, status, drained, reason, health, running, capacity,"

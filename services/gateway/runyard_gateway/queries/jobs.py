@@ -8,7 +8,7 @@ from uuid import UUID
 
 from runyard_shared.contracts.values import JobStatus
 
-from runyard_gateway.answers import JobRow
+from runyard_gateway.answers import JobOfExecution, JobRow
 from runyard_gateway.database import Database, Reader, Row
 from runyard_gateway.queries.columns import error_info, instant, milliseconds_since, raw_json
 
@@ -25,6 +25,16 @@ _LIVE_TOTAL = (
     "select count(*) as number from read.job"
     " where execution_id = $1::uuid and tenant_id = $2 and status in ('dispatched', 'running')"
 )
+
+
+LINES_OF_KEYS = f"""
+    select line.*, key.execution_id::text as execution_id, key.workflow_id::text as workflow_id, key.workflow_name,
+        key.execution_started_at{{more}}
+    from key cross join lateral (
+        select {LINE_COLUMNS} from read.job where read.job.execution_id = key.execution_id and read.job.job_id = key.job_id
+    ) line
+"""  # noqa: S608
+"""What `job_of_execution` needs, of the jobs of a `key` that has their ids and is joined with their executions."""
 
 
 class PageKey(NamedTuple):
@@ -123,4 +133,19 @@ def line_of(row: Row, now: datetime) -> dict[str, Any]:
         "finished_at": instant(row["finished_at"]),
         "duration_ms": duration_ms,
         "error": error_info(row["error"]),
+    }
+
+
+def job_of_execution(row: Row, now: datetime) -> JobOfExecution:
+    """Of `LINES_OF_KEYS`."""
+    return JobOfExecution(**line_of(row, now), **execution_of(row))
+
+
+def execution_of(row: Row) -> dict[str, Any]:
+    """The members that a `JobOfExecution` has beside those of a line."""
+    return {
+        "execution_id": row["execution_id"],
+        "workflow_id": row["workflow_id"],
+        "workflow_name": row["workflow_name"],
+        "execution_started_at": instant(row["execution_started_at"]) or "",
     }

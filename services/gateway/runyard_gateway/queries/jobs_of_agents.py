@@ -1,8 +1,8 @@
-"""Jobs by agent, across executions: those that it has, and those that it had.
+"""Jobs that an agent had, across executions.
 
-What an agent has, the dispatcher knows. What it had is in the list of jobs, which has no index by agent: that would cost a
-write for each step of each job. The figures are one: they say on which days, and then in which quarters of an hour, executions
-began whose jobs the agent had, and how many. So a page looks at few quarters, whatever lies between them.
+They are in the list of jobs, which has no index by agent: that would cost a write for each step of each job. The figures are
+one: they say on which days, and then in which quarters of an hour, executions began whose jobs the agent had, and how many. So
+a page looks at few quarters, whatever lies between them.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,13 @@ from uuid import UUID
 import msgspec
 from runyard_shared.contracts.values import FINISHED_JOBS, JobStatus
 
-from runyard_gateway.answers import HeldJobs, JobOfExecution
-from runyard_gateway.database import Database, Reader, Row
-from runyard_gateway.queries.columns import MAX_TIME_MS, instant
-from runyard_gateway.queries.jobs import LINE_COLUMNS, line_of
+from runyard_gateway.answers import JobOfExecution
+from runyard_gateway.database import Reader
+from runyard_gateway.queries.columns import MAX_TIME_MS
+from runyard_gateway.queries.jobs import LINES_OF_KEYS, job_of_execution
 from runyard_gateway.rollup_cover import DAY, QUARTER, floor
 from runyard_gateway.time_range import Stretch
 
-MAX_HELD: Final = 200
 ALL_WORKFLOWS: Final = UUID(int=0)
 _COUNTERS: Final = {
     JobStatus.COMPLETED: "completed",
@@ -29,26 +28,6 @@ _COUNTERS: Final = {
     JobStatus.TIMEOUT: "timed_out",
     JobStatus.CANCELLED: "cancelled",
 }
-
-_LINES: Final = f"""
-    select line.*, key.execution_id::text as execution_id, key.workflow_id::text as workflow_id, key.workflow_name,
-        key.execution_started_at
-    from key cross join lateral (
-        select {LINE_COLUMNS} from read.job where read.job.execution_id = key.execution_id and read.job.job_id = key.job_id
-    ) line
-"""  # noqa: S608
-_HELD: Final = f"""
-    with key as materialized (
-        select h.execution_id, h.job_id, h.since, e.workflow_id, e.workflow_name, e.started_at as execution_started_at
-        from (
-            select * from read.held_job where tenant_id = $1 and agent = $2 order by since, job_id limit {MAX_HELD}
-        ) h
-        join read.execution e on e.execution_id = h.execution_id and e.tenant_id = $1
-    )
-    {_LINES.replace("key.execution_started_at", "key.execution_started_at, key.since as held_since")}
-    order by key.since, key.job_id
-"""  # noqa: S608
-_HELD_TOTAL: Final = "select count(*) as number from read.held_job where tenant_id = $1 and agent = $2"
 
 _ROLLUPS: Final = """
     select starts_at from (
@@ -76,7 +55,7 @@ _PAGE: Final = f"""
         ) each
         order by execution_started_at desc, execution_id desc, job_id desc limit $11
     )
-    {_LINES} order by key.execution_started_at desc, key.execution_id desc, key.job_id desc
+    {LINES_OF_KEYS.format(more="")} order by key.execution_started_at desc, key.execution_id desc, key.job_id desc
 """  # noqa: S608
 
 
@@ -108,14 +87,6 @@ class EndedJobs:
     statuses: frozenset[JobStatus] = field(default_factory=frozenset)
 
 
-async def held_jobs(database: Database, tenant_id: str, agent: str, now: datetime) -> HeldJobs:
-    """As the dispatcher knows it: the list of jobs may not have heard of the agent yet."""
-    async with database.snapshot() as reader:
-        rows = await reader.fetch(_HELD, tenant_id, agent)
-        total = await reader.fetch_row(_HELD_TOTAL, tenant_id, agent)
-    return HeldJobs(items=[_sent(_job(row, now), row, agent) for row in rows], total=0 if total is None else total["number"])
-
-
 async def ended_jobs(
     reader: Reader, tenant_id: str, wanted: EndedJobs, after: PageKey | None, limit: int, now: datetime
 ) -> list[JobOfExecution]:
@@ -138,7 +109,7 @@ async def ended_jobs(
             _PAGE, tenant_id, quarters, wanted.range.starts, ends, wanted.workflow_id, wanted.agent,
             [each.value for each in statuses], *((None, None, None) if after is None else _key(after)), limit - len(found),
         )  # fmt: skip
-        found += [_job(row, now) for row in rows]
+        found += [job_of_execution(row, now) for row in rows]
         ends = min(quarters[-1] if quarters else part.starts, ends)
     return found
 
@@ -162,19 +133,3 @@ async def _rollups(
 
 def _key(after: PageKey) -> tuple[Any, ...]:
     return after.started_at, after.execution_id, after.job_id
-
-
-def _sent(job: JobOfExecution, row: Row, agent: str) -> JobOfExecution:
-    if job.status != JobStatus.PENDING:
-        return job
-    return msgspec.structs.replace(job, status=JobStatus.DISPATCHED, agent=agent, dispatched_at=instant(row["held_since"]))
-
-
-def _job(row: Row, now: datetime) -> JobOfExecution:
-    return JobOfExecution(
-        **line_of(row, now),
-        execution_id=row["execution_id"],
-        workflow_id=row["workflow_id"],
-        workflow_name=row["workflow_name"],
-        execution_started_at=instant(row["execution_started_at"]) or "",
-    )

@@ -1,9 +1,10 @@
-"""Pools of agents: made, deleted, paused."""
+"""Pools of agents: made, deleted, paused, and what goes on in them."""
 
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from runyard_shared.clock import Clock
 from runyard_shared.contracts import commands, values
 from runyard_shared.errors import NotFound
 from starlette.types import ASGIApp
@@ -24,9 +25,10 @@ _NOT_FOUND = {404: "pool_not_found"}
 
 
 class Pools:
-    def __init__(self, commands: Commands, queries: PoolQueries) -> None:
+    def __init__(self, commands: Commands, queries: PoolQueries, clock: Clock) -> None:
         self._commands = commands
         self._queries = queries
+        self._clock = clock
 
     def operations(self) -> Sequence[Operation]:
         one = f"{PATH}/{{poolName}}"
@@ -36,6 +38,9 @@ class Pools:
                        body=requests.CreatePool, body_required=True, refusals={409: "pool_exists"}),
             _operation("DELETE", one, self.delete, "deletePool", "Delete a pool that nothing needs", None, status=204,
                        answer_types=(), refusals={**_NOT_FOUND, 409: "pool_in_use, pool_is_default"}),
+            _operation("GET", f"{one}/jobs", self.jobs, "listJobsOfPool",
+                       "The jobs that its agents have now, and those that wait for one, with why", answers.PoolJobs,
+                       refusals=_NOT_FOUND),
             _operation("POST", f"{one}/pause", self.pause, "pausePool", "Send nothing new to its agents", answers.PoolRow,
                        body=requests.PausePool, refusals=_NOT_FOUND),
             _operation("POST", f"{one}/resume", self.resume, "resumePool", "Send jobs to its agents again", answers.PoolRow,
@@ -58,6 +63,12 @@ class Pools:
     async def delete(self, call: Call) -> ASGIApp:
         await self._commands.send_to_dispatcher(call, commands.DeletePool(pool=_name_of(call)))
         return nothing_answer()
+
+    async def jobs(self, call: Call) -> ASGIApp:
+        name = _name_of(call)
+        if await self._queries.pool(call.tenant_id, name) is None:
+            raise _no_pool(name)
+        return json_answer(await self._queries.jobs(call.tenant_id, name, self._clock.now()))
 
     async def pause(self, call: Call) -> ASGIApp:
         body: requests.PausePool = call.body
