@@ -18,7 +18,7 @@ def banner(execution: Execution, waiting: Sequence[WaitingRow]) -> str:
         case ExecutionStatus.COMPLETED:
             return f"Completed in {duration(row.duration_ms / 1000)}"
         case ExecutionStatus.FAILED:
-            return f"Failed: {execution.error.message}" if execution.error else "Failed"
+            return f"Failed: {row.error.message}" if row.error else "Failed"
         case ExecutionStatus.CANCELLED:
             return _cancelled(execution)
     failing = any(each.reason == "jobs" for each in waiting)
@@ -47,8 +47,8 @@ def _cancelled(execution: Execution) -> str:
 
 
 def _failing(execution: Execution, failing: bool) -> Iterator[str]:
-    if failing and execution.error is not None:
-        yield f"failing, and waiting for running jobs to end: {execution.error.message}"
+    if failing and execution.found.row.error is not None:
+        yield f"failing, and waiting for running jobs to end: {execution.found.row.error.message}"
 
 
 def _running(execution: Execution) -> Iterator[str]:

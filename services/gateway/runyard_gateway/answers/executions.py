@@ -51,6 +51,7 @@ class Execution(Body):
     pending_approvals: int
     parent_execution_id: Annotated[Id | None, Meta(description="Of a subworkflow: the execution that waits for it")]
     rerun_of: Annotated[Id | None, Meta(description="Of a re-run: the execution that it repeats")]
+    error: Annotated[ErrorInfo | None, Meta(description="Why it failed, or is about to")]
     waiting: list[WaitingRow]
     waiting_total: int
 
@@ -190,7 +191,6 @@ class ExecutionDetail(Execution):
     approvals_cursor: Annotated[
         str | None, Meta(description="Give it as `cursor` to /approvals?executionId=… for the others; null: there are none")
     ]
-    error: ErrorInfo | None
     started_by: str
     from_node: Annotated[str | None, Meta(description="Of a re-run from a node: what is not downstream of it was reused")]
     reruns: Annotated[list[Rerun], Meta(description="The newest 100 re-runs of this, oldest first")]

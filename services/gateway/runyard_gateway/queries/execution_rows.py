@@ -8,12 +8,13 @@ from runyard_shared.contracts.values import ExecutionStatus
 
 from runyard_gateway.answers import ExecutionRow, JobCounts
 from runyard_gateway.database import Row
-from runyard_gateway.queries.columns import instant, milliseconds_since, trigger
+from runyard_gateway.queries.columns import error_info, instant, milliseconds_since, trigger
 
 LIST_COLUMNS = (
     "execution_id::text as execution_id, workflow_id::text as workflow_id, workflow_name, version, status,"
     " trigger::text as trigger, started_at, finished_at, duration_ms, paused_ms, paused_since, jobs_completed, jobs_total,"
-    " pending_approvals, parent_execution_id::text as parent_execution_id, rerun_of::text as rerun_of, position"
+    " pending_approvals, parent_execution_id::text as parent_execution_id, rerun_of::text as rerun_of,"
+    " error::text as error, position"
 )
 WAITING_COLUMNS = "waiting::text as waiting, waiting_total"
 """Of an active execution only: they cost a look at its nodes and jobs."""
@@ -71,6 +72,7 @@ def found_execution(row: Row, waiting: Row | None, now: datetime) -> FoundExecut
         pending_approvals=row["pending_approvals"],
         parent_execution_id=row["parent_execution_id"],
         rerun_of=row["rerun_of"],
+        error=error_info(row["error"]),
         jobs=JobCounts(completed=row["jobs_completed"], total=row["jobs_total"]),
         waiting=[],
         waiting_total=(waiting["waiting_total"] if waiting is not None else None) or 0,

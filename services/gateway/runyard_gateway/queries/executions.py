@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from runyard_shared.contracts.values import ErrorInfo, ExecutionStatus, NodeStatus
+from runyard_shared.contracts.values import ExecutionStatus, NodeStatus
 
 from runyard_gateway.answers import ApprovalContext, ApprovalRow, Child, JobRow, NodeRow, Progress, Rerun
 from runyard_gateway.database import Database, Reader, Row
 from runyard_gateway.queries.approvals import ApprovalQueries
-from runyard_gateway.queries.columns import error_info, instant, raw_json, trigger
+from runyard_gateway.queries.columns import instant, raw_json, trigger
 from runyard_gateway.queries.execution_rows import LIST_COLUMNS, WAITING_COLUMNS, FoundExecution, found_execution
 from runyard_gateway.queries.jobs import ANY_JOB, JOB_COLUMNS, LiveJobs, job_row, jobs_of, live_jobs
 
@@ -21,7 +21,7 @@ SHOWN_APPROVALS = 200
 """More than so many are in pages of their own."""
 
 _ONE = (
-    f"select {LIST_COLUMNS}, {WAITING_COLUMNS}, inputs::text as inputs, vars::text as vars, error::text as error,"  # noqa: S608
+    f"select {LIST_COLUMNS}, {WAITING_COLUMNS}, inputs::text as inputs, vars::text as vars,"  # noqa: S608
     " cancellation::text as cancellation, started_by, from_node"
     " from read.execution where execution_id = $1::uuid and tenant_id = $2"
 )
@@ -96,7 +96,6 @@ class Execution:
     more_approvals: bool
     inputs: dict[str, Any]
     vars: dict[str, Any]
-    error: ErrorInfo | None
     cancellation: Cancellation | None
     started_by: str
     from_node: str | None
@@ -166,7 +165,6 @@ class ExecutionQueries:
             more_approvals=len(approvals) > SHOWN_APPROVALS,
             inputs=_decode_variables(row["inputs"]),
             vars=_decode_variables(row["vars"] or "{}"),
-            error=error_info(row["error"]),
             cancellation=_decode_cancellation(row["cancellation"]) if row["cancellation"] else None,
             started_by=row["started_by"],
             from_node=row["from_node"],

@@ -80,7 +80,6 @@ def _detail(execution: Execution) -> ExecutionDetail:
         job_counts=counts,
         approvals=execution.approvals,
         approvals_cursor=encode_cursor(ApprovalPageKey.of(execution.approvals[-1])) if execution.more_approvals else None,
-        error=execution.error,
         started_by=execution.started_by,
         from_node=execution.from_node,
         reruns=execution.reruns,
