@@ -11,6 +11,8 @@ import { TriggerText } from './TriggerText';
 
 interface Props {
   rows: readonly ExecutionRow[];
+  /** Those that were active when they came in. */
+  cameActive: ReadonlySet<string>;
   /** The row that keys act on; -1 for none. */
   current: number;
   selected: ReadonlySet<string>;
@@ -18,7 +20,7 @@ interface Props {
   onSelect: ((executionIds: readonly string[], selected: boolean) => void) | null;
 }
 
-export function ExecutionTable({ rows, current, selected, onSelect }: Props) {
+export function ExecutionTable({ rows, cameActive, current, selected, onSelect }: Props) {
   const marked = useRef<HTMLTableRowElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the marked row is another one
   useEffect(() => {
@@ -26,7 +28,7 @@ export function ExecutionTable({ rows, current, selected, onSelect }: Props) {
   }, [current]);
   const all = rows.length > 0 && rows.every((each) => selected.has(each.executionId));
   return (
-    <table className={`${rowTable.table} ${classes.executions}`}>
+    <table className={`${rowTable.table} ${classes.executions}`} data-choosing={onSelect !== null}>
       <thead>
         <tr>
           {onSelect && (
@@ -61,6 +63,7 @@ export function ExecutionTable({ rows, current, selected, onSelect }: Props) {
             row={row}
             current={index === current}
             selected={selected.has(row.executionId)}
+            roomy={cameActive.has(row.executionId)}
             onSelect={onSelect}
           />
         ))}
@@ -75,16 +78,26 @@ const Row = memo(function Row({
   row,
   current,
   selected,
+  roomy,
   onSelect,
 }: {
   ref: Ref<HTMLTableRowElement> | undefined;
   row: ExecutionRow;
   current: boolean;
   selected: boolean;
+  /** It has room for a reason, whether there is one or not: nothing moves when it comes or goes. */
+  roomy: boolean;
   onSelect: Props['onSelect'];
 }) {
+  const reason = reasonOf(row);
   return (
-    <tr ref={ref} className={`${rowTable.row} ${classes.line}`} data-current={current} data-selected={selected}>
+    <tr
+      ref={ref}
+      className={`${rowTable.row} ${classes.line}`}
+      data-current={current}
+      data-selected={selected}
+      data-roomy={roomy || reason !== null}
+    >
       {onSelect && (
         <td className={classes.check}>
           <Checkbox
@@ -96,11 +109,19 @@ const Row = memo(function Row({
         </td>
       )}
       <td className={classes.workflow}>
-        <Link to={`/automation/executions/${row.executionId}`} className={rowTable.link}>
+        <Link
+          to={`/automation/executions/${row.executionId}`}
+          className={rowTable.link}
+          title={reason === null ? undefined : reason.all}
+        >
           {row.workflowName}
         </Link>
         <span className={classes.id}>{row.executionId.slice(-8)}</span>
-        <Waiting row={row} />
+        {reason !== null && (
+          <span className={classes.reason} data-failed={reason.failed}>
+            {reason.words}
+          </span>
+        )}
       </td>
       <td className={classes.status}>
         <StatusBadge look={EXECUTION[row.status]} />
@@ -124,14 +145,23 @@ const Row = memo(function Row({
   );
 });
 
-/** Why it does not go on, in the list already. The line is there for every active row, so that nothing moves when it is filled. */
-function Waiting({ row }: { row: ExecutionRow }) {
-  if (!isActive(row.status)) return null;
-  const [first] = row.waiting;
-  const others = row.waitingTotal - 1;
-  return (
-    <span className={classes.waiting} title={row.waiting.map((each) => each.detail).join('\n')}>
-      {first ? `${first.detail}${others > 0 ? ` and ${others} more` : ''}` : ' '}
-    </span>
-  );
+interface Reason {
+  words: string;
+  /** All of several. */
+  all: string;
+  failed: boolean;
+}
+
+/** Why it does not go on, or failed: in the list already. */
+function reasonOf({ status, error, waiting, waitingTotal }: ExecutionRow): Reason | null {
+  if (error !== null && (status === 'failed' || isActive(status)))
+    return { words: error.message, all: error.message, failed: true };
+  const [first] = waiting;
+  if (!isActive(status) || first === undefined) return null;
+  const others = waitingTotal - 1;
+  return {
+    words: `${first.detail.charAt(0).toUpperCase()}${first.detail.slice(1)}${others > 0 ? `, and ${others} more` : ''}`,
+    all: waiting.map((each) => each.detail).join('\n'),
+    failed: false,
+  };
 }

@@ -70,36 +70,38 @@ export function ExecutionsPage() {
 
   return (
     <Page title="Executions" actions={<LiveMark state={list.state} />}>
-      <ListTabs />
-      <FirstSteps />
-      <FilterBar filter={filter} counts={list.counts} onChange={setFilter} searchRef={search} />
-      <div className={classes.above}>
-        {selected.size > 0 || !isEmpty(filter) ? (
-          <BulkBar
-            filter={filter}
-            selected={shown.filter((each) => selected.has(each.executionId))}
-            onDone={() => {
-              setSelected(NONE);
-              void list.reload();
-            }}
-          />
-        ) : null}
-        <span role="status" className={classes.fresh}>
-          {fresh.size > 0 && (
-            <Button
-              size="compact-sm"
-              variant="light"
-              leftSection={<IconArrowUp size={14} aria-hidden />}
-              onClick={() => {
-                setCurrent(-1);
+      <div className={classes.top}>
+        <ListTabs />
+        <div className={classes.above}>
+          {selected.size > 0 || !isEmpty(filter) ? (
+            <BulkBar
+              filter={filter}
+              selected={shown.filter((each) => selected.has(each.executionId))}
+              onDone={() => {
+                setSelected(NONE);
                 void list.reload();
               }}
-            >
-              Show {fresh.size} new
-            </Button>
-          )}
-        </span>
+            />
+          ) : null}
+          <span role="status" className={classes.fresh}>
+            {fresh.size > 0 && (
+              <Button
+                size="compact-sm"
+                variant="light"
+                leftSection={<IconArrowUp size={14} aria-hidden />}
+                onClick={() => {
+                  setCurrent(-1);
+                  void list.reload();
+                }}
+              >
+                Show {fresh.size} new
+              </Button>
+            )}
+          </span>
+        </div>
       </div>
+      <FirstSteps />
+      <FilterBar filter={filter} counts={list.counts} onChange={setFilter} searchRef={search} />
       <Panel>
         {list.isPending ? (
           <Loading />
@@ -108,7 +110,13 @@ export function ExecutionsPage() {
         ) : shown.length === 0 ? (
           <Nothing filter={filter} onClear={() => setFilter(NOTHING)} />
         ) : (
-          <ExecutionTable rows={shown} current={current} selected={selected} onSelect={mayExecute ? onSelect : null} />
+          <ExecutionTable
+            rows={shown}
+            cameActive={list.rows.cameActive}
+            current={current}
+            selected={selected}
+            onSelect={mayExecute ? onSelect : null}
+          />
         )}
       </Panel>
       {list.moreError !== null && <ProblemAlert error={list.moreError} onRetry={list.loadMore} />}

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import type { ExecutionRow } from '@/api/types';
-import { anyActive, NO_ROWS, type Rows, withPage, withRow } from './rows';
+import { anyActive, loaded, NO_ROWS, type Rows, withOlder, withPage, withRow } from './rows';
 
 function row(executionId: string, status: ExecutionRow['status'] = 'running'): ExecutionRow {
   return { executionId, status } as ExecutionRow;
 }
 
-const THREE: Rows = { shown: [row('c'), row('b'), row('a', 'completed')], fresh: new Set() };
+const THREE: Rows = loaded([row('c'), row('b'), row('a', 'completed')]);
 
 test('a row that is shown changes where it stands', () => {
   const rows = withRow(THREE, row('b', 'failed'));
@@ -44,5 +44,11 @@ test('a page that comes again after a lost connection changes rows and counts wh
 
 test('only what is active is asked for again', () => {
   expect(anyActive(THREE)).toBe(true);
-  expect(anyActive({ shown: [row('a', 'completed'), row('b', 'cancelled')], fresh: new Set() })).toBe(false);
+  expect(anyActive(loaded([row('a', 'completed'), row('b', 'cancelled')]))).toBe(false);
+});
+
+test('a row keeps the room that it came with, whatever becomes of it, until the list is read anew', () => {
+  const rows = withOlder(withRow(THREE, row('b', 'failed')), [row('0', 'paused'), row('a', 'completed')]);
+  expect([...rows.cameActive].sort()).toEqual(['0', 'b', 'c']);
+  expect(loaded(rows.shown.slice(1, 3)).cameActive.size).toBe(0);
 });

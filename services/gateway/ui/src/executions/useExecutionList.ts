@@ -7,7 +7,7 @@ import { useStream } from '@/api/streamHook';
 import type { ExecutionRow, StatusCount } from '@/api/types';
 import { isActive } from '@/theme/status';
 import { type Filter, firstPage, PAGE, queryOf, writeFilter } from './filter';
-import { anyActive, NO_ROWS, type Rows, withPage, withReread, withRow } from './rows';
+import { anyActive, loaded, NO_ROWS, type Rows, withOlder, withPage, withReread, withRow } from './rows';
 
 const REFETCH_MS = 15_000;
 const TOPICS = ['page', 'execution', 'gone', 'counts'] as const;
@@ -22,11 +22,9 @@ type Action =
 function reduce(rows: Rows, action: Action): Rows {
   switch (action.type) {
     case 'loaded':
-      return { shown: action.rows, fresh: new Set() };
-    case 'more': {
-      const known = new Set(rows.shown.map((each) => each.executionId));
-      return { ...rows, shown: [...rows.shown, ...action.rows.filter((each) => !known.has(each.executionId))] };
-    }
+      return loaded(action.rows);
+    case 'more':
+      return withOlder(rows, action.rows);
     case 'page':
       return withPage(rows, action.rows);
     case 'row':
