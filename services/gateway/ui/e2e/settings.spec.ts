@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { park } from './parked';
 import { expect, lookAt, pageOf, test, unique } from './test';
 
 // many pages are looked at in three looks each: on a busy machine that takes its time
@@ -44,7 +45,7 @@ test('a user is made with a key, and may do what a role of the tenant gives', as
   const theirs = await pageOf(browser, api, key);
   await theirs.goto('/settings/profile');
   await expect(theirs.getByRole('link', { name: 'Retention' })).toBeVisible();
-  await expect(theirs.getByRole('link', { name: 'Audit log' })).toHaveCount(0);
+  await expect(theirs.getByRole('link', { name: /Audit log|Parked messages/ })).toHaveCount(0);
   const own = theirs.getByRole('region', { name: 'Your API keys' });
   await expect(own.getByRole('row')).toHaveCount(2);
   const { keyId } = await api.call('POST', '/api-keys', { user, name: 'lost' });
@@ -148,6 +149,44 @@ test('a read model is compared with the log in place, and how long data is kept 
   await page.getByRole('menuitem', { name: 'Compare with the log' }).click();
   await expect(executions).toContainText('What the log says');
   await lookAt(page);
+});
+
+test('what nobody could handle is listed with its reason, sent again, and dropped', async ({ page, api }) => {
+  await park(api, name('stray'), 3);
+  await page.goto('/settings/parked-messages');
+  await expect(page.getByRole('link', { name: /^Parked messages\s*3/ })).toBeVisible();
+  const rows = page.getByRole('row', { name: /JobFinished/ });
+  await expect(rows).toHaveCount(3);
+  await expect(rows.first()).toContainText('for Orchestrator');
+  await expect(rows.first()).toContainText('3 times');
+  await lookAt(page);
+
+  await rows.first().getByRole('link', { name: 'JobFinished' }).click();
+  const drawer = page.getByRole('dialog', { name: 'Parked message' });
+  await expect(drawer).toContainText('default as it says itself');
+  await expect(drawer).toContainText('exitCode');
+  await lookAt(page);
+  await drawer.getByRole('button', { name: 'Send again …' }).click();
+  const question = page.getByRole('dialog', { name: 'Send this message again?' });
+  await expect(question).toContainText('comes back here');
+  await question.getByRole('button', { name: 'Send again' }).click();
+  await expect(drawer).toContainText('6 times, parked twice');
+  await drawer.getByRole('button', { name: 'Close' }).click();
+
+  await page.getByLabel('Part of the reason or kind').fill('jobfinished');
+  await expect(page).toHaveURL(/q=jobfinished/);
+  await page.getByLabel('Select all that are shown').check();
+  await page.getByRole('button', { name: 'Drop 3 …' }).click();
+  const drop = page.getByRole('dialog', { name: 'Drop 3 messages?' });
+  await expect(drop).toContainText('will never be handled');
+  await drop.getByRole('button', { name: 'Drop for good' }).click();
+  await expect(page.getByText('No message is found')).toBeVisible();
+  await page.getByRole('button', { name: 'Show all that wait' }).click();
+  await expect(page.getByText('No message is parked')).toBeVisible();
+  await page.getByText('Dropped', { exact: true }).click();
+  await expect(rows).toHaveCount(3);
+  await expect(rows.first()).toContainText('by admin');
+  expect((await api.call('GET', '/parked-messages?status=dropped')).items).toHaveLength(3);
 });
 
 test('the tenants, the installation and oneself are told', async ({ page }) => {

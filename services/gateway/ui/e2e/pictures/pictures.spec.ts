@@ -142,6 +142,7 @@ async function pages(page: Page, api: Api, { workflows, executions }: World): Pr
     'audit',
     'retention',
     'read-models',
+    'parked-messages',
     'tenants',
     'about',
   ]) {

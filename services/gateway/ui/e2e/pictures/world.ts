@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Page } from '@playwright/test';
 import { Agent } from '../agent';
+import { park } from '../parked';
 import type { Server } from '../server';
 import { type Api, expect } from '../test';
 
@@ -122,6 +123,7 @@ async function work(api: Api, workflows: Record<string, string>): Promise<World[
   await api.until(paused, 'paused');
   await api.until(asked, 'paused');
   await api.until(running, 'paused');
+  await park(api, 'by-hand', 3);
   return { running, paused, failed };
 }
 

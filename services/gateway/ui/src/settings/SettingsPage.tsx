@@ -21,7 +21,7 @@ export function SettingsPage() {
     >
       <div className={classes.columns}>
         <nav className={classes.nav} aria-label="Settings">
-          {allowed.map(({ id: each, label, icon: Icon }) => (
+          {allowed.map(({ id: each, label, icon: Icon, Count }) => (
             <Link
               key={each}
               to={`/settings/${each}`}
@@ -30,6 +30,7 @@ export function SettingsPage() {
             >
               <Icon size={16} stroke={1.8} aria-hidden />
               {label}
+              {Count && <Count />}
             </Link>
           ))}
         </nav>

@@ -7,6 +7,7 @@ import {
   IconHistory,
   IconInfoCircle,
   IconKey,
+  IconParking,
   IconShield,
   IconUser,
   IconUsers,
@@ -15,6 +16,7 @@ import {
 import type { ComponentType, LazyExoticComponent } from 'react';
 import type { Permission } from '@/api/types';
 import { lazyPart } from '@/ui/lazyPart';
+import { ParkedCount } from './parked/ParkedCount';
 
 export interface SettingsSection {
   id: string;
@@ -23,6 +25,8 @@ export interface SettingsSection {
   /** null: for everybody. */
   permission: Permission | null;
   Content: LazyExoticComponent<ComponentType>;
+  /** How much of it waits for somebody, beside its name. */
+  Count?: ComponentType;
 }
 
 export const SECTIONS: readonly SettingsSection[] = [
@@ -81,6 +85,14 @@ export const SECTIONS: readonly SettingsSection[] = [
     icon: IconActivity,
     permission: 'automation:view',
     Content: lazyPart(async () => (await import('./readModels/ReadModels')).ReadModels),
+  },
+  {
+    id: 'parked-messages',
+    label: 'Parked messages',
+    icon: IconParking,
+    permission: 'automation:installation',
+    Content: lazyPart(async () => (await import('./parked/ParkedMessages')).ParkedMessages),
+    Count: ParkedCount,
   },
   {
     id: 'tenants',

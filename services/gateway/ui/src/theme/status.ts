@@ -23,6 +23,7 @@ import type {
   ExecutionStatus,
   JobStatus,
   NodeStatus,
+  ParkedMessage,
   ReadModel,
   TriggerRecordRow,
 } from '@/api/types';
@@ -126,6 +127,13 @@ export const READ_MODEL: Record<ReadModel['status'], Look> = {
   behind: { label: 'Behind', tone: 'amber', icon: IconAlertTriangle },
   rebuilding: { label: 'Being rebuilt', tone: 'blue', icon: IconLoader2, animated: true },
   broken: { label: 'Broken', tone: 'red', icon: IconCircleX },
+};
+
+/** Of a message nobody could handle: what was done with it. */
+export const PARKED: Record<ParkedMessage['status'], Look> = {
+  waiting: { label: 'Waiting', tone: 'amber', icon: IconAlertTriangle },
+  retried: { label: 'Sent again', tone: 'green', icon: IconSend },
+  dropped: { label: 'Dropped', tone: 'gray', icon: IconBan },
 };
 
 /** What came of a command, as the audit log says it. */
