@@ -2,6 +2,7 @@
 import { aroundOf, type Connection, type GraphModel, idOf, portsOf } from '@/graph';
 import { parsed, type Step, valueAt } from './text/parsed';
 import { withItem, withoutItem, withValue } from './text/splice';
+import { withSwapped } from './text/swap';
 
 export interface NodeValue {
   id: string;
@@ -133,6 +134,13 @@ export function connect(text: string, { from, port, to }: Connection): string {
 export function disconnect(text: string, model: GraphModel, edgeKey: string): string {
   const found = placeOfEdge(text, model, edgeKey);
   return found === null ? text : withoutItem(text, [...found.level, 'edges'], found.index);
+}
+
+/** Two edges of one node change places: what leaves it at once begins in this order. */
+export function swapEdges(text: string, model: GraphModel, one: string, other: string): string {
+  const [first, second] = [placeOfEdge(text, model, one), placeOfEdge(text, model, other)];
+  if (first === null || second === null) return text;
+  return withSwapped(text, [...first.level, 'edges'], first.index, second.index);
 }
 
 /** The id in the node and in all edges. What expressions say of it is left: see `mentions`. */

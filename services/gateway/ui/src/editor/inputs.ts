@@ -2,6 +2,7 @@
 import type { Field } from './form/fields';
 import { parsed, type Step, valueAt } from './text/parsed';
 import { withKey, withValue } from './text/splice';
+import { withSwapped } from './text/swap';
 
 export type InputKind = 'text' | 'choice' | 'integer' | 'number' | 'boolean' | 'texts' | 'other';
 export type Scalar = string | number | boolean;
@@ -155,6 +156,11 @@ export function removeInput(text: string, name: string): string {
   const without = setRequired(text, name, false);
   if (inputsOf(parsed(without).value).length > 1) return withValue(without, [...AT, name], undefined);
   return withValue(without, ['inputs'], undefined);
+}
+
+/** People are asked in the order in which they stand. */
+export function swapInputs(text: string, one: number, other: number): string {
+  return withSwapped(text, AT, one, other);
 }
 
 /** Its name, and where it is required. What expressions say of it is left: see `mentions`. */

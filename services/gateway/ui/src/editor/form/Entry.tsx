@@ -3,6 +3,7 @@ import { ActionIcon, Collapse, Tooltip, UnstyledButton } from '@mantine/core';
 import { IconChevronDown, IconChevronRight, IconX } from '@tabler/icons-react';
 import { type ReactNode, useId } from 'react';
 import classes from './Form.module.css';
+import { MoveButtons, type Moves, onMoveKeys } from './Order';
 
 export function Entry({
   title,
@@ -12,6 +13,7 @@ export function Entry({
   onToggle,
   removal,
   onRemove,
+  moves,
   children,
 }: {
   title: ReactNode;
@@ -23,18 +25,28 @@ export function Entry({
   /** What its removal is called; null if it may not be removed. */
   removal: string | null;
   onRemove: () => void;
+  /** Null if its place does not matter or cannot be changed. */
+  moves: Moves | null;
   children: ReactNode;
 }) {
   const id = useId();
   const Chevron = opened ? IconChevronDown : IconChevronRight;
   return (
     <li className={classes.entry} data-wrong={wrong}>
-      <div className={classes.entryHead}>
-        <UnstyledButton className={classes.entryToggle} aria-expanded={opened} aria-controls={id} onClick={onToggle}>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys are those of the buttons in it */}
+      <div className={classes.entryHead} onKeyDown={onMoveKeys(moves)}>
+        <UnstyledButton
+          className={classes.entryToggle}
+          aria-expanded={opened}
+          aria-controls={id}
+          data-part="head"
+          onClick={onToggle}
+        >
           <Chevron size={15} aria-hidden />
           <span className={classes.entryTitle}>{title}</span>
           <span className={classes.entrySummary}>{summary}</span>
         </UnstyledButton>
+        {moves && <MoveButtons moves={moves} />}
         {removal !== null && (
           <Tooltip label="Remove">
             <ActionIcon variant="subtle" color="gray" aria-label={removal} onClick={onRemove}>

@@ -10,6 +10,7 @@ import type { JsonSchema } from '@/ui/schemaForm/schema';
 import { FIELD_WORDS } from '../fieldWords';
 import { inline } from '../text/render';
 import type { Known } from '../useSurroundings';
+import { Condition } from './Condition';
 import classes from './Form.module.css';
 import type { Field } from './fields';
 
@@ -120,13 +121,16 @@ export function FieldInput(props: FieldProps) {
     }
     case 'options':
       return (
-        <TagsInput
-          {...common}
-          value={Array.isArray(value) ? value.map(String) : []}
-          onChange={(next) => onChange(next.map((each) => (owner.type === 'string' ? each : parse(each))))}
-          acceptValueOnBlur
+        <Lines
+          {...props}
+          common={common}
+          read={(line) => (owner.type === 'string' ? line : (parse(line) as unknown))}
         />
       );
+    case 'cases':
+      return <Lines {...props} common={common} read={(line) => (/^-?\d+$/.test(line) ? Number(line) : line)} />;
+    case 'incidentCondition':
+      return <Condition label={field.label} value={value} error={error} readOnly={readOnly} onChange={onChange} />;
     case 'pick': {
       const find = (text: string | null) => control.options.find((each) => String(each) === text);
       return (
@@ -141,15 +145,6 @@ export function FieldInput(props: FieldProps) {
     }
     case 'yaml':
       return <Literal {...props} common={common} />;
-    case 'cases':
-      return (
-        <TagsInput
-          {...common}
-          value={Array.isArray(value) ? value.map(String) : []}
-          onChange={(next) => onChange(next.map((each) => (/^-?\d+$/.test(each) ? Number(each) : each)))}
-          acceptValueOnBlur
-        />
-      );
     case 'connection':
       return <ConnectionField {...props} common={common} />;
     case 'pool':
@@ -339,6 +334,44 @@ function Literal({
           onChange(read);
         } catch {
           setWrong('This cannot be read yet: a list looks like [a, b], a map like {a: 1}');
+        }
+      }}
+    />
+  );
+}
+
+/** Kept as it is typed while it is: an empty line is the beginning of the next one. */
+function Lines({
+  field,
+  owner,
+  onChange,
+  common,
+  read,
+}: FieldProps & { common: Common; read: (line: string) => unknown }) {
+  const value = owner[field.name];
+  const [typed, setTyped] = useState<string | null>(null);
+  const [wrong, setWrong] = useState<string | null>(null);
+  return (
+    <Textarea
+      {...common}
+      description={[common.description, 'one on each line'].filter(Boolean).join('; ')}
+      autosize
+      minRows={2}
+      maxRows={12}
+      spellCheck={false}
+      value={typed ?? (Array.isArray(value) ? value.map(String).join('\n') : '')}
+      error={wrong ?? common.error}
+      onBlur={() => {
+        if (wrong === null) setTyped(null);
+      }}
+      onChange={({ currentTarget }) => {
+        setTyped(currentTarget.value);
+        const lines = currentTarget.value.split('\n').map((line) => line.trim());
+        try {
+          onChange(lines.filter(Boolean).map(read));
+          setWrong(null);
+        } catch {
+          setWrong('A line cannot be read yet');
         }
       }}
     />

@@ -23,6 +23,7 @@ import {
   setInput,
   setRequired,
   setSchema,
+  swapInputs,
 } from '../inputs';
 import { valueAt } from '../text/parsed';
 import { inline } from '../text/render';
@@ -31,6 +32,7 @@ import { Entry } from './Entry';
 import { FieldInput } from './FieldInput';
 import { Fields } from './Fields';
 import classes from './Form.module.css';
+import { useOrder } from './Order';
 import type { FormProps } from './props';
 
 const SchemaForm = lazy(async () => ({ default: (await import('@/ui/schemaForm/SchemaForm')).SchemaForm }));
@@ -41,6 +43,12 @@ export function Inputs(props: FormProps) {
   const [tried, setTried] = useState(false);
   const inputs = valueAt(parsed.value, ['inputs']);
   const below = problemsBelow('inputs', problems);
+  const list = inputsOf(parsed.value);
+  const order = useOrder(
+    list.map(([name]) => name),
+    !readOnly,
+    (one, other) => edit((text) => swapInputs(text, one, other)),
+  );
   const own = below.filter(({ path }) => !path.startsWith('properties.'));
   if (!isListed(inputs))
     return (
@@ -55,7 +63,6 @@ export function Inputs(props: FormProps) {
         />
       </section>
     );
-  const list = inputsOf(parsed.value);
   return (
     <section aria-label="Inputs">
       <div className={classes.sectionHead}>
@@ -96,7 +103,7 @@ export function Inputs(props: FormProps) {
       {list.length === 0 ? (
         <p className={classes.none}>It asks for nothing.</p>
       ) : (
-        <ul className={classes.entries}>
+        <ul className={classes.entries} ref={order.list}>
           {list.map(([name, schema], at) => (
             <Entry
               // its place: a name that is being changed is not another input
@@ -109,12 +116,14 @@ export function Inputs(props: FormProps) {
               onToggle={() => setOpened(opened === name ? null : name)}
               removal={readOnly ? null : `Remove the input ${name}`}
               onRemove={() => edit((text) => removeInput(text, name))}
+              moves={order.moves(at)}
             >
               <One {...props} name={name} schema={schema} onRenamed={setOpened} />
             </Entry>
           ))}
         </ul>
       )}
+      {order.told}
       {tried && list.length > 0 && <Tried schema={inputs as JsonSchema} />}
       {list.length > 0 && (
         <Checkbox

@@ -10,10 +10,12 @@ import { TriggerLine } from '@/workflows/triggers/TriggerLine';
 import { freeWebhookId } from '../edits';
 import { valueAt } from '../text/parsed';
 import { withItem, withoutItem, withValue } from '../text/splice';
+import { withSwapped } from '../text/swap';
 import { Entry } from './Entry';
 import { Fields } from './Fields';
 import classes from './Form.module.css';
 import { TRIGGER_FIELDS } from './fields';
+import { useOrder } from './Order';
 import type { FormProps } from './props';
 
 function made(type: string, document: unknown): Record<string, unknown> {
@@ -27,6 +29,14 @@ export function Triggers({ parsed, problems, known, readOnly, edit }: FormProps)
   const [opened, setOpened] = useState<number | null>(null);
   const list = valueAt(parsed.value, ['triggers']);
   const triggers = (Array.isArray(list) ? list : []) as Record<string, unknown>[];
+  const order = useOrder(
+    triggers.map((trigger, at) => `trigger ${at + 1}, ${KINDS[String(trigger?.type)]?.label ?? 'of no type'},`),
+    !readOnly,
+    (one, other) => {
+      edit((text) => withSwapped(text, ['triggers'], one, other));
+      setOpened(opened === one ? other : opened === other ? one : opened);
+    },
+  );
   return (
     <section aria-label="Triggers">
       <div className={classes.sectionHead}>
@@ -56,7 +66,7 @@ export function Triggers({ parsed, problems, known, readOnly, edit }: FormProps)
         )}
       </div>
       {triggers.length === 0 && <p className={classes.none}>There is none.</p>}
-      <ul className={classes.entries}>
+      <ul className={classes.entries} ref={order.list}>
         {triggers.map((trigger, at) => {
           const type = String(trigger?.type ?? '');
           const below = problemsBelow(`triggers[${at}]`, problems);
@@ -80,6 +90,7 @@ export function Triggers({ parsed, problems, known, readOnly, edit }: FormProps)
                 edit((text) => withoutItem(text, ['triggers'], at));
                 setOpened(null);
               }}
+              moves={order.moves(at)}
             >
               <Fields
                 fields={TRIGGER_FIELDS[type] ?? []}
@@ -101,6 +112,7 @@ export function Triggers({ parsed, problems, known, readOnly, edit }: FormProps)
           );
         })}
       </ul>
+      {order.told}
     </section>
   );
 }

@@ -10,11 +10,13 @@ export type Control =
   | { kind: 'some'; options: readonly string[] }
   /** One of these, or none. */
   | { kind: 'pick'; options: readonly (string | number | boolean)[] }
-  /** The choices of an input. */
-  | { kind: 'options' }
+  /** Several, one on each line, in the order in which they stand. */
+  | { kind: 'options' | 'cases' }
+  /** Of a trigger: which incidents. */
+  | { kind: 'incidentCondition' }
   /** Anything, in YAML's notation. */
   | { kind: 'yaml' }
-  | { kind: 'connection' | 'pool' | 'workflow' | 'params' | 'workflowInputs' | 'values' | 'items' | 'cases' };
+  | { kind: 'connection' | 'pool' | 'workflow' | 'params' | 'workflowInputs' | 'values' | 'items' };
 
 export interface Field {
   name: string;
@@ -162,12 +164,7 @@ export const TRIGGER_FIELDS: Readonly<Record<string, readonly Field[]>> = {
   webhook: [{ name: 'id', label: 'Id', control: text(), required: true }],
   incident: [
     { name: 'events', label: 'Events', control: { kind: 'some', options: INCIDENT_EVENTS }, required: true },
-    {
-      name: 'condition',
-      label: 'Condition',
-      control: text(2, true),
-      placeholder: 'incident.severity in ["critical", "high"] && incident.service == "web"',
-    },
+    { name: 'condition', label: 'Only if', control: { kind: 'incidentCondition' } },
   ],
 };
 

@@ -6,6 +6,7 @@
 import { type Document, isMap, isSeq, type Node, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from 'yaml';
 import { keyOf, nodeAt, parsed, type Step, same, valueAt } from './parsed';
 import { inline, itemLines, pairLines } from './render';
+import { commentsAbove, contentEnd, dashOf, lineEnd, lineStart, nextLine, pairEnd, replaced } from './written';
 
 /** The text cannot be changed in this way; its message is for whoever wanted it. */
 export class CannotEdit extends Error {}
@@ -123,7 +124,12 @@ export function withKey(text: string, path: readonly Step[], key: string): strin
 
 type Tree = Pick<Document, 'contents' | 'deleteIn' | 'setIn' | 'getIn' | 'createNode' | 'toString'>;
 
-function checked(text: string, expected: unknown, splice: () => string | null, change: (tree: Tree) => void): string {
+export function checked(
+  text: string,
+  expected: unknown,
+  splice: () => string | null,
+  change: (tree: Tree) => void,
+): string {
   if (isJson(text)) return `${JSON.stringify(expected, null, 2)}\n`;
   const spliced = splice();
   if (spliced !== null && means(spliced, expected)) return spliced;
@@ -268,15 +274,9 @@ function cutItem(text: string, seq: YAMLSeq.Parsed, index: number): string | nul
   }
   const dash = dashOf(text, item);
   if (dash === null) return null;
-  let from = lineStart(text, dash);
-  if (text.slice(from, dash).trim() !== '') return null;
-  // the comment right above speaks of the item
-  while (from > 0) {
-    const above = lineStart(text, from - 1);
-    const line = text.slice(above, from);
-    if (!line.trimStart().startsWith('#') || line.search(/\S/) !== dash - lineStart(text, dash)) break;
-    from = above;
-  }
+  const line = lineStart(text, dash);
+  if (text.slice(line, dash).trim() !== '') return null;
+  const from = commentsAbove(text, line, dash - line);
   let to = nextLine(text, contentEnd(text, item));
   if (/\n[ \t]*\n$/.test(text.slice(0, from)) && /^[ \t]*\n/.test(text.slice(to))) to = nextLine(text, to);
   return replaced(text, from, to, '');
@@ -294,53 +294,12 @@ function columnOf(text: string, path: readonly Step[], document: Document): numb
   return parent.range[0] - lineStart(text, parent.range[0]);
 }
 
-function dashOf(text: string, item: Node): number | null {
-  const start = item.range?.[0] ?? 0;
-  const dash = text.lastIndexOf('-', start - 1);
-  return dash >= 0 && text.slice(dash + 1, start).trim() === '' ? dash : null;
-}
-
 /** Whether there are empty lines between the items around it. */
 function isSpaced(text: string, seq: YAMLSeq.Parsed, at: number): boolean {
   const gap = (one: Node | undefined, other: Node | undefined) =>
     one?.range && other?.range && /\n[ \t]*\n/.test(text.slice(contentEnd(text, one), other.range[0]));
   const items = seq.items as Node[];
   return Boolean(gap(items[at - 1], items[at]) || gap(items[at - 2], items[at - 1]));
-}
-
-function pairEnd(text: string, pair: Pair<Node, Node | null>): number {
-  const key = pair.key.range?.[1] ?? 0;
-  if (pair.value?.range && pair.value.range[1] > key) return contentEnd(text, pair.value);
-  const colon = text.indexOf(':', key);
-  return colon < 0 ? key : colon + 1;
-}
-
-/** Where what is written of it ends: without the line breaks and comments behind it. */
-function contentEnd(text: string, node: Node): number {
-  if (isMap(node) && !node.flow && node.items.length > 0)
-    return pairEnd(text, node.items[node.items.length - 1] as Pair<Node, Node | null>);
-  if (isSeq(node) && !node.flow && node.items.length > 0)
-    return contentEnd(text, node.items[node.items.length - 1] as Node);
-  let end = node.range?.[1] ?? 0;
-  while (end > 0 && /\s/.test(text[end - 1] ?? '')) end -= 1;
-  return Math.max(end, node.range?.[0] ?? 0);
-}
-
-function lineStart(text: string, at: number): number {
-  return text.lastIndexOf('\n', at - 1) + 1;
-}
-
-function lineEnd(text: string, at: number): number {
-  const end = text.indexOf('\n', at);
-  return end < 0 ? text.length : end;
-}
-
-function nextLine(text: string, at: number): number {
-  return Math.min(lineEnd(text, at) + 1, text.length);
-}
-
-function replaced(text: string, from: number, to: number, by: string): string {
-  return text.slice(0, from) + by + text.slice(to);
 }
 
 // --- values
@@ -350,7 +309,7 @@ function plain(value: unknown): unknown {
   return value === undefined ? undefined : JSON.parse(JSON.stringify(value));
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -376,7 +335,7 @@ function listParts(before: unknown, after: unknown): [Step, unknown][] | null {
   return parts;
 }
 
-function setIn(whole: unknown, path: readonly Step[], value: unknown): unknown {
+export function setIn(whole: unknown, path: readonly Step[], value: unknown): unknown {
   const [step, ...others] = path;
   if (step === undefined) return value;
   if (Array.isArray(whole)) return whole.map((each, at) => (at === Number(step) ? setIn(each, others, value) : each));
