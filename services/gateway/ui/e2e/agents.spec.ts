@@ -50,8 +50,13 @@ test('an agent is created, started with what the page shows, watched, drained an
     });
     const executionId = await api.run(workflowId);
     await expect(row).toContainText('1');
-    await expect(row.getByRole('link', { name: 'Running executions' })).toBeVisible();
     await lookAt(page);
+    await row.getByRole('link', { name: 'Which, and why' }).click();
+    const inside = page.getByRole('dialog', { name: `Pool ${pool}` });
+    await expect(inside).toContainText(`Pool ${pool} is paused by admin: the rack is being moved1 job`);
+    await expect(inside.getByRole('link', { name: 'say' })).toHaveAttribute('href', new RegExp(executionId));
+    await lookAt(page);
+    await page.keyboard.press('Escape');
     await row.getByRole('button', { name: `Resume ${pool}` }).click();
     await api.until(executionId, 'completed');
 

@@ -3,12 +3,10 @@ import { Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { jobsOf } from '@/analytics/jobsAsked';
 import type { AgentRow } from '@/api/types';
-import { JOB } from '@/theme/status';
-import { Distance } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
-import { StatusBadge } from '@/ui/StatusBadge';
 import drawer from './AgentDrawer.module.css';
 import classes from './AgentJobs.module.css';
+import { heldSince, JobRows } from './JobRows';
 import { useHeldJobs } from './queries';
 
 export function AgentJobs({ agent }: { agent: AgentRow }) {
@@ -28,28 +26,7 @@ export function AgentJobs({ agent }: { agent: AgentRow }) {
           None.
         </Text>
       )}
-      <ul className={classes.jobs}>
-        {items.map((job) => (
-          <li key={job.jobId}>
-            <span className={classes.names}>
-              <Link to={`/automation/executions/${job.executionId}?job=${job.jobId}`}>
-                {job.nodeName}
-                {job.item !== null && ` ${job.item}`}
-              </Link>
-              <span className={classes.soft}>{job.workflowName}</span>
-            </span>
-            <StatusBadge look={JOB[job.status]} bare />
-            <span className={`${classes.soft} numbers`}>
-              <Distance at={job.startedAt ?? job.dispatchedAt ?? job.queuedAt} />
-            </span>
-          </li>
-        ))}
-      </ul>
-      {total > items.length && (
-        <Text size="sm" c="dimmed">
-          And {(total - items.length).toLocaleString()} more.
-        </Text>
-      )}
+      <JobRows jobs={items} total={total} since={heldSince} />
     </section>
   );
 }

@@ -20,6 +20,7 @@ import { AgentTable } from './AgentTable';
 import { type AgentFilter, matching, readFilter, STATUSES, shown, writeFilter } from './agents';
 import { NewAgentDialog } from './NewAgentDialog';
 import { NewPoolDialog } from './NewPoolDialog';
+import { PoolDrawer } from './PoolDrawer';
 import { PoolTable } from './PoolTable';
 import { useAgents, usePools } from './queries';
 
@@ -33,7 +34,7 @@ export function AgentsPage() {
   // `?new=agent` opens it, so that others can link to it
   const making = params.get('new');
   const [made, setMade] = useState<AgentKey | null>(null);
-  const set = (name: 'new' | 'agent' | 'in', value: string | null) =>
+  const set = (name: 'new' | 'agent' | 'in' | 'inside', value: string | null) =>
     setParams((before) => {
       const next = new URLSearchParams(before);
       if (value === null) next.delete(name);
@@ -51,6 +52,8 @@ export function AgentsPage() {
   const chosen = params.get('agent');
   const agent =
     chosen === null || agents.data === undefined ? null : agents.data.find((each) => each.agentId === chosen);
+  const inside = inPools ? params.get('inside') : null;
+  const pool = inside === null || pools.data === undefined ? null : pools.data.find((each) => each.name === inside);
   return (
     <Page
       title={inPools ? 'Pools' : 'Agents'}
@@ -113,6 +116,7 @@ export function AgentsPage() {
         <ProblemAlert error={agents.error ?? pools.error} title="What is shown is getting old" />
       )}
       <AgentDrawer agent={agent} onClose={() => set('agent', null)} onKey={setMade} />
+      <PoolDrawer pool={pool} agents={agents.data ?? []} onClose={() => set('inside', null)} />
       <NewAgentDialog
         opened={making === 'agent' && mayAdmin}
         pool={params.get('in') ?? undefined}

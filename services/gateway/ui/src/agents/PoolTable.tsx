@@ -66,23 +66,32 @@ function Row({
   onPause: () => void;
 }) {
   const words = poolWords(pool, agents);
+  const inside = `/automation/agents?tab=pools&inside=${encodeURIComponent(pool.name)}`;
   return (
     <tr className={rows.row}>
       <td className={classes.name}>
-        <b>{pool.name}</b>
+        <Link to={inside} className={rows.link}>
+          {pool.name}
+        </Link>
         {pool.description && <span className={rows.soft}>{pool.description}</span>}
       </td>
       <td className={classes.how}>
         <StatusBadge look={POOL[words.state]} />
         <span className={rows.soft}>{words.detail}</span>
         {words.state === 'empty' && onNewAgent && (
-          <Button mt={6} size="compact-xs" variant="default" onClick={() => onNewAgent(pool.name)}>
+          <Button
+            mt={6}
+            size="compact-xs"
+            variant="default"
+            className={rows.above}
+            onClick={() => onNewAgent(pool.name)}
+          >
             New agent in {pool.name}
           </Button>
         )}
       </td>
       <td className={classes.agents}>
-        <Link to={`/automation/agents?pool=${encodeURIComponent(pool.name)}`} className="numbers">
+        <Link to={`/automation/agents?pool=${encodeURIComponent(pool.name)}`} className={`numbers ${rows.above}`}>
           {pool.online} of {pool.agents}
           <span className={classes.narrow}> online</span>
         </Link>
@@ -96,8 +105,9 @@ function Row({
           <span className={classes.narrow}> waiting</span>
         </span>
         {pool.waiting > 0 && (
-          <Link to="/automation/executions?status=running" className={classes.which}>
-            Running executions
+          <Link to={inside} className={`${classes.which} ${rows.above}`}>
+            Which, and why
+            <Of pool={pool} />
           </Link>
         )}
       </td>

@@ -47,10 +47,7 @@ export function poolWords(pool: PoolRow, agents: readonly AgentRow[]): PoolWords
   }
   return {
     state: 'ready',
-    detail:
-      pool.waiting > 0
-        ? `${slots}. What waits asks for an agent or tags that no free agent has: its execution says which.`
-        : `${slots}.`,
+    detail: pool.waiting > 0 ? `${slots}. What waits asks for an agent or tags that no free agent has.` : `${slots}.`,
   };
 }
 

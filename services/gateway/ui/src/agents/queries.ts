@@ -44,6 +44,18 @@ export function useHeldJobs(agentId: string, running: number) {
   });
 }
 
+/** What goes on in the pool; asked again as the page does, while something does. */
+export function usePoolJobs({ name, running, waiting }: PoolRow) {
+  return useQuery({
+    // other numbers, other lists
+    queryKey: [...POOLS, name, 'jobs', running, waiting],
+    refetchInterval: running + waiting > 0 && POLL_MS,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) =>
+      take(api.GET('/api/v1/pools/{poolName}/jobs', { params: { path: { poolName: name } }, signal })),
+  });
+}
+
 export async function reread(client: QueryClient): Promise<void> {
   await Promise.all([client.invalidateQueries({ queryKey: AGENTS }), client.invalidateQueries({ queryKey: POOLS })]);
 }
