@@ -185,6 +185,7 @@ PARKED: Final = Counter(
     ("queue",),
     registry=REGISTRY,
 )
+# whoever counts these names its part when it begins, not with the first: Prometheus sees no increase in what begins with 1
 RECONNECTS: Final = Counter(
     "runyard_reconnects",
     "Connections that were lost and made again, by part: that to RabbitMQ, and to PostgreSQL that of whoever writes a log or "

@@ -4,7 +4,16 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.acceptance.systems import Client, Distributed, Journal, Standalone, System, distributed_system, standalone_system
+from tests.acceptance.systems import (
+    METRICS_TOKEN,
+    Client,
+    Distributed,
+    Journal,
+    Standalone,
+    System,
+    distributed_system,
+    standalone_system,
+)
 
 FORMS = [
     pytest.param("standalone", marks=pytest.mark.xdist_group("standalone")),
@@ -20,7 +29,7 @@ def standalone() -> Iterator[Standalone]:
 
 @pytest.fixture(scope="session")
 def distributed() -> Iterator[Distributed]:
-    with distributed_system() as system:
+    with distributed_system(environment={"RUNYARD_METRICS_TOKEN": METRICS_TOKEN}) as system:
         yield system
 
 

@@ -26,6 +26,9 @@ RECEIVERS_ARE_HERE = {"RUNYARD_ALLOW_PRIVATE_NOTIFICATIONS": "1", "RUNYARD_NOTIF
 """Notifications go to servers that the tests start on the loopback address."""
 
 
+METRICS_TOKEN = "a-token-for-metrics"
+
+
 class System(Protocol):
     """What a test may do to a running system from outside."""
 

@@ -10,13 +10,12 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.acceptance.systems import Client, Distributed, Json, distributed_system, eventually
+from tests.acceptance.systems import METRICS_TOKEN, Client, Distributed, Json, distributed_system, eventually
 from tests.acceptance.test_approvals import answer, asked
 from tests.acceptance.test_first_promises import bash, edge, workflow
 from tests.otlp import Collector, ReceivedSpan, collector
 
 CALLER = "0af7651916cd43dd8448eb211c80319c"
-METRICS_TOKEN = "a-token-for-metrics"
 SERVICES = ("orchestrator", "dispatcher", "approvals", "gateway")
 
 

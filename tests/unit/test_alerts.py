@@ -72,7 +72,7 @@ def _operation(expr: promql_parser.Expr) -> str:
 def test_a_query_asks_for_what_there_is_and_is_right_for_any_number_of_processes(query: str) -> None:
     asked = selectors(query)
     assert asked
-    labels = {"le", "instance"}
+    labels = {"le", "instance", "namespace"}
     for selector, operation in asked:
         name = selector.name or ""
         wanted = {matcher.name for matcher in selector.matchers.matchers}
@@ -98,8 +98,8 @@ def test_every_alert_says_how_bad_it_is_and_the_documentation_says_what_to_do() 
     for rule in rules():
         assert rule["labels"]["severity"] in ("critical", "warning")
         used = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
-        grouped = re.findall(r"\bby \(([^)]*)\)", rule["expr"])
-        given = {each.strip() for group in grouped for each in group.split(",")} if grouped else {"instance"}
+        grouped = re.findall(r"\bby \(([^)]*)\)|\babsent\(\w+\{(\w+)=", rule["expr"])
+        given = {each.strip() for groups in grouped for each in ",".join(groups).split(",")} if grouped else {"instance"}
         assert used <= given, f"{rule['alert']} has no label {used - given}"
 
 

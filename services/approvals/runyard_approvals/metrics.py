@@ -13,3 +13,5 @@ NOTIFICATIONS: Final = Counter(
     ("outcome",),
     registry=REGISTRY,
 )
+for _outcome in ("sent", "failed", "refused"):
+    NOTIFICATIONS.labels(_outcome)  # at 0 from the start: Prometheus sees no increase in what begins with 1

@@ -78,6 +78,7 @@ class PostgresEventStore:
         self._months: asyncio.Task[None] | None = None
         self._batch_events = COMMIT_EVENTS.labels(schema)
         self._batch_seconds = COMMIT_SECONDS.labels(schema)
+        self._reconnects = RECONNECTS.labels("PostgreSQL")
         self._closing = False
         self._connected = False
         """Once already."""
@@ -327,7 +328,7 @@ class PostgresEventStore:
                 _log.info("the event store is back", schema=self._schema)
             self._trouble = None
             if self._connected:
-                RECONNECTS.labels("PostgreSQL").inc()
+                self._reconnects.inc()
             self._connected = True
         return self._connection
 

@@ -110,6 +110,7 @@ class RabbitBus:
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
         self._keeper: asyncio.Task[None] | None = None
         self._calling_back: asyncio.Task[None] | None = None
+        self._reconnects = RECONNECTS.labels("RabbitMQ")
 
     @property
     def in_process(self) -> bool:
@@ -277,7 +278,7 @@ class RabbitBus:
             pause, renewed = FIRST_PAUSE_SECONDS, False
             if again:
                 log.info("broker_reconnected")
-                RECONNECTS.labels("RabbitMQ").inc()
+                self._reconnects.inc()
                 self._calling_back = asyncio.create_task(self._call_back())
             again = True
             await asyncio.wait([wire.closed])
