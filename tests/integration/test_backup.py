@@ -1,12 +1,17 @@
-"""A backup is one `pg_dump`. Restored beside an empty broker, the system goes on from the moment of the dump: what the lost
-broker held is sent again, the read models are what the log says, and everything that was under way ends."""
+"""A backup is one `pg_dump`, or a copy of the cluster with the write-ahead log since. Restored beside an empty broker, the
+system goes on from the moment of the dump, or from the instant that was asked for: what the lost broker held is sent again, the
+read models are what the log says, and everything that was under way ends."""
 
 import asyncio
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import asyncpg
 import pytest
@@ -17,6 +22,8 @@ from runyard_shared.ids import new_id
 from runyard_shared.messaging.amqp.declare import delete_topology
 from runyard_shared.messaging.rabbit import RabbitBus
 from runyard_shared.messaging.topology import TOPOLOGY
+from runyard_standalone.migrate import migrate_all
+from runyard_standalone.postgres import EmbeddedPostgres
 from runyard_standalone.postgres_binaries import binaries_for
 from runyard_standalone.rewind import rewind as put_back
 
@@ -40,8 +47,105 @@ async def system(url: str, amqp_url: str, namespace: str, *absent: str) -> Async
         yield home
 
 
-def postgres(name: str, url: str, *arguments: str | Path) -> None:
-    subprocess.run([binaries_for(None) / name, "-d", url, *arguments], check=True, capture_output=True)
+def postgres(name: str, url: str, *arguments: str | Path) -> str:
+    done = subprocess.run([binaries_for(None) / name, "-d", url, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+class Backup(Protocol):
+    """Of the database at `url`, which is another one once it is restored."""
+
+    @property
+    def url(self) -> str: ...
+
+    def begin(self) -> None:
+        """What has to be there beforehand."""
+
+    def note(self) -> None:
+        """This is the moment to come back to."""
+
+    def restore(self) -> None: ...
+
+
+class Dump:
+    """`pg_dump`, restored into an empty database."""
+
+    def __init__(self, url: str, directory: Path) -> None:
+        self.url = url
+        self._file = directory / "runyard.dump"
+
+    def begin(self) -> None:
+        """Nothing."""
+
+    def note(self) -> None:
+        postgres("pg_dump", self.url, "-Fc", "-f", self._file)
+
+    def restore(self) -> None:
+        postgres("psql", self.url, "-c", "; ".join(f"drop schema {schema} cascade" for schema in SCHEMAS))
+        postgres("pg_restore", self.url, "--exit-on-error", "--no-owner", self._file)
+
+
+class Instant:
+    """A copy of the cluster, made while it works, and the write-ahead log since, which is replayed up to an instant."""
+
+    SETTINGS = {"shared_buffers": "32MB", "fsync": "off", "archive_mode": "on", "archive_command": "cp %p ../../wal/%f"}
+
+    def __init__(self, directory: Path) -> None:
+        # the server's account cannot walk the path to here, so it is given ways from its own directory
+        self._directory = directory / "servers"
+        self._directory.mkdir(mode=0o755)
+        self._server = EmbeddedPostgres(self._directory / "before", settings=self.SETTINGS)
+        self._server.start()
+        self._copy = self._directory / "after" / "cluster"
+        self._copy.parent.mkdir(mode=0o755)
+        self._wal = self._directory / "wal"
+        self._wal.mkdir()
+        self._give_to_the_server(self._wal)
+        self._instant = ""
+
+    @property
+    def url(self) -> str:
+        return self._server.dsn
+
+    def begin(self) -> None:
+        postgres("pg_basebackup", self.url, "-D", self._copy, "--checkpoint=fast")
+
+    def note(self) -> None:
+        self._instant = postgres("psql", self.url, "-Atc", "select clock_timestamp()")
+
+    def restore(self) -> None:
+        last = postgres("psql", self.url, "-Atc", "select pg_walfile_name(pg_switch_wal())")
+        deadline = time.monotonic() + 30
+        while not (self._wal / last).exists():
+            assert time.monotonic() < deadline, f"{last} was not archived"
+            time.sleep(0.02)
+        self._server.kill()  # the machine is gone
+        (self._copy / "recovery.signal").touch()
+        self._give_to_the_server(self._copy)
+        shutil.copy(self._directory / "before" / "password", self._copy.parent)
+        recovery = {"recovery_target_time": self._instant, "recovery_target_action": "promote"}
+        # nobody reads before it is at the instant
+        recovery |= {"restore_command": "cp ../../wal/%f %p", "hot_standby": "off"}
+        self._server = EmbeddedPostgres(self._copy.parent, settings=self.SETTINGS | recovery)
+        self._server.start()
+
+    def end(self) -> None:
+        self._server.kill()
+
+    def _give_to_the_server(self, directory: Path) -> None:
+        owner = (self._directory / "before" / "cluster").stat()
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+@pytest.fixture(params=["postgres_url", ""], ids=["dump", "instant"])
+def backup(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backup]:
+    if request.param:
+        yield Dump(request.getfixturevalue(request.param), tmp_path)
+    else:
+        instant = Instant(tmp_path)
+        yield instant
+        instant.end()
 
 
 async def rewind(url: str) -> tuple[int, str]:
@@ -114,11 +218,12 @@ async def done_with(home: House, what: str) -> list[Json]:
 
 
 async def test_a_restored_system_with_an_empty_broker_goes_on_from_the_moment_of_the_backup(
-    postgres_url: str, amqp_url: str, namespace: str, tmp_path: Path
+    backup: Backup, amqp_url: str, namespace: str
 ) -> None:
-    backup = tmp_path / "runyard.dump"
+    await migrate_all(backup.url)
+    backup.begin()
     try:
-        async with system(postgres_url, amqp_url, namespace) as home:
+        async with system(backup.url, amqp_url, namespace) as home:
             chain, asks = await home.publish(CHAIN), await home.publish(ASKS)
             agent = await home.agent()
             await agent.register()
@@ -133,22 +238,21 @@ async def test_a_restored_system_with_an_empty_broker_goes_on_from_the_moment_of
             await home.detail_when(running, lambda each: each["jobs"][0]["status"] == "running")
             before = await home.call("GET", f"/executions/{ended}")
             await orders.close()
-            code, said = await rewind(postgres_url)
+            code, said = await rewind(backup.url)
             assert (code, "stop them first" in said) == (1, True)
-        async with system(postgres_url, amqp_url, namespace, "runyard_dispatcher") as home:
+        async with system(backup.url, amqp_url, namespace, "runyard_dispatcher") as home:
             in_flight = await home.run(chain)  # its order waits in the broker
-        postgres("pg_dump", postgres_url, "-Fc", "-f", backup)
-        async with system(postgres_url, amqp_url, namespace, "runyard_dispatcher") as home:
+        backup.note()
+        async with system(backup.url, amqp_url, namespace, "runyard_dispatcher") as home:
             unknown = await home.run(chain)  # after the backup: lost with it
 
-        postgres("psql", postgres_url, "-c", "; ".join(f"drop schema {schema} cascade" for schema in SCHEMAS))
         await delete_topology(amqp_url, namespace, TOPOLOGY)
-        postgres("pg_restore", postgres_url, "--exit-on-error", "--no-owner", backup)
-        code, said = await rewind(postgres_url)
+        backup.restore()
+        code, said = await rewind(backup.url)
         assert code == 0, said
         assert "orchestrator: the relays go on after position" in said
 
-        async with system(postgres_url, amqp_url, namespace) as home:
+        async with system(backup.url, amqp_url, namespace) as home:
             assert [row["failure"] for row in await done_with(home, "rebuild")] == [None] * 4
             assert [row["differences"] for row in await done_with(home, "checksum")] == [[]] * 4
             assert await home.call("GET", f"/executions/{ended}") | {"asOf": 0} == before | {"asOf": 0}
