@@ -13,6 +13,7 @@ import { ProblemAlert } from '@/ui/ProblemAlert';
 import { ReasonedButton } from '@/ui/ReasonedButton';
 import { StatusChips } from '@/ui/StatusChips';
 import { useShortcuts } from '@/ui/shortcuts';
+import { useTyped } from '@/ui/useTyped';
 import { AgentDrawer } from './AgentDrawer';
 import { type AgentKey, AgentKeyDialog } from './AgentKeyDialog';
 import classes from './AgentsPage.module.css';
@@ -140,6 +141,7 @@ function Agents({ agents, onNew }: { agents: readonly AgentRow[]; onNew: (() => 
   useShortcuts([{ key: '/', does: 'Search', run: () => search.current?.focus() }]);
   const setFilter = (change: Partial<AgentFilter>, replace = false) =>
     setParams((before) => writeFilter({ ...readFilter(before), ...change }, before), { replace });
+  const typed = useTyped(filter.q, (q) => setFilter({ q }, true), 100);
   const filtered = filter.q !== '' || filter.pool !== null || filter.statuses.length > 0;
   const counted = matching(agents, filter);
   if (agents.length === 0) {
@@ -170,8 +172,8 @@ function Agents({ agents, onNew }: { agents: readonly AgentRow[]; onNew: (() => 
           aria-label="Name, tag, version or action"
           placeholder="Name, tag, version or action"
           leftSection={<IconSearch size={15} aria-hidden />}
-          value={filter.q}
-          onChange={(event) => setFilter({ q: event.currentTarget.value }, true)}
+          value={typed.text}
+          onChange={(event) => typed.type(event.currentTarget.value)}
           onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
         />
         <Select

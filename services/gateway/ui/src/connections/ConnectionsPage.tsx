@@ -10,6 +10,7 @@ import { Page, Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { ReasonedButton } from '@/ui/ReasonedButton';
 import { useShortcuts } from '@/ui/shortcuts';
+import { useTyped } from '@/ui/useTyped';
 import { ConnectionDrawer, NEW } from './ConnectionDrawer';
 import classes from './ConnectionsPage.module.css';
 import { ConnectionTable } from './ConnectionTable';
@@ -35,6 +36,7 @@ export function ConnectionsPage() {
       },
       { replace },
     );
+  const typed = useTyped(q, (text) => set('q', text, true), 100);
   const ready = connections.data !== undefined && types.data !== undefined;
   const chosen =
     id === null || !ready || (id === NEW && !mayManage)
@@ -64,8 +66,8 @@ export function ConnectionsPage() {
             aria-label="Name, kind or pool"
             placeholder="Name, kind or pool"
             leftSection={<IconSearch size={15} aria-hidden />}
-            value={q}
-            onChange={(event) => set('q', event.currentTarget.value, true)}
+            value={typed.text}
+            onChange={(event) => typed.type(event.currentTarget.value)}
             onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
           />
         </search>

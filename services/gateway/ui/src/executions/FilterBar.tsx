@@ -1,12 +1,12 @@
 import { Button, Select, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
 import { IconSearch, IconX } from '@tabler/icons-react';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { type Ref, useEffect, useState } from 'react';
+import { type Ref, useState } from 'react';
 import { api, take } from '@/api/client';
 import type { StatusCount } from '@/api/types';
 import { EXECUTION } from '@/theme/status';
 import { StatusChips } from '@/ui/StatusChips';
+import { useTyped } from '@/ui/useTyped';
 import classes from './FilterBar.module.css';
 import { type Filter, isEmpty, NOTHING, RANGES, type Range, STATUSES, TRIGGERS, type TriggerType } from './filter';
 
@@ -36,9 +36,7 @@ export function FilterBar({
   searchRef: Ref<HTMLInputElement>;
 }) {
   const set = (change: Partial<Filter>) => onChange({ ...filter, ...change });
-  const [text, setText] = useState(filter.q);
-  const search = useDebouncedCallback((q: string) => set({ q: q.trim() }), 250);
-  useEffect(() => setText(filter.q), [filter.q]);
+  const typed = useTyped(filter.q, (q) => set({ q }));
   const custom = filter.range === null && (filter.from !== null || filter.to !== null);
   const [asksForTimes, setAsksForTimes] = useState(custom);
   return (
@@ -49,11 +47,8 @@ export function FilterBar({
         aria-label="Workflow name or execution id"
         placeholder="Workflow name or execution id"
         leftSection={<IconSearch size={15} aria-hidden />}
-        value={text}
-        onChange={(event) => {
-          setText(event.currentTarget.value);
-          search(event.currentTarget.value);
-        }}
+        value={typed.text}
+        onChange={(event) => typed.type(event.currentTarget.value)}
         onKeyDown={(event) => event.key === 'Escape' && event.currentTarget.blur()}
       />
       <WorkflowSelect value={filter.workflowId} onChange={(workflowId) => set({ workflowId })} />

@@ -1,6 +1,5 @@
 /** The list of workflows: which there are, which run, and what starts them. */
 import { Button, Group, Menu, Pill, SegmentedControl, Skeleton, Stack, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
 import {
   IconChevronDown,
   IconFileImport,
@@ -20,6 +19,7 @@ import { EmptyState } from '@/ui/EmptyState';
 import { Page, Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { useShortcuts } from '@/ui/shortcuts';
+import { useTyped } from '@/ui/useTyped';
 import { type Filter, queryOf, readFilter, STATES, type State, writeFilter } from './filter';
 import { ImportDialog } from './ImportDialog';
 import { WORKFLOWS } from './queries';
@@ -175,9 +175,7 @@ function Search({
   onChange: (q: string) => void;
   input: React.Ref<HTMLInputElement>;
 }) {
-  const [text, setText] = useState(q);
-  const search = useDebouncedCallback((next: string) => onChange(next.trim()), 250);
-  useEffect(() => setText(q), [q]);
+  const typed = useTyped(q, onChange);
   return (
     <TextInput
       ref={input}
@@ -187,13 +185,10 @@ function Search({
       aria-label="Name of the workflow"
       placeholder="Name"
       leftSection={<IconSearch size={15} aria-hidden />}
-      value={text}
-      onChange={({ currentTarget }) => {
-        setText(currentTarget.value);
-        search(currentTarget.value);
-      }}
+      value={typed.text}
+      onChange={(event) => typed.type(event.currentTarget.value)}
       onKeyDown={(event) => {
-        if (event.key === 'Enter') search.flush();
+        if (event.key === 'Enter') typed.flush();
         if (event.key === 'Escape') event.currentTarget.blur();
       }}
     />

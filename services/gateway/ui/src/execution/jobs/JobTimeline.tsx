@@ -2,11 +2,12 @@
 import { Button, CloseButton, SegmentedControl, TextInput } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { IconListDetails, IconSearch, IconSearchOff } from '@tabler/icons-react';
-import { useCallback, useMemo, useRef, useState } from 'react';
+import { useCallback, useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import type { JobStatus } from '@/api/types';
 import { JOB } from '@/theme/status';
 import { EmptyState } from '@/ui/EmptyState';
+import { useTyped } from '@/ui/useTyped';
 import { useChangeParams } from '../params';
 import { useActive, useExecution, useJobs } from '../store';
 import { attemptsOf } from './attempts';
@@ -108,33 +109,22 @@ function StatusFilter({ chosen, change }: { chosen: readonly JobStatus[]; change
 }
 
 function TextFilter({ text, change }: { text: string; change: Change }) {
-  const [typed, setTyped] = useState(text);
-  const before = useRef(text);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  // the address was changed by something else: back, or a link
-  if (before.current !== text) {
-    before.current = text;
-    if (text !== typed.trim()) setTyped(text);
-  }
-  const type = (next: string) => {
-    setTyped(next);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => {
-      before.current = next.trim();
-      change((after) => (next.trim() === '' ? after.delete('jobText') : after.set('jobText', next.trim())));
-    }, 150);
-  };
+  const typed = useTyped(
+    text,
+    (next) => change((after) => (next === '' ? after.delete('jobText') : after.set('jobText', next))),
+    150,
+  );
   return (
     <TextInput
       size="xs"
       w={200}
-      value={typed}
-      onChange={(event) => type(event.currentTarget.value)}
+      value={typed.text}
+      onChange={(event) => typed.type(event.currentTarget.value)}
       placeholder="Node, agent, error …"
       aria-label="Only jobs with this text"
       leftSection={<IconSearch size={14} aria-hidden />}
       rightSection={
-        typed === '' ? null : <CloseButton size="xs" onClick={() => type('')} aria-label="Clear the text" />
+        typed.text === '' ? null : <CloseButton size="xs" onClick={() => typed.type('')} aria-label="Clear the text" />
       }
     />
   );

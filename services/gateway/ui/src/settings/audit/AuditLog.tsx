@@ -1,9 +1,7 @@
 /** Every command (R65): who sent it, from where, what it was about, and what came of it. */
 import { Button, Select, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
 import { IconHistory, IconSearch } from '@tabler/icons-react';
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { api, take } from '@/api/client';
 import type { AuditRow } from '@/api/types';
@@ -12,6 +10,7 @@ import { EmptyState } from '@/ui/EmptyState';
 import { Instant } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { StatusBadge } from '@/ui/StatusBadge';
+import { useTyped } from '@/ui/useTyped';
 import { More } from '../More';
 import { Body, Rows, Section } from '../Section';
 import classes from './AuditLog.module.css';
@@ -180,19 +179,14 @@ function Typed({
   value: string | null;
   onChange: (value: string | null) => void;
 }) {
-  const [text, setText] = useState(value ?? '');
-  const say = useDebouncedCallback((typed: string) => onChange(typed.trim() || null), 300);
-  useEffect(() => setText(value ?? ''), [value]);
+  const typed = useTyped(value ?? '', (text) => onChange(text || null));
   return (
     <TextInput
       aria-label={label}
       placeholder={placeholder}
       leftSection={<IconSearch size={15} aria-hidden />}
-      value={text}
-      onChange={(event) => {
-        setText(event.currentTarget.value);
-        say(event.currentTarget.value);
-      }}
+      value={typed.text}
+      onChange={(event) => typed.type(event.currentTarget.value)}
     />
   );
 }

@@ -12,6 +12,7 @@ import { Instant } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { said } from '@/ui/toast';
+import { useTyped } from '@/ui/useTyped';
 import { type KeyMade, KeyOnce } from '../apiKeys/KeyOnce';
 import { NewKeyDialog } from '../apiKeys/NewKeyDialog';
 import { PermissionList } from '../PermissionList';
@@ -29,6 +30,7 @@ export function Users() {
   const users = useUsers();
   const [params, setParams] = useSearchParams();
   const q = params.get('q') ?? '';
+  const typed = useTyped(q, (text) => setParams(text === '' ? {} : { q: text }, { replace: true }), 100);
   const [edited, setEdited] = useState<UserRow | 'new' | null>(null);
   const [keyFor, setKeyFor] = useState<string | null>(null);
   const [made, setMade] = useState<KeyMade | null>(null);
@@ -52,11 +54,8 @@ export function Users() {
             aria-label="Find users"
             placeholder="Name, e-mail or role"
             leftSection={<IconSearch size={15} aria-hidden />}
-            value={q}
-            onChange={(event) => {
-              const text = event.currentTarget.value;
-              setParams(text === '' ? {} : { q: text }, { replace: true });
-            }}
+            value={typed.text}
+            onChange={(event) => typed.type(event.currentTarget.value)}
           />
           <Button leftSection={<IconUserPlus size={16} aria-hidden />} onClick={() => setEdited('new')}>
             New user
