@@ -4,7 +4,6 @@ test('a connection is made, tried out by an agent, changed without showing its s
   page,
   api,
 }) => {
-  test.slow();
   const name = unique('probe').replaceAll(' ', '-');
   const secret = unique('hunter2-hunter2');
   await page.goto('/automation/connections');
@@ -30,7 +29,7 @@ test('a connection is made, tried out by an agent, changed without showing its s
   await expect(token).toHaveAttribute('placeholder', /^Kept/);
 
   await drawer.getByRole('button', { name: 'Test it' }).click();
-  await expect(drawer.getByText('It works')).toBeVisible({ timeout: 30_000 });
+  await expect(drawer.getByText('It works')).toBeVisible();
   await expect(drawer.getByRole('status').filter({ hasText: 'It works' })).toContainText('just now');
   await expect(drawer.getByRole('region', { name: 'Used by' })).toContainText('No published workflow');
   const workflow = unique('Probes');
@@ -47,7 +46,7 @@ test('a connection is made, tried out by an agent, changed without showing its s
   await expect(drawer.getByRole('button', { name: 'Save' })).toBeDisabled();
   await expect(token).toHaveAttribute('placeholder', /^Kept/);
   await drawer.getByRole('button', { name: 'Test it' }).click();
-  await expect(drawer.getByText('It does not work')).toBeVisible({ timeout: 30_000 });
+  await expect(drawer.getByText('It does not work')).toBeVisible();
 
   await drawer.getByRole('button', { name: 'Disable …' }).click();
   await page

@@ -29,11 +29,10 @@ async function start(page: Page, api: Api, file: string, inputs: Record<string, 
 /** The end of the execution as its page says it, which has been open since its beginning. */
 async function ends(page: Page, words: RegExp): Promise<void> {
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
-  await expect(page.getByText(words).first()).toBeVisible({ timeout: 45_000 });
+  await expect(page.getByText(words).first()).toBeVisible();
 }
 
 test('each example runs to its end, watched from its form on', async ({ page, api }) => {
-  test.slow();
   await start(page, api, 'hello.yaml', { Gateway: api.url });
   await ends(page, /^Completed in/);
   await start(page, api, 'watch-service.yaml', { URL: `${api.url}/healthz` });
@@ -45,7 +44,6 @@ test('each example runs to its end, watched from its form on', async ({ page, ap
 });
 
 test('a fleet is updated after somebody has agreed on the page of the execution', async ({ page, api }) => {
-  test.slow();
   const backup = readFileSync(join(EXAMPLES, 'backup-files.yaml'), 'utf8');
   await api.call('POST', '/workflows/import?publish=true&activate=true', backup, 'application/yaml');
   await start(page, api, 'fleet-update.yaml', { Root: join(place, 'fleet') });

@@ -24,7 +24,6 @@ test('from the printed address to an execution that is over, by nothing but what
   page,
   server,
 }) => {
-  test.setTimeout(120_000); // a server of its own has to start first
   const address = /Sign in\s+(\S+)/;
   await expect.poll(() => server.printed).toMatch(address);
   await page.goto(address.exec(server.printed)?.[1] ?? '');

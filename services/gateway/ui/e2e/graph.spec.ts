@@ -4,7 +4,6 @@ test('the graph shows what runs, what was not taken, and each iteration; it neve
   page,
   api,
 }) => {
-  test.slow();
   const action = (id: string, name: string, script: string) => ({
     id,
     type: 'action',

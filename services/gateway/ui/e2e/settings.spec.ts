@@ -3,9 +3,6 @@ import type { AddressInfo } from 'node:net';
 import { park } from './parked';
 import { expect, lookAt, pageOf, test, unique } from './test';
 
-// many pages are looked at in three looks each: on a busy machine that takes its time
-test.describe.configure({ timeout: 120_000 });
-
 const name = (of: string) => unique(of).replace(' ', '-');
 
 test('a user is made with a key, and may do what a role of the tenant gives', async ({ page, api, browser }) => {

@@ -2,6 +2,10 @@
  * What the tests of the web app share: a browser that is signed in, the API to prepare things with, and eyes for what a person
  * would mind: errors in the console, parts that a keyboard or a screen reader cannot use, pages wider than the screen.
  */
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { type APIRequestContext, type Browser, test as base, expect, type Page } from '@playwright/test';
 
@@ -48,7 +52,7 @@ export class Api {
   }
 
   async until(executionId: string, status: string): Promise<Json> {
-    await expect.poll(async () => (await this.execution(executionId)).status, { timeout: 30_000 }).toBe(status);
+    await expect.poll(async () => (await this.execution(executionId)).status).toBe(status);
     return this.execution(executionId);
   }
 }
@@ -76,8 +80,27 @@ export async function pageOf(browser: Browser, api: Api, key: string): Promise<P
   return page;
 }
 
+/** Scripts of jobs wait at it until the test lets them go on: how busy the machine is decides nothing. */
+export class Gate {
+  private readonly directory = mkdtempSync(join(tmpdir(), 'runyard-gate-'));
+
+  /** Part of a script: waits for `open` of this name, or for the end of the test. */
+  wait(name: string): string {
+    return `while [ -d ${this.directory} ] && [ ! -e ${this.directory}/${name} ]; do sleep 0.05; done`;
+  }
+
+  open(name: string): void {
+    writeFileSync(join(this.directory, name), '');
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true });
+  }
+}
+
 interface Fixtures {
   api: Api;
+  gate: Gate;
   /** Signed in as the administrator; whatever the console complains of fails the test. */
   page: Page;
 }
@@ -87,6 +110,12 @@ export const test = base.extend<Fixtures>({
   baseURL: async ({}, use) => use(process.env.RUNYARD_URL ?? ''),
   api: async ({ request }, use) =>
     use(new Api(request, process.env.RUNYARD_URL ?? '', process.env.RUNYARD_TOKEN ?? '')),
+  // biome-ignore lint/correctness/noEmptyPattern: how a fixture without others is written
+  gate: async ({}, use) => {
+    const gate = new Gate();
+    await use(gate);
+    gate.remove();
+  },
   page: async ({ page, api }, use) => {
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
