@@ -25,6 +25,9 @@ import classes from './WorkflowGraph.module.css';
 const nodeTypes = { card: NodeCard };
 const edgeTypes = { path: EdgePath };
 const MANY = 200;
+/** The height of what is above the canvas. */
+export const TOOLS = 40;
+const MAP = { width: 220, height: 32 };
 const ARROWS: Readonly<Record<string, 'left' | 'right' | 'up' | 'down'>> = {
   ArrowLeft: 'left',
   ArrowRight: 'right',
@@ -175,40 +178,44 @@ export function Drawing({
           if (event.target.matches(':focus-visible')) see(key);
         }}
       >
-        <ReactFlow<PlacedFlowNode, PlacedFlowEdge>
-          nodes={nodes}
-          edges={edges}
-          nodeTypes={nodeTypes}
-          edgeTypes={edgeTypes}
-          defaultViewport={defaultViewport}
-          minZoom={0.05}
-          maxZoom={1.6}
-          nodesDraggable={false}
-          nodesFocusable={false}
-          edgesFocusable={false}
-          elementsSelectable={false}
-          nodesConnectable={allPorts}
-          deleteKeyCode={null}
-          selectionKeyCode={null}
-          disableKeyboardA11y
-          // the wheel belongs to the page, unless the graph is what the page is for; with Ctrl it always zooms
-          zoomOnScroll={allPorts}
-          preventScrolling={allPorts}
-          zoomOnDoubleClick={false}
-          zoomActivationKeyCode="Control"
-          onlyRenderVisibleElements={layout.nodes.length > MANY}
-          onMoveStart={(event) => {
-            if (event !== null) moved.current = true;
-          }}
-          onPaneClick={() => onSelect(null)}
-          onEdgeClick={allPorts ? (_event, edge) => onSelect(edge.id) : undefined}
-          isValidConnection={(edge) => connectionOf(model, edge) !== null}
-          onConnect={(edge) => {
-            const connection = connectionOf(model, edge);
-            if (connection !== null) editing?.onConnect(connection);
-          }}
-          aria-label={label}
-        >
+        <div className={classes.canvas}>
+          <ReactFlow<PlacedFlowNode, PlacedFlowEdge>
+            nodes={nodes}
+            edges={edges}
+            nodeTypes={nodeTypes}
+            edgeTypes={edgeTypes}
+            defaultViewport={defaultViewport}
+            minZoom={0.05}
+            maxZoom={1.6}
+            nodesDraggable={false}
+            nodesFocusable={false}
+            edgesFocusable={false}
+            elementsSelectable={false}
+            nodesConnectable={allPorts}
+            deleteKeyCode={null}
+            selectionKeyCode={null}
+            disableKeyboardA11y
+            // the wheel belongs to the page, unless the graph is what the page is for; with Ctrl it always zooms
+            zoomOnScroll={allPorts}
+            preventScrolling={allPorts}
+            zoomOnDoubleClick={false}
+            zoomActivationKeyCode="Control"
+            onlyRenderVisibleElements={layout.nodes.length > MANY}
+            onMoveStart={(event) => {
+              if (event !== null) moved.current = true;
+            }}
+            onPaneClick={() => onSelect(null)}
+            onEdgeClick={allPorts ? (_event, edge) => onSelect(edge.id) : undefined}
+            isValidConnection={(edge) => connectionOf(model, edge) !== null}
+            onConnect={(edge) => {
+              const connection = connectionOf(model, edge);
+              if (connection !== null) editing?.onConnect(connection);
+            }}
+            aria-label={label}
+          />
+        </div>
+        {/* beside the canvas, not on it: what lies over a node hides it */}
+        <div className={classes.tools}>
           {width >= 700 && !isLegible(layout, width, height) && (
             <MiniMap<PlacedFlowNode>
               className={classes.map}
@@ -218,26 +225,26 @@ export function Drawing({
               nodeColor={(node) => colourOf(node, states)}
               nodeBorderRadius={12}
               maskColor="var(--ry-mask)"
-              style={{ width: 140, height: 64 }}
+              style={MAP}
             />
           )}
-        </ReactFlow>
-        <div className={classes.controls}>
-          {editing && (
+          <div className={classes.controls}>
+            {editing && (
+              <Control
+                label="Add a node"
+                icon={IconCircleDashedPlus}
+                onClick={(event) => editing.onAdd({ kind: 'within', around: null }, event.currentTarget)}
+              />
+            )}
+            <Control label="Show as a list" icon={IconListDetails} onClick={onList} />
+            <Control label="Smaller" icon={IconMinus} onClick={() => move(() => flow.zoomOut({ duration }))} />
+            <Control label="Larger" icon={IconPlus} onClick={() => move(() => flow.zoomIn({ duration }))} />
             <Control
-              label="Add a node"
-              icon={IconCircleDashedPlus}
-              onClick={(event) => editing.onAdd({ kind: 'within', around: null }, event.currentTarget)}
+              label="All of it"
+              icon={IconMaximize}
+              onClick={() => move(() => flow.setViewport(viewOfAll(layout, width, height), { duration }))}
             />
-          )}
-          <Control label="Show as a list" icon={IconListDetails} onClick={onList} />
-          <Control label="Smaller" icon={IconMinus} onClick={() => move(() => flow.zoomOut({ duration }))} />
-          <Control label="Larger" icon={IconPlus} onClick={() => move(() => flow.zoomIn({ duration }))} />
-          <Control
-            label="All of it"
-            icon={IconMaximize}
-            onClick={() => move(() => flow.setViewport(viewOfAll(layout, width, height), { duration }))}
-          />
+          </div>
         </div>
       </div>
     </GraphContext>

@@ -8,7 +8,7 @@ import '@xyflow/react/dist/base.css';
 import { useElementSize } from '@mantine/hooks';
 import { ReactFlowProvider } from '@xyflow/react';
 import { useCallback, useMemo, useRef, useState } from 'react';
-import { Drawing } from './Drawing';
+import { Drawing, TOOLS } from './Drawing';
 import { GraphList } from './GraphList';
 import { directionFor, layoutOf } from './layout';
 import type { WorkflowGraphProps } from './props';
@@ -18,7 +18,8 @@ const NARROW = 560;
 
 export function WorkflowGraph(props: WorkflowGraphProps) {
   const { model, label, states, editing } = props;
-  const { ref, width, height } = useElementSize();
+  const { ref, width, height: whole } = useElementSize();
+  const height = Math.max(whole - TOOLS, 0);
   const [listed, setListed] = useState(false);
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const allPorts = editing !== undefined;

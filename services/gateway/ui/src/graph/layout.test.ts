@@ -247,3 +247,17 @@ describe('a graph', () => {
     expect(closesCircle(model, 'n0', 'n0')).toBe(true);
   });
 });
+
+test.each(['right', 'down'] as const)('nodes beside each other stand in the order of the document, %s', (direction) => {
+  const hosts = Array.from({ length: 6 }, (_, index) => `host${index}`);
+  const level = graphOf({
+    nodes: [...hosts.map((id) => ({ id, type: 'action' })), { id: 'done', type: 'join' }],
+    edges: hosts.flatMap((id) => [
+      { from: 'trigger', to: id },
+      { from: id, to: 'done' },
+    ]),
+  });
+  const layout = layoutOf(level, { ...OPTIONS, direction });
+  const across = hosts.map((id) => placed(layout, id)[direction === 'right' ? 'y' : 'x']);
+  expect(across).toEqual(across.toSorted((one, other) => one - other));
+});

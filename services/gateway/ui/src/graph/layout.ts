@@ -59,6 +59,8 @@ export interface Point {
 
 export interface Layout {
   direction: Direction;
+  /** Behind the last nodes, for the ports that lead nowhere yet. */
+  open: number;
   width: number;
   height: number;
   nodes: readonly PlacedNode[];
@@ -79,7 +81,15 @@ const OPEN_PORTS = { right: 84, down: 40 };
 
 export function layoutOf(model: GraphModel, options: Options): Layout {
   const level = placeLevel(model, options, 0);
-  return { direction: options.direction, ...level };
+  const open = options.allPorts ? OPEN_PORTS[options.direction] : 0;
+  const right = options.direction === 'right';
+  return {
+    ...level,
+    direction: options.direction,
+    open,
+    width: level.width + (right ? open : 0),
+    height: level.height + (right ? 0 : open),
+  };
 }
 
 /**
@@ -132,6 +142,7 @@ function placeLevel(model: GraphModel, options: Options, depth: number): Level {
     graph.setEdge(edge.from, edge.to, { weight: edge.port === null || edge.port === first ? 3 : 1 }, edge.key);
   }
   dagre(graph);
+  if (isUpsideDown(model, graph, right)) mirror(model, graph, right);
 
   const corner = { x: Number.POSITIVE_INFINITY, y: Number.POSITIVE_INFINITY };
   const centres = new Map<string, Point>();
@@ -141,6 +152,12 @@ function placeLevel(model: GraphModel, options: Options, depth: number): Level {
     corner.x = Math.min(corner.x, x - width / 2);
     corner.y = Math.min(corner.y, y - height / 2);
   }
+  // an edge may run outside of all nodes
+  for (const edge of model.edges)
+    for (const { x, y } of passedBy(graph, edge)) {
+      corner.x = Math.min(corner.x, x);
+      corner.y = Math.min(corner.y, y);
+    }
   const moved = ({ x, y }: Point): Point => ({ x: round(x - corner.x), y: round(y - corner.y) });
   const centreOf = (key: string) => moved(centres.get(key) ?? corner);
 
@@ -178,18 +195,44 @@ function placeLevel(model: GraphModel, options: Options, depth: number): Level {
     const from = placed.get(edge.from);
     const to = placed.get(edge.to);
     if (!from || !to) continue;
-    const points = (graph.edge(edge.from, edge.to, edge.key) as { points: Point[] }).points.map(moved);
     const port = from.ports.find((each) => each.port === edge.port) ?? from.ports[0];
     const start = leave(from, port?.at ?? 0, right);
     const end = enter(to, right);
-    const passed = [centreOf(edge.from), ...points.slice(1, -1)];
+    const passed = [centreOf(edge.from), ...passedBy(graph, edge).map(moved)];
     const { path, middle, reach } = curve(start, end, passed, columns, right);
     level.edges.push({ key: edge.key, from: edge.from, port: edge.port, to: edge.to, path, middle, end, depth });
-    // an edge may run outside of all nodes
     level.width = Math.max(level.width, reach.x);
     level.height = Math.max(level.height, reach.y);
   }
   return level;
+}
+
+/** Where dagre has kept room for it, between its ends. */
+function passedBy(graph: Graph, { from, to, key }: GraphModel['edges'][number]): Point[] {
+  return (graph.edge(from, to, key) as { points: Point[] }).points.slice(1, -1);
+}
+
+/** Whether most nodes of one rank stand in the opposite order to that of the document: it makes no other difference to dagre. */
+function isUpsideDown({ nodes }: GraphModel, graph: Graph, right: boolean): boolean {
+  const [along, across] = right ? (['x', 'y'] as const) : (['y', 'x'] as const);
+  const last = new Map<number, number>();
+  let order = 0;
+  for (const { key } of nodes) {
+    const place = graph.node(key) as Point;
+    const other = last.get(place[along]);
+    if (other !== undefined) order += Math.sign(place[across] - other);
+    last.set(place[along], place[across]);
+  }
+  return order < 0;
+}
+
+function mirror({ nodes, edges }: GraphModel, graph: Graph, right: boolean): void {
+  const turn = (point: Point) => {
+    if (right) point.y = -point.y;
+    else point.x = -point.x;
+  };
+  for (const { key } of nodes) turn(graph.node(key) as Point);
+  for (const { from, to, key } of edges) (graph.edge(from, to, key) as { points: Point[] }).points.forEach(turn);
 }
 
 function boxOf(node: GraphNode, model: GraphModel, options: Options, depth: number): Box {
