@@ -11,6 +11,8 @@ import { bytesText } from './size';
 const ROW = 18;
 /** So near to the end counts as at the end. */
 const NEAR = 24;
+/** So long after a wheel or a key the text still scrolls because of it. */
+const HAND_MS = 1000;
 
 export interface OutputTextProps {
   output: OutputBytes;
@@ -67,11 +69,17 @@ export function OutputText(props: OutputTextProps) {
     if (match !== null) virtual.scrollToIndex(match.row, { align: 'center' });
   }, [match, virtual]);
 
+  // It goes back by itself too, when rows turn out lower than they were taken for: only somebody's hand ends the following.
+  const hand = useRef(Number.NEGATIVE_INFINITY);
+  const touched = () => {
+    hand.current = performance.now();
+  };
   const onScroll = () => {
     const element = room.current;
     if (!element) return;
     const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
-    if (follow && !isAtEnd && element.scrollTop < reading.current.top - 2) onFollow(false);
+    const byHand = performance.now() - hand.current < HAND_MS;
+    if (follow && byHand && !isAtEnd && element.scrollTop < reading.current.top - 2) onFollow(false);
     remember();
   };
 
@@ -81,6 +89,16 @@ export function OutputText(props: OutputTextProps) {
       className={classes.room}
       data-wrap={wrap}
       onScroll={onScroll}
+      onWheel={touched}
+      onTouchMove={touched}
+      onKeyDown={touched}
+      onPointerDown={() => {
+        // the scroll bar is held, for as long as nothing is heard of the pointer
+        hand.current = Number.POSITIVE_INFINITY;
+      }}
+      onPointerMove={() => {
+        if (hand.current === Number.POSITIVE_INFINITY) touched();
+      }}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
       tabIndex={0}
       aria-label={label}
