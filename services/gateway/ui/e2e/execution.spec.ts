@@ -167,7 +167,7 @@ test('a running execution is cancelled with a reason, and its job is stopped whe
   const executionId = await api.run(await api.workflow(document));
   await page.goto(`/automation/executions/${executionId}`);
   const banner = page.getByRole('region', { name: 'Status' });
-  await expect(banner).toContainText('Build report runs on local');
+  await expect(banner).toContainText('Build report is running on local');
   await expect(banner).toContainText('nowhere');
   await lookAt(page);
   const shifts = await watchShifts(page);

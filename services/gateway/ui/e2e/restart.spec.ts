@@ -51,12 +51,12 @@ test('a live execution is watched through the death of the server: it says so, g
   const executionId = await api.run(workflow);
   await page.goto(`/automation/executions/${executionId}`);
   const banner = page.getByRole('region', { name: 'Status' });
-  await expect(banner).toContainText('Roll out runs on local');
+  await expect(banner).toContainText('Roll out is running on local');
   await expect(page.getByText('Live', { exact: true })).toBeVisible();
 
   await server.stop('SIGKILL');
   await expect(page.getByText('Reconnecting …')).toBeVisible();
-  await expect(banner, 'what was known is still shown').toContainText('Roll out runs on local');
+  await expect(banner, 'what was known is still shown').toContainText('Roll out is running on local');
   // what is opened meanwhile is loaded when it can be
   await banner.getByRole('button', { name: /^Output/ }).click();
   await server.run();

@@ -46,6 +46,11 @@ function Result({ node }: { node: NodeRow }) {
   );
 }
 
+/** Whether a field is worth a line for somebody who is to decide: an empty text and that all went well are not. */
+function saysSomething([name, value]: [string, unknown]): boolean {
+  return value !== '' && !(name === 'truncated' && value === false) && !(name === 'exitCode' && value === 0);
+}
+
 function hasContent(value: unknown): boolean {
   return value !== null && value !== undefined && (typeof value !== 'object' || Object.keys(value).length > 0);
 }
@@ -55,20 +60,29 @@ function Value({ value }: { value: unknown }) {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return (
       <div className={classes.fields}>
-        {Object.entries(value).map(([name, each]) => (
-          <div key={name} className={classes.field}>
-            <span className={classes.name}>{name}</span>
-            <Text value={each} />
-          </div>
-        ))}
+        {Object.entries(value)
+          .filter(saysSomething)
+          .map(([name, each]) => (
+            <div key={name} className={classes.field}>
+              <span className={classes.name}>{name}</span>
+              <Text value={each} />
+            </div>
+          ))}
       </div>
     );
   }
   return <Text value={value} />;
 }
 
+/** Lists of names and numbers in one line. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  const isPlain = Array.isArray(value) && value.every((each) => typeof each !== 'object' || each === null);
+  return isPlain ? value.map((each) => String(each)).join(', ') : JSON.stringify(value, null, 2);
+}
+
 function Text({ value }: { value: unknown }) {
-  const text = typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+  const text = textOf(value);
   return (
     <pre className={classes.text} tabIndex={text.includes('\n') ? 0 : undefined}>
       {text === '' ? '(empty)' : text}

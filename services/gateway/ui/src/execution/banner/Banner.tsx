@@ -1,5 +1,5 @@
 /** What the execution does, what it waits for and until when; or how it ended, and the way to the reason. */
-import { type CSSProperties, useMemo } from 'react';
+import { type CSSProperties, useMemo, useRef } from 'react';
 import { Link } from 'react-router';
 import { EXECUTION, isActive } from '@/theme/status';
 import { Countdown } from '@/ui/Countdown';
@@ -18,9 +18,11 @@ export function Banner({ onFirstError }: { onFirstError: () => void }) {
   const active = isActive(detail.status);
   // what will fail is known before the last job of it has ended
   const tone = active && detail.error !== null ? 'red' : own;
+  // one that has ended before it is looked at needs no room for what comes and goes
+  const roomy = useRef(active).current;
   const style = { '--tone': `var(--ry-${tone})`, '--ground': `var(--ry-${tone}-ground)` } as CSSProperties;
   return (
-    <section className={classes.banner} style={style} aria-label="Status">
+    <section className={classes.banner} data-roomy={roomy} style={style} aria-label="Status">
       <Icon size={22} aria-hidden className={`${classes.icon} ${animated ? classes.turning : ''}`} />
       <div className={classes.words}>
         {!active && <div className={classes.headline}>{detail.banner}</div>}
@@ -79,7 +81,7 @@ function ReasonLine({ reason, alone, children }: { reason: Reason; alone?: boole
         )}
       </span>
       {reason.approvalId !== null && (
-        <button type="button" className={classes.link} onClick={() => set({ tab: 'approvals' })}>
+        <button type="button" className={classes.answer} onClick={() => set({ tab: 'approvals' })}>
           Answer
         </button>
       )}

@@ -47,7 +47,7 @@ test('what people can do something about comes first, and what runs is named', (
     waitingTotal: 2,
   });
   expect(words(given, [job('1', 'completed'), job('2', 'running', 3)])).toEqual({
-    first: ['Waiting for approval by alice', 'Check runs on local, attempt 3', 'Settle goes on'],
+    first: ['Waiting for approval by alice', 'Check is running on local, attempt 3', 'Settle goes on'],
     total: 3,
   });
 });
@@ -75,7 +75,7 @@ test('what events told meanwhile is no longer waited for', () => {
     waitingTotal: 2,
     approvals: [{ approvalId: 'x', status: 'approved' }] as never,
   });
-  expect(words(given, [job('1', 'running')])).toEqual({ first: ['Check runs on local'], total: 1 });
+  expect(words(given, [job('1', 'running')])).toEqual({ first: ['Check is running on local'], total: 1 });
 });
 
 test('what the iterations of a forEach have in common is said once', () => {
@@ -87,5 +87,5 @@ test('what the iterations of a forEach have in common is said once', () => {
     waitingTotal: 40,
   });
   const jobs = ['1', '2', '3'].map((jobId, index) => ({ ...job(jobId, 'running'), item: `each[${index}]` }));
-  expect(words(given, jobs)).toEqual({ first: [`${pool}, 40 times`, '3 jobs of Check run'], total: 2 });
+  expect(words(given, jobs)).toEqual({ first: [`${pool}, 40 times`, '3 jobs of Check are running'], total: 2 });
 });

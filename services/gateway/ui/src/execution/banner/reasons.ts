@@ -95,13 +95,20 @@ function ofJobs([job, ...others]: [JobLine, ...JobLine[]]): Reason {
   const alone = others.length === 0;
   const item = job.item === null ? '' : `${job.item}: `;
   const attempt = job.attempt > 1 ? `, attempt ${job.attempt}` : '';
-  const does = job.status === 'running' ? `runs on ${job.agent}` : `was sent to ${job.agent} and is about to start`;
+  const does =
+    job.status === 'running' ? `is running on ${job.agent}` : `was sent to ${job.agent} and is about to start`;
   return {
     key: alone ? job.jobId : `running ${job.nodeId}`,
     kind: 'running',
-    words: alone ? `${item}${job.nodeName} ${does}${attempt}` : `${others.length + 1} jobs of ${job.nodeName} run`,
+    words: alone
+      ? `${item}${job.nodeName} ${does}${attempt}`
+      : `${others.length + 1} jobs of ${job.nodeName} are running`,
     question: null,
-    since: alone ? (job.startedAt ?? job.dispatchedAt) : null,
+    // of several the oldest
+    since: [job, ...others].reduce((oldest: string | null, each) => {
+      const at = each.startedAt ?? each.dispatchedAt;
+      return at !== null && (oldest === null || at < oldest) ? at : oldest;
+    }, null),
     until: null,
     nodeId: job.nodeId,
     jobId: alone ? job.jobId : null,

@@ -15,7 +15,6 @@ import classes from './JobTimeline.module.css';
 
 export const ROW = 32;
 const HEAD = 30;
-const MOST_ROWS = 16;
 
 export interface JobTableProps {
   rows: readonly Attempts[];
@@ -64,7 +63,7 @@ export function JobTable({ rows, all, active, view, selected, onOpen }: JobTable
       // as high as all rows, up to a limit: and it stays so while more come
       style={
         {
-          height: HEAD + 2 + ROW * Math.min(Math.max(lines.length, 4), MOST_ROWS),
+          height: HEAD + 2 + ROW * Math.max(lines.length, 4),
           '--now': `${placeOf(now, scale)}%`,
         } as React.CSSProperties
       }
@@ -329,12 +328,12 @@ function useSteppedScale(jobs: readonly JobLine[], active: boolean): [Scale, num
   const now = useNow(active);
   const before = useRef<Scale | null>(null);
   const scale = useMemo(() => {
-    const next = scaleOf(jobs, now);
+    const next = scaleOf(jobs, now, active);
     const old = before.current;
     const same = old !== null && old.from === next.from && old.to === next.to && old.step === next.step;
     before.current = same ? old : next;
     return before.current;
-  }, [jobs, now]);
+  }, [jobs, now, active]);
   return [scale, now];
 }
 
@@ -345,12 +344,12 @@ function Axis({ scale, now }: { scale: Scale; now: number | null }) {
     <span className={classes.ticks}>
       <span className="visually-hidden">Chart</span>
       {ticksOf(scale)
-        .map((tick) => ({ tick, at: placeOf(tick, scale) }))
+        .map((tick) => ({ words: tickText(Math.round(tick - scale.from)), at: placeOf(tick, scale) }))
         // no words below others: they begin at their place, `now` is in the middle of its own
-        .filter(({ at }) => end === null || at < end - 16 || at > end + 7)
-        .map(({ tick, at }) => (
-          <span key={tick} aria-hidden style={{ left: `${at}%` }}>
-            {tickText(Math.round(tick - scale.from))}
+        .filter(({ at, words }) => end === null || at < end - 6 - 2 * words.length || at > end + 7)
+        .map(({ words, at }) => (
+          <span key={words} aria-hidden style={{ left: `${at}%` }}>
+            {words}
           </span>
         ))}
       {end !== null && (

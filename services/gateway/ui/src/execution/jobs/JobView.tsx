@@ -80,7 +80,13 @@ function Facts({ job, output }: { job: JobLine; output: unknown }) {
         <Fact name="Action">
           <code>{job.actionType}</code>
         </Fact>
-        <Fact name="Agent">{job.agent ?? 'none yet'}</Fact>
+        <Fact name="Agent">
+          {job.agent === null ? (
+            'none yet'
+          ) : (
+            <Link to={`/automation/agents?q=${encodeURIComponent(job.agent)}`}>{job.agent}</Link>
+          )}
+        </Fact>
         <Fact name="Attempt">
           <Attempts job={job} />
         </Fact>

@@ -18,23 +18,23 @@ const STEPS = [
 const MOST_TICKS = 6;
 
 /**
- * From the first job to the last end. While a job goes on, up to the next tick after now: the scale changes in steps, not with each
- * second.
+ * From the first job to the last end. While a job or, with `active`, the execution goes on, up to the next tick after now: the scale
+ * changes in steps, not with each second.
  */
-export function scaleOf(jobs: readonly JobLine[], now: number): Scale {
+export function scaleOf(jobs: readonly JobLine[], now: number, active = false): Scale {
   let from = Number.POSITIVE_INFINITY;
   let last = 0;
-  let active = false;
+  let goesOn = active;
   for (const job of jobs) {
     const { queued, finished, started } = timesOf(job);
     from = Math.min(from, queued);
     last = Math.max(last, finished ?? started ?? queued);
-    active ||= finished === null;
+    goesOn ||= finished === null;
   }
   if (jobs.length === 0) return { from: now, to: now + 1000, step: 200 };
-  const span = Math.max((active ? Math.max(last, now) : last) - from, 100);
+  const span = Math.max((goesOn ? Math.max(last, now) : last) - from, 100);
   const step = STEPS.find((each) => span / each <= MOST_TICKS) ?? STEPS.at(-1) ?? span;
-  return { from, to: from + (active ? Math.ceil((span * 1.02) / step) * step : span), step };
+  return { from, to: from + (goesOn ? Math.ceil((span * 1.02) / step) * step : span), step };
 }
 
 export function ticksOf({ from, to, step }: Scale): number[] {
