@@ -115,7 +115,7 @@ test('two versions are compared, and the first one runs again', async ({ page, a
   await lookAt(page);
   await page.getByRole('button', { name: 'Roll back to version 1' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click();
-  await expect(page.getByText('Version 1 runs, rolled back from 2')).toBeVisible();
+  await expect(page.getByText('Version 1 is in use, rolled back from 2')).toBeVisible();
   expect((await api.call('GET', `/workflows/${workflowId}`)).publishedVersion).toBe(1);
 
   await page.getByRole('button', { name: 'Deactivate' }).click();

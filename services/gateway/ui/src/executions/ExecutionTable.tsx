@@ -155,13 +155,17 @@ interface Reason {
 /** Why it does not go on, or failed: in the list already. */
 function reasonOf({ status, error, waiting, waitingTotal }: ExecutionRow): Reason | null {
   if (error !== null && (status === 'failed' || isActive(status)))
-    return { words: error.message, all: error.message, failed: true };
+    return { words: sentence(error.message), all: error.message, failed: true };
   const [first] = waiting;
   if (!isActive(status) || first === undefined) return null;
   const others = waitingTotal - 1;
   return {
-    words: `${first.detail.charAt(0).toUpperCase()}${first.detail.slice(1)}${others > 0 ? `, and ${others} more` : ''}`,
+    words: `${sentence(first.detail)}${others > 0 ? `, and ${others} more` : ''}`,
     all: waiting.map((each) => each.detail).join('\n'),
     failed: false,
   };
+}
+
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }

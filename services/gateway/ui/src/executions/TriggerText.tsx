@@ -26,14 +26,26 @@ export function triggerWords(trigger: Trigger): string {
 
 const KINDS: Record<string, string> = { manual: 'Manual', webhook: 'Webhook', cron: 'Cron', incident: 'Incident' };
 
-export function TriggerText({ trigger }: { trigger: Trigger }) {
+/** `short`: the kind alone, as its icon, for little room. */
+export function TriggerText({ trigger, short = false }: { trigger: Trigger; short?: boolean }) {
   const Icon = ICONS[trigger.type] ?? IconUser;
+  const kind = KINDS[trigger.type] ?? trigger.type;
+  const words = triggerWords(trigger);
+  if (short)
+    return (
+      <span className={classes.trigger} title={`${kind}: ${words}`}>
+        <Icon size={15} stroke={1.8} aria-hidden className={classes.icon} />
+        <span className="visually-hidden">
+          {kind} {words}
+        </span>
+      </span>
+    );
   return (
     <span className={classes.trigger}>
       <Icon size={15} stroke={1.8} aria-hidden className={classes.icon} />
-      <span className={classes.kind}>{KINDS[trigger.type] ?? trigger.type}</span>
-      <span className={classes.words} title={triggerWords(trigger)}>
-        {triggerWords(trigger)}
+      <span className={classes.kind}>{kind}</span>
+      <span className={classes.words} title={words}>
+        {words}
       </span>
     </span>
   );

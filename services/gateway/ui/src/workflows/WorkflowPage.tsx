@@ -171,7 +171,7 @@ function Facts({ workflow }: { workflow: WorkflowDetail }) {
         'A draft, never published.'
       ) : (
         <>
-          Version {publishedVersion} runs
+          Version {publishedVersion} is in use
           {latestVersion !== null && latestVersion !== publishedVersion && `, rolled back from ${latestVersion}`}.{' '}
           {workflow.draftDiffers &&
             !workflow.archived &&

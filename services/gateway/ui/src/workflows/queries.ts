@@ -94,7 +94,7 @@ export function useCommands(workflow: { workflowId: string; name: string }): Com
       command(
         'rollback',
         () => take(api.POST('/api/v1/workflows/{workflowId}/rollback', { params, body: { version } })),
-        `${name} runs version ${version} again`,
+        `${name} uses version ${version} again`,
         `${name} was not rolled back`,
       ),
     archive: () =>

@@ -54,7 +54,7 @@ export function LastExecutions({ workflow }: { workflow: WorkflowDetail }) {
               </Link>
             </td>
             <td className={classes.trigger}>
-              <TriggerText trigger={row.trigger} />
+              <TriggerText trigger={row.trigger} short />
             </td>
             <td>
               <Duration startedAt={row.startedAt} finishedAt={row.finishedAt} />

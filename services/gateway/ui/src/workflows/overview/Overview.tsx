@@ -33,7 +33,7 @@ export function Overview({ workflow }: { workflow: WorkflowDetail }) {
           )}
         </Panel>
         <Text size="xs" c="dimmed" mt={4}>
-          {publishedVersion === null ? 'The draft.' : `Version ${publishedVersion}, which runs.`}
+          {publishedVersion === null ? 'The draft.' : `Version ${publishedVersion}, which is in use.`}
         </Text>
       </div>
       <div className={classes.side}>

@@ -14,6 +14,9 @@ import type { JsonSchema } from '@/ui/schemaForm/schema';
 import { problemsOf } from '@/ui/schemaForm/validator';
 import classes from './RunForm.module.css';
 
+/** What somebody begins with: the first field, or the button if there is none. */
+const FIRST = 'input:not([type=radio]):not([type=hidden]), textarea, select, [type=submit]';
+
 export interface RunFormProps {
   /** The workflow's `inputs`; null if it has none. */
   inputs: JsonSchema | null;
@@ -34,6 +37,10 @@ export function RunForm({ inputs, initial = {}, onRun, onCancel, action = 'Run' 
   const [busy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   const fields = useMemo(() => hasFields(inputs), [inputs]);
+  // it comes when the dialog has put the focus somewhere already
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>(FIRST)?.focus();
+  }, []);
   useEffect(() => {
     if (problems.length > 0) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [problems]);

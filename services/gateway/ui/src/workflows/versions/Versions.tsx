@@ -95,7 +95,7 @@ function Version({ row, workflow, shown }: { row: VersionRow; workflow: Workflow
       </Link>
       {row.running && (
         <Text span size="xs" fw={600} c="var(--ry-green)">
-          runs
+          in use
         </Text>
       )}
       <Group gap={4} className={classes.right}>
