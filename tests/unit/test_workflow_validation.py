@@ -74,7 +74,7 @@ def test_every_problem_is_named_at_once_with_its_place() -> None:
     assert messages["edges[4].to"] == "there is no node 'nowhere'"
     assert messages["edges[5].from"] == "there is no node 'nobody'"
     assert "b -> c -> b" in messages["edges"]
-    assert "not a valid JSON Schema" in messages["inputs"]
+    assert "must be object" in messages["inputs.type"]
 
 
 def test_fields_that_do_not_exist_and_types_that_do_not_fit_are_named_with_their_place() -> None:
@@ -82,6 +82,29 @@ def test_fields_that_do_not_exist_and_types_that_do_not_fit_are_named_with_their
     assert messages["nodes[0].maxRetry"] == "is not a field of this; did you mean 'maxRetries'?"
     assert messages["extra"].startswith("is not a field of this; there are name, description, ")
     assert messages["nodes[1].type"].startswith("'nope' is not a type of this; there are action, approval, ")
+
+
+def test_values_that_do_not_fit_are_told_what_would_in_plain_words() -> None:
+    messages = found(
+        {
+            "name": "X",
+            "timeoutSeconds": -1,
+            "inputs": {"type": "object", "properties": {"host": {"type": "text"}, "size": {"type": "integer"}}},
+            "triggers": [{"type": "incident", "events": []}],
+            "nodes": [action("a", maxRetries="many", params={"script": ""}), {"id": "w", "type": "delay", "seconds": "x"}],
+            "edges": [edge("trigger", "a"), edge("a", "w")],
+        }
+    )
+    assert messages == {
+        "timeoutSeconds": "must be 0 or more",
+        "inputs.properties.host.type": "is not a valid JSON Schema: there are the types string, integer, number, boolean, "
+        "array, object and null",
+        "triggers[0].events": "must not be empty",
+        "nodes[0].maxRetries": "must be a whole number",
+        "nodes[1].seconds": "must be a number",
+    }
+    assert found({"name": "X", "nodes": [], "edges": []})["nodes"] == "must not be empty"
+    assert found(chain(action("a", params={"script": ""})))["nodes[0].params.script"] == "must not be empty"
 
 
 def test_what_is_nearly_a_field_or_a_type_is_answered_with_the_right_one() -> None:

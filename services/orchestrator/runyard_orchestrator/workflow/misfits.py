@@ -9,6 +9,8 @@ from pydantic_core import ErrorDetails
 from runyard_shared.contracts.workflow import Workflow
 from runyard_shared.errors import FieldProblem
 
+from runyard_orchestrator.workflow.fitting import what_fits
+
 _SCHEMA = Workflow.model_json_schema()
 _BY_TYPE = {
     shape["properties"]["type"]["const"]: list(shape["properties"])
@@ -37,7 +39,7 @@ def misfits(document: dict[str, Any], error: pydantic.ValidationError) -> Iterat
             case "union_tag_invalid":
                 yield FieldProblem(f"{path}.type", _unknown_type(found))
             case _:
-                yield FieldProblem(path, found["msg"][:1].lower() + found["msg"][1:])
+                yield FieldProblem(path, what_fits(found))
 
 
 def _unknown_field(location: tuple[int | str, ...]) -> str:

@@ -12,6 +12,7 @@ import pydantic
 from runyard_shared.contracts.actions import ActionType, Params
 
 from runyard_orchestrator.workflow.expressions import has_template
+from runyard_orchestrator.workflow.fitting import what_fits
 from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
 
 Problems = Iterator[tuple[str, str]]
@@ -39,13 +40,13 @@ def model_problems(action: str, params: dict[str, Any], model: type[Params], pat
         return
     fields = sorted(field.alias or name for name, field in model.model_fields.items())
     for problem in problems:
-        place = _path(path, problem["loc"])
+        place = below(path, problem["loc"])
         if problem["type"] == "extra_forbidden":
             yield place, _not_a_parameter(action, str(problem["loc"][-1]), fields)
         elif problem["type"] == "missing":
             yield place, f"is required by {action}"
         elif not _is_text_with_template(_at(params, problem["loc"])):
-            yield place, problem["msg"][:1].lower() + problem["msg"][1:]
+            yield place, what_fits(problem)
 
 
 def schema_problems(action: ActionType, params: dict[str, Any], path: str) -> Problems:
@@ -61,22 +62,22 @@ def schema_problems(action: ActionType, params: dict[str, Any], path: str) -> Pr
         steps, kind = problem.instance_path, problem.kind
         value = _at(params, steps)
         if isinstance(kind, _Kind.Required):
-            yield _path(path, (*steps, kind.property)), f"is required by {action.type}"
+            yield below(path, (*steps, kind.property)), f"is required by {action.type}"
         elif isinstance(kind, _Kind.AdditionalProperties | _Kind.UnevaluatedProperties):
             for name in sorted(kind.unexpected):
                 message = f"is not known to {action.type}" if steps else _not_a_parameter(action.type, name, fields)
-                yield _path(path, (*steps, name)), message
+                yield below(path, (*steps, name)), message
         elif _is_text_with_template(value) or (_has_template(value) and not isinstance(kind, _OF_THE_CONTAINER)):
             continue
         else:
-            yield _path(path, steps), problem.message
+            yield below(path, steps), problem.message
 
 
 def _not_a_parameter(action: str, name: str, fields: list[str]) -> str:
     return f"{action} has no parameter {name!r}; it has {', '.join(fields) or 'none'}"
 
 
-def _path(path: str, steps: Sequence[str | int]) -> str:
+def below(path: str, steps: Sequence[str | int]) -> str:
     return path + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 

@@ -21,6 +21,7 @@ from runyard_shared.errors import FieldProblem
 from runyard_orchestrator.nodes import type_of
 from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression, template_expressions
 from runyard_orchestrator.workflow.misfits import misfits
+from runyard_orchestrator.workflow.parameters import below
 from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
 from runyard_orchestrator.workflow.triggers import trigger_problems, trigger_warnings
 from runyard_orchestrator.workflow.typecheck import Samples, type_problem
@@ -114,7 +115,8 @@ def _input_problems(inputs: Any) -> Iterator[tuple[str, str]]:
     try:
         compile_schema(inputs)
     except SchemaError as error:
-        yield "inputs", str(error)
+        if error.steps != ["type"]:
+            yield below("inputs", error.steps), str(error)
     if inputs.get("type", "object") != "object":
         yield "inputs.type", "must be object: a run passes named variables"
 
