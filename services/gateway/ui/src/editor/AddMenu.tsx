@@ -40,6 +40,14 @@ export function AddMenu({
   const [at, setAt] = useState(0);
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
+  const opener = useRef(document.activeElement);
+  // to where one came from, unless what was added takes the focus
+  useEffect(
+    () => () => {
+      if (document.activeElement === document.body && opener.current instanceof HTMLElement) opener.current.focus();
+    },
+    [],
+  );
   const all = useMemo(() => entries(place, model, known), [place, model, known]);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const found = all.filter((each) => {

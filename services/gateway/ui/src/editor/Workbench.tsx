@@ -111,6 +111,12 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
   const changes = useChanges(editor, current, setEdited, good.value, model, counts, choose);
   const { adding, setAdding } = changes;
   useHotkeys([['mod+S', draft.save]], []);
+  // in the text and in fields these keys are their own
+  useHotkeys([
+    ['mod+Z', () => editor.current?.undo()],
+    ['mod+shift+Z', () => editor.current?.redo()],
+    ['mod+Y', () => editor.current?.redo()],
+  ]);
   useShortcuts([
     { key: 'e', does: 'Edit the text', run: () => editor.current?.focus() },
     {
@@ -207,6 +213,9 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
               readOnly={!editable}
               edit={changes.edit}
               onSelect={choose}
+              onAdd={setAdding}
+              onDelete={changes.onGraph.onDelete}
+              isNew={changes.isNew}
             />
           </div>
         }
@@ -241,7 +250,7 @@ const KEYS_OF_THE_TEXT = [
   ['Ctrl+S', 'Save the draft'],
   ['Ctrl+Space', 'In the text: what may stand here'],
   ['Ctrl+F', 'In the text: search'],
-  ['Ctrl+Z', 'In the text: undo, also of changes in the graph'],
+  ['Ctrl+Z', 'Undo, also of changes in graph and form'],
   ['Ctrl+]', 'In the text: indent'],
   ['F8', 'In the text: next problem'],
 ].map(([key = '', does = '']) => ({ key, does, run: () => {} }));

@@ -218,4 +218,24 @@ describe('a field of the form', () => {
     expect(parsed(after).value).toMatchObject({ base: { x: 1 }, nodes: [{ params: { x: 2 } }] });
     expect(after).toContain('# here');
   });
+
+  it('writes over several lines what no longer fits on one', () => {
+    const script = setField(TEXT, 'probe', 'params', { url: 'http://x/', body: 'one\ntwo\n' });
+    expect(gone(TEXT, script)).toHaveLength(1);
+    expect(script).toContain(`  # cheap
+  - id: probe
+    type: action
+    action: http.request
+    params:
+      url: http://x/
+      body: |
+        one
+        two
+`);
+    const name = 'A name that is as long as any that somebody would ever give to a step of a workflow';
+    const long = setField(TEXT, 'probe', 'name', name);
+    expect(long).toContain(`  - id: probe\n    type: action\n`);
+    expect(long).toContain(`    name: ${name}\n`);
+    expect(setField(TEXT, 'probe', 'name', 'Probe')).toContain('{id: probe, type: action, name: Probe, action:');
+  });
 });

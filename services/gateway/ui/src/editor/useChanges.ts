@@ -1,7 +1,7 @@
 /** Changes that come from the graph, the form and the menu of what can be added: each is a change of the text. */
-import { type RefObject, useCallback, useMemo, useState } from 'react';
-import { aroundOf, type Editing, type GraphModel, graphOfDocument, type Place } from '@/graph';
-import { failed } from '@/ui/toast';
+import { type RefObject, useCallback, useMemo, useRef, useState } from 'react';
+import { aroundOf, type Editing, type GraphModel, graphOfDocument, idOf, type Place } from '@/graph';
+import { failed, said } from '@/ui/toast';
 import type { Choice } from './AddMenu';
 import { addAfter, addInto, addNode, connect, disconnect, nodePath, removeNode } from './edits';
 import { newNode } from './newNodes';
@@ -19,6 +19,8 @@ export interface Changes {
   /** Where one adds when this is selected. */
   placeFor: (selected: string | null) => Place;
   add: (place: Place, choice: Choice) => void;
+  /** It was just added, which is told once. */
+  isNew: (key: string) => boolean;
 }
 
 const AFTER_TRIGGER: Place = { kind: 'after', from: 'trigger', port: null };
@@ -34,6 +36,7 @@ export function useChanges(
   onSelect: (key: string | null) => void,
 ): Changes {
   const [adding, setAdding] = useState<Place | null>(null);
+  const added = useRef<string | null>(null);
   const isEmpty = model.nodes.length === 1;
   const edit = useCallback(
     (change: (text: string) => string, together = false) => {
@@ -49,6 +52,18 @@ export function useChanges(
     },
     [editor, current, onEdited],
   );
+  const removed = useCallback(
+    (what: string) => {
+      onSelect(null);
+      said(`${what} was deleted. Ctrl+Z brings it back.`);
+      // what had the focus is gone
+      requestAnimationFrame(() => {
+        if (document.activeElement === document.body)
+          document.querySelector<HTMLElement>('[data-node][tabindex="0"]')?.focus({ preventScroll: true });
+      });
+    },
+    [onSelect],
+  );
   const onGraph = useMemo(
     (): Editing => ({
       onConnect: (connection) => edit((now) => connect(now, connection)),
@@ -60,13 +75,13 @@ export function useChanges(
           );
           return nodes.reduce(removeNode, withoutEdges);
         });
-        onSelect(null);
+        removed([...nodes.map(idOf), ...edges.map(() => 'The edge')].join(', '));
       },
       // the first node follows the trigger: what else
       onAdd: (place) => setAdding(isEmpty && place.kind === 'within' ? AFTER_TRIGGER : place),
       problems,
     }),
-    [edit, problems, onSelect, isEmpty],
+    [edit, problems, removed, isEmpty],
   );
   const add = (place: Place, choice: Choice) => {
     setAdding(null);
@@ -85,7 +100,13 @@ export function useChanges(
       return addNode(now, place.around, node);
     });
     const around = place.kind === 'within' ? place.around : aroundOf(sourceOf(place));
-    onSelect(around === null ? node.id : `${around}/${node.id}`);
+    added.current = around === null ? node.id : `${around}/${node.id}`;
+    onSelect(added.current);
+  };
+  const isNew = (key: string) => {
+    const is = added.current === key;
+    if (is) added.current = null;
+    return is;
   };
   const placeFor = (key: string | null): Place => {
     const node = key === null ? null : nodePath(value, key);
@@ -94,7 +115,7 @@ export function useChanges(
     const port = model.nodes.find((each) => each.key === key)?.ports[0] ?? null;
     return { kind: 'after', from: key, port };
   };
-  return { edit, onGraph, adding, setAdding, placeFor, add };
+  return { edit, onGraph, adding, setAdding, placeFor, add, isNew };
 }
 
 /** The key of an edge is `from:port→to`. */

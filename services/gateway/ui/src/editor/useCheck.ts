@@ -6,6 +6,7 @@ import { type Checked, check } from './api';
 import { lineOf, type Placed, placed } from './places';
 import type { Parsed } from './text/parsed';
 
+const EMPTY = 'There is nothing here yet: a workflow begins with its name, and has nodes and edges';
 const NOTHING: Checked = { errors: [], warnings: [] };
 
 export interface Check {
@@ -34,16 +35,11 @@ export function useCheck(parsed: Parsed, enabled: boolean, refused: Refused | nu
     placeholderData: keepPreviousData,
   });
   const problems = useMemo(() => {
-    if (problem !== null) {
-      const found: Placed = {
-        severity: 'error',
-        path: '',
-        message: `Not YAML: ${problem.message}`,
-        from: problem.from,
-        to: problem.to,
-        line: lineOf(text, problem.from),
-        node: null,
-      };
+    const isEmpty = text.trim() === '';
+    if (problem !== null || isEmpty) {
+      const { from, to } = problem ?? { from: 0, to: 0 };
+      const message = problem === null ? EMPTY : `Not YAML: ${problem.message}`;
+      const found: Placed = { severity: 'error', path: '', message, from, to, line: lineOf(text, from), node: null };
       return [found];
     }
     const { errors, warnings } = data ?? NOTHING;
@@ -59,7 +55,7 @@ export function useCheck(parsed: Parsed, enabled: boolean, refused: Refused | nu
   }, [parsed, text, problem, data, refused]);
   return {
     problems,
-    current: problem !== null || (asked && data !== undefined && !isPlaceholderData),
+    current: problem !== null || text.trim() === '' || (asked && data !== undefined && !isPlaceholderData),
     error: asked ? error : null,
   };
 }

@@ -19,7 +19,7 @@ import { aroundOf, closesCircle, type GraphModel, ITEM, idOf, TRIGGER } from './
 import { NodeCard } from './NodeCard';
 import { portOf } from './ports';
 import type { Connection, WorkflowGraphProps } from './props';
-import { firstView, isInView, isLegible, viewOfAll } from './viewport';
+import { firstView, isInView, isLegible, showsSomething, viewOfAll } from './viewport';
 import classes from './WorkflowGraph.module.css';
 
 const nodeTypes = { card: NodeCard };
@@ -67,26 +67,31 @@ export function Drawing({
   focus.current ??= interesting(layout, selected, states);
   const [defaultViewport] = useState(() => firstView(layout, width, height, focus.current));
   const moved = useRef(false);
+  const allPorts = editing !== undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another layout or size is what this is for
   useEffect(() => {
-    if (!moved.current)
-      flow.setViewport(firstView(layout, width, height, focus.current && byKey.get(focus.current.node.key)));
+    if (moved.current) return;
+    // of a graph that is edited and larger than its room the part stays that one works at
+    if (allPorts && !isLegible(layout, width, height) && showsSomething(layout, flow.getViewport(), width, height)) {
+      if (selected !== null) see(selected);
+    } else flow.setViewport(firstView(layout, width, height, focus.current && byKey.get(focus.current.node.key)));
   }, [layout, width, height]);
 
   const see = (key: string) => {
     const placed = byKey.get(key);
     const view = flow.getViewport();
-    if (!placed || isInView(placed, view, width, height)) return;
+    if (!placed || isInView(placed, layout, view, width, height)) return;
     const zoom = Math.max(view.zoom, 0.62);
     flow.setCenter(placed.x + Math.min(placed.width, 320) / 2, placed.y + Math.min(placed.height, 120) / 2, {
       zoom,
       duration,
     });
   };
-  // biome-ignore lint/correctness/useExhaustiveDependencies: when another node is selected, here or elsewhere
+  const isThere = selected !== null && byKey.has(selected);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when another node is selected, here or elsewhere, or a new one is drawn
   useEffect(() => {
     if (selected !== null) see(selected);
-  }, [selected]);
+  }, [selected, isThere]);
 
   const nodes = useMemo(
     (): PlacedFlowNode[] =>
@@ -115,7 +120,6 @@ export function Drawing({
       })),
     [layout],
   );
-  const allPorts = editing !== undefined;
   const connected = useMemo(
     () => (allPorts ? new Set(layout.edges.map((edge) => `${edge.from}:${edge.port ?? ''}`)) : NO_EDGES),
     [layout, allPorts],

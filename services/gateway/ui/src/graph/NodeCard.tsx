@@ -149,7 +149,7 @@ function Port({ placed, port: { port, at, labelled } }: { placed: PlacedNode; po
       {(labelled || editing) && (
         <span className={classes.port} data-direction={direction} style={place}>
           {labelled && <span>{port}</span>}
-          {editing && (open || isCurrent || selected === node.key) && (
+          {editing && (open || port === null || isCurrent || selected === node.key) && (
             <ActionIcon
               size={18}
               radius="xl"

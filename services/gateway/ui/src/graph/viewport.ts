@@ -47,14 +47,26 @@ function within(wanted: number, room: number, size: number): number {
   return Math.min(MARGIN, Math.max(room - size - MARGIN, wanted));
 }
 
-/** Whether the node (its head, if it is large) can be seen without moving. */
-export function isInView(node: PlacedNode, { x, y, zoom }: View, width: number, height: number): boolean {
+/** Whether the node (its head, if it is large) can be seen without moving, and what can be added behind it. */
+export function isInView(
+  node: PlacedNode,
+  { direction, open }: Pick<Layout, 'direction' | 'open'>,
+  { x, y, zoom }: View,
+  width: number,
+  height: number,
+): boolean {
+  const right = direction === 'right';
   const left = node.x * zoom + x;
   const top = node.y * zoom + y;
   return (
     left >= 0 &&
     top >= 0 &&
-    left + Math.min(node.width, 320) * zoom <= width &&
-    top + Math.min(node.height, 120) * zoom <= height
+    left + (Math.min(node.width, 320) + (right ? open : 0)) * zoom <= width &&
+    top + (Math.min(node.height, 120) + (right ? 0 : open)) * zoom <= height
   );
+}
+
+/** A whole node at least: not the empty room where one was. */
+export function showsSomething(layout: Layout, view: View, width: number, height: number): boolean {
+  return layout.nodes.some((node) => isInView(node, { ...layout, open: 0 }, view, width, height));
 }

@@ -1,14 +1,14 @@
-import { ActionIcon, Button, Group, Menu } from '@mantine/core';
+import { ActionIcon, Button, Group } from '@mantine/core';
 import { IconPlus, IconX } from '@tabler/icons-react';
-import { aroundOf, type GraphModel, type GraphNode, idOf } from '@/graph';
-import { find, levelOf, targets } from '../AddMenu';
-import { connect, disconnect, swapEdges } from '../edits';
+import { aroundOf, type GraphNode, idOf } from '@/graph';
+import { find, levelOf } from '../AddMenu';
+import { disconnect, swapEdges } from '../edits';
 import classes from './Form.module.css';
 import { MoveButtons, onMoveKeys, useOrder } from './Order';
 import type { FormProps } from './props';
 
-/** Where it leads, and the way to connect it without a mouse. */
-export function Edges({ node, model, readOnly, edit }: FormProps & { node: GraphNode }) {
+/** Where it leads, in which order, and what more can follow. */
+export function Edges({ node, model, readOnly, edit, onAdd }: FormProps & { node: GraphNode }) {
   const level = levelOf(model, aroundOf(node.key));
   const leaving = level?.edges.filter((edge) => edge.from === node.key) ?? [];
   const name = (key: string) => find(model, key)?.name ?? idOf(key);
@@ -17,10 +17,7 @@ export function Edges({ node, model, readOnly, edit }: FormProps & { node: Graph
     !readOnly,
     (one, other) => edit((text) => swapEdges(text, model, leaving[one]?.key ?? '', leaving[other]?.key ?? '')),
   );
-  const ports = (node.ports.length === 0 ? [null] : node.ports).filter(
-    (port) => targets({ from: node.key, port }, model).length > 0,
-  );
-  if (leaving.length === 0 && ports.length === 0) return null;
+  if (readOnly && leaving.length === 0) return null;
   return (
     <fieldset className={classes.group} style={{ marginTop: 16 }}>
       <legend>Leads to</legend>
@@ -53,41 +50,19 @@ export function Edges({ node, model, readOnly, edit }: FormProps & { node: Graph
       {order.told}
       {!readOnly && (
         <Group gap={6}>
-          {ports.map((port) => (
-            <ConnectMenu key={port ?? ''} from={node.key} port={port} model={model} edit={edit} />
+          {(node.ports.length === 0 ? [null] : node.ports).map((port) => (
+            <Button
+              key={port ?? ''}
+              size="compact-xs"
+              variant="default"
+              leftSection={<IconPlus size={12} aria-hidden />}
+              onClick={() => onAdd({ kind: 'after', from: node.key, port })}
+            >
+              {port === null ? 'Add what follows' : `After ${port}`}
+            </Button>
           ))}
         </Group>
       )}
     </fieldset>
-  );
-}
-
-function ConnectMenu({
-  from,
-  port,
-  model,
-  edit,
-}: {
-  from: string;
-  port: string | null;
-  model: GraphModel;
-  edit: FormProps['edit'];
-}) {
-  const choices = targets({ from, port }, model);
-  return (
-    <Menu>
-      <Menu.Target>
-        <Button size="compact-xs" variant="default" leftSection={<IconPlus size={12} aria-hidden />}>
-          {port === null ? 'Connect' : `Connect ${port}`}
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown mah={320} style={{ overflowY: 'auto' }}>
-        {choices.map((target) => (
-          <Menu.Item key={target.key} onClick={() => edit((text) => connect(text, { from, port, to: target.key }))}>
-            {target.name}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
   );
 }

@@ -1,7 +1,7 @@
 /** One of a list in a form: a line that says what it is, and its fields below it when it is opened. */
 import { ActionIcon, Collapse, Tooltip, UnstyledButton } from '@mantine/core';
 import { IconChevronDown, IconChevronRight, IconX } from '@tabler/icons-react';
-import { type ReactNode, useId } from 'react';
+import { type ReactNode, useEffect, useId, useRef } from 'react';
 import classes from './Form.module.css';
 import { MoveButtons, type Moves, onMoveKeys } from './Order';
 
@@ -14,6 +14,7 @@ export function Entry({
   removal,
   onRemove,
   moves,
+  isNew,
   children,
 }: {
   title: ReactNode;
@@ -27,12 +28,23 @@ export function Entry({
   onRemove: () => void;
   /** Null if its place does not matter or cannot be changed. */
   moves: Moves | null;
+  /** It was just added: its first field takes the focus. */
+  isNew: boolean;
   children: ReactNode;
 }) {
   const id = useId();
+  const item = useRef<HTMLLIElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it is shown first
+  useEffect(() => {
+    if (!isNew) return;
+    const first = item.current?.querySelector<HTMLInputElement>('input:not([type="hidden"]), textarea');
+    first?.focus({ preventScroll: true });
+    first?.select();
+    item.current?.scrollIntoView({ block: 'nearest' });
+  }, []);
   const Chevron = opened ? IconChevronDown : IconChevronRight;
   return (
-    <li className={classes.entry} data-wrong={wrong}>
+    <li ref={item} className={classes.entry} data-wrong={wrong}>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys are those of the buttons in it */}
       <div className={classes.entryHead} onKeyDown={onMoveKeys(moves)}>
         <UnstyledButton

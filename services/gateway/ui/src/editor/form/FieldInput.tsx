@@ -1,11 +1,12 @@
 /** One field of a node, by its control. What is emptied is taken out of the document. */
 import { Anchor, Checkbox, MultiSelect, NumberInput, Select, TagsInput, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense, useId, useState } from 'react';
+import { useId, useState } from 'react';
 import { Link } from 'react-router';
 import { parse } from 'yaml';
 import { api, take } from '@/api/client';
 import { type FieldProblem, problemsBelow } from '@/ui/schemaForm/paths';
+import { SchemaForm } from '@/ui/schemaForm/SchemaForm';
 import type { JsonSchema } from '@/ui/schemaForm/schema';
 import { FIELD_WORDS } from '../fieldWords';
 import { inline } from '../text/render';
@@ -13,8 +14,6 @@ import type { Known } from '../useSurroundings';
 import { Condition } from './Condition';
 import classes from './Form.module.css';
 import type { Field } from './fields';
-
-const SchemaForm = lazy(async () => ({ default: (await import('@/ui/schemaForm/SchemaForm')).SchemaForm }));
 
 export interface FieldProps {
   field: Field;
@@ -155,18 +154,16 @@ export function FieldInput(props: FieldProps) {
       return <Literal {...props} common={common} expression />;
     case 'values':
       return (
-        <Suspense fallback={null}>
-          <SchemaForm
-            schema={VALUES}
-            value={{ values: recordOf(value) }}
-            onChange={(next) => onChange(next.values ?? {})}
-            errors={own}
-            disabled={readOnly}
-            idPrefix="values"
-            templated
-            defaults="hint"
-          />
-        </Suspense>
+        <SchemaForm
+          schema={VALUES}
+          value={{ values: recordOf(value) }}
+          onChange={(next) => onChange(next.values ?? {})}
+          errors={own}
+          disabled={readOnly}
+          idPrefix="values"
+          templated
+          defaults="hint"
+        />
       );
     case 'params': {
       const action = known.actionTypes.find(({ type }) => type === owner.action);
@@ -225,18 +222,16 @@ function Form({
   return (
     <fieldset className={classes.group}>
       <legend>{legend}</legend>
-      <Suspense fallback={null}>
-        <SchemaForm
-          schema={shape}
-          value={recordOf(value)}
-          onChange={(next) => onChange(next)}
-          errors={errors}
-          disabled={readOnly}
-          idPrefix={prefix}
-          templated
-          defaults="hint"
-        />
-      </Suspense>
+      <SchemaForm
+        schema={shape}
+        value={recordOf(value)}
+        onChange={(next) => onChange(next)}
+        errors={errors}
+        disabled={readOnly}
+        idPrefix={prefix}
+        templated
+        defaults="hint"
+      />
     </fieldset>
   );
 }

@@ -1,9 +1,9 @@
 /** What a run asks for: each input with its type, default and limits, and the form that people will see. */
 import { Button, Checkbox, Select, TextInput } from '@mantine/core';
 import { IconEye, IconPlus } from '@tabler/icons-react';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { problemsBelow } from '@/ui/schemaForm/paths';
-import type { FormValue } from '@/ui/schemaForm/SchemaForm';
+import { type FormValue, SchemaForm } from '@/ui/schemaForm/SchemaForm';
 import type { JsonSchema } from '@/ui/schemaForm/schema';
 import { mentions } from '../edits';
 import {
@@ -35,11 +35,10 @@ import classes from './Form.module.css';
 import { useOrder } from './Order';
 import type { FormProps } from './props';
 
-const SchemaForm = lazy(async () => ({ default: (await import('@/ui/schemaForm/SchemaForm')).SchemaForm }));
-
 export function Inputs(props: FormProps) {
   const { parsed, problems, known, readOnly, edit } = props;
   const [opened, setOpened] = useState<string | null>(null);
+  const [added, setAdded] = useState<string | null>(null);
   const [tried, setTried] = useState(false);
   const inputs = valueAt(parsed.value, ['inputs']);
   const below = problemsBelow('inputs', problems);
@@ -89,6 +88,7 @@ export function Inputs(props: FormProps) {
               const name = freeName(parsed.value);
               edit((text) => addInput(text, name));
               setOpened(name);
+              setAdded(name);
             }}
           >
             Add an input
@@ -117,6 +117,7 @@ export function Inputs(props: FormProps) {
               removal={readOnly ? null : `Remove the input ${name}`}
               onRemove={() => edit((text) => removeInput(text, name))}
               moves={order.moves(at)}
+              isNew={added === name}
             >
               <One {...props} name={name} schema={schema} onRenamed={setOpened} />
             </Entry>
@@ -268,9 +269,7 @@ function Tried({ schema }: { schema: JsonSchema }) {
   const [value, setValue] = useState<FormValue>({});
   return (
     <div className={classes.tried}>
-      <Suspense fallback={null}>
-        <SchemaForm schema={schema} value={value} onChange={setValue} idPrefix="tried" />
-      </Suspense>
+      <SchemaForm schema={schema} value={value} onChange={setValue} idPrefix="tried" />
     </div>
   );
 }

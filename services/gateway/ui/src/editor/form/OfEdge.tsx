@@ -14,6 +14,7 @@ export function OfEdge({
   readOnly,
   edit,
   onSelect,
+  onDelete,
 }: FormProps & { level: GraphModel; edge: GraphModel['edges'][number] }) {
   const from = find(level, edge.from);
   const name = (key: string) => level.nodes.find((node) => node.key === key)?.name ?? idOf(key);
@@ -28,10 +29,7 @@ export function OfEdge({
             size="compact-sm"
             variant="default"
             leftSection={<IconTrash size={14} aria-hidden />}
-            onClick={() => {
-              edit((text) => disconnect(text, model, edge.key));
-              onSelect(null);
-            }}
+            onClick={() => onDelete({ nodes: [], edges: [edge.key] })}
           >
             Delete
           </Button>

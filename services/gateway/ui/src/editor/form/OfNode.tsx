@@ -1,10 +1,10 @@
 /** A node, by its type: what it is called, what its type asks for, where it leads. */
 import { Button, Select, TextInput, Title } from '@mantine/core';
 import { IconTrash } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { aroundOf, type GraphNode, lookOf } from '@/graph';
 import { type FieldProblem, pathOf, problemsBelow } from '@/ui/schemaForm/paths';
-import { mentions, nodePath, removeNode, renameId, setField } from '../edits';
+import { mentions, nodePath, renameId, setField } from '../edits';
 import { valueAt } from '../text/parsed';
 import { Edges } from './Edges';
 import { Fields } from './Fields';
@@ -12,8 +12,22 @@ import classes from './Form.module.css';
 import { type Field, NODE_FIELDS } from './fields';
 import type { FormProps } from './props';
 
+const FOCUSABLE = 'input:not([type="hidden"]), textarea';
+
+/** In the graph: of a node without fields, or where the form is not shown. */
+function cardOf(key: string): HTMLElement | null {
+  return document.querySelector(`[data-node="${CSS.escape(key)}"]`);
+}
+
 export function OfNode(props: FormProps & { node: GraphNode }) {
-  const { node, parsed, problems, known, readOnly, edit, onSelect } = props;
+  const { node, parsed, problems, known, readOnly, edit, onDelete } = props;
+  const fieldsPlace = useRef<HTMLDivElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when it is shown first
+  useEffect(() => {
+    if (!props.isNew(node.key)) return;
+    const first = fieldsPlace.current?.querySelector<HTMLElement>(FOCUSABLE);
+    (first?.offsetParent ? first : cardOf(node.key))?.focus({ preventScroll: true });
+  }, []);
   const path = nodePath(parsed.value, node.key);
   const owner = path === null ? null : valueAt(parsed.value, path);
   if (path === null || typeof owner !== 'object' || owner === null) return null;
@@ -35,10 +49,7 @@ export function OfNode(props: FormProps & { node: GraphNode }) {
             variant="default"
             color="red"
             leftSection={<IconTrash size={14} aria-hidden />}
-            onClick={() => {
-              edit((text) => removeNode(text, node.key));
-              onSelect(null);
-            }}
+            onClick={() => onDelete({ nodes: [node.key], edges: [] })}
           >
             Delete
           </Button>
@@ -77,14 +88,16 @@ export function OfNode(props: FormProps & { node: GraphNode }) {
           />
         )}
       </div>
-      <Fields
-        fields={fields}
-        owner={owner as Record<string, unknown>}
-        problems={below}
-        known={known}
-        readOnly={readOnly}
-        onChange={(name, value) => edit((text) => setField(text, node.key, name, value), true)}
-      />
+      <div ref={fieldsPlace}>
+        <Fields
+          fields={fields}
+          owner={owner as Record<string, unknown>}
+          problems={below}
+          known={known}
+          readOnly={readOnly}
+          onChange={(name, value) => edit((text) => setField(text, node.key, name, value), true)}
+        />
+      </div>
       <Edges {...props} />
     </div>
   );

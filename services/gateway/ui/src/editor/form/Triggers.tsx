@@ -27,6 +27,7 @@ function made(type: string, document: unknown): Record<string, unknown> {
 
 export function Triggers({ parsed, problems, known, readOnly, edit }: FormProps) {
   const [opened, setOpened] = useState<number | null>(null);
+  const [added, setAdded] = useState<number | null>(null);
   const list = valueAt(parsed.value, ['triggers']);
   const triggers = (Array.isArray(list) ? list : []) as Record<string, unknown>[];
   const order = useOrder(
@@ -56,6 +57,7 @@ export function Triggers({ parsed, problems, known, readOnly, edit }: FormProps)
                   onClick={() => {
                     edit((text) => withItem(text, ['triggers'], triggers.length, made(type, parsed.value), true));
                     setOpened(triggers.length);
+                    setAdded(triggers.length);
                   }}
                 >
                   {label}
@@ -91,6 +93,7 @@ export function Triggers({ parsed, problems, known, readOnly, edit }: FormProps)
                 setOpened(null);
               }}
               moves={order.moves(at)}
+              isNew={added === at}
             >
               <Fields
                 fields={TRIGGER_FIELDS[type] ?? []}

@@ -1,4 +1,4 @@
-import type { GraphModel } from '@/graph';
+import type { GraphModel, Place } from '@/graph';
 import type { Placed } from '../places';
 import type { Parsed } from '../text/parsed';
 import type { Known } from '../useSurroundings';
@@ -14,4 +14,8 @@ export interface FormProps {
   /** `together`: typing, which is undone together. */
   edit: (change: (text: string) => string, together?: boolean) => void;
   onSelect: (key: string | null) => void;
+  onAdd: (place: Place) => void;
+  onDelete: (what: { nodes: readonly string[]; edges: readonly string[] }) => void;
+  /** The node that was just added: its form takes the focus. */
+  isNew: (key: string) => boolean;
 }

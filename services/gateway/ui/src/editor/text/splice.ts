@@ -32,7 +32,7 @@ export function withValue(text: string, path: readonly Step[], given: unknown, a
   return checked(
     text,
     expected,
-    () => spliceValue(text, path, value, after),
+    () => unfolded(text, path, value, expected) ?? spliceValue(text, path, value, after),
     (tree) => {
       if (value === undefined) tree.deleteIn(path);
       else tree.setIn(path, tree.createNode(value));
@@ -172,6 +172,36 @@ function spliceValue(text: string, path: readonly Step[], value: unknown, after?
   const at = map.items.findIndex((pair) => keyOf(pair.key) === String(last));
   if (value === undefined) return at < 0 ? text : cutPair(text, map, at, path);
   return at < 0 ? addPair(text, map, String(last), value, path, after) : replacePair(text, map, at, value);
+}
+
+const LONG = 110;
+
+/** What is written on one line and would get a text of several lines, or too long to be read, is written over several from then on. */
+function unfolded(text: string, path: readonly Step[], value: unknown, expected: unknown): string | null {
+  const { document } = parsed(text);
+  const length = path.findIndex((_, at) => {
+    const node = nodeAt(document, path.slice(0, at));
+    return (isMap(node) || isSeq(node)) && node.flow === true;
+  });
+  if (length < 1) return null;
+  const outermost = path.slice(0, length);
+  const node = nodeAt(document, outermost);
+  const around = nodeAt(document, outermost.slice(0, -1));
+  if (!node?.range) return null;
+  const [from, to] = node.range;
+  const grown = to - lineStart(text, from) + String(inline(value)).length;
+  const severalLines = typeof value === 'string' && value.trimEnd().includes('\n');
+  if (value === undefined || text.slice(from, to).includes('\n') || (!severalLines && grown < LONG)) return null;
+  const key = isSeq(around) ? null : pairAt(document, outermost.slice(0, -1), String(outermost[length - 1]))?.key;
+  const start = key ? key.range?.[0] : dashOf(text, node);
+  if (start === null || start === undefined) return null;
+  const column = start - lineStart(text, start);
+  const whole = valueAt(expected, outermost);
+  const lines = key ? pairLines(keyOf(key), whole, column) : itemLines(whole, column, false);
+  // what is said behind it would become a part of it
+  const end = lineEnd(text, to);
+  const comment = text.slice(to, end).trim();
+  return replaced(text, start, end, comment === '' ? lines : `${comment}\n${' '.repeat(column)}${lines}`);
 }
 
 function replacePair(text: string, map: YAMLMap.Parsed, at: number, value: unknown): string | null {
