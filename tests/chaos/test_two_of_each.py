@@ -1,19 +1,22 @@
 """Two processes of each service and four agents: whichever does the work is killed, the other one goes on with it within a
-moment, nothing is lost, nothing is done by both, and readers of events notice nothing but a new connection."""
+moment, nothing is lost, nothing is done by both, and readers of events notice nothing but a new connection. And
+those that an upgrade ends all together are replaced, while somebody starts executions."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 
 from tests.acceptance.public_consumer import PublicConsumer
@@ -292,3 +295,103 @@ def test_whichever_process_does_the_work_is_killed_and_the_other_one_goes_on(sys
         check_the_logs(locks)
         check_that_nobody_shared(system, killed_at)
         check_what_others_were_told(first, consumer, begin)
+
+
+ENDED_TOGETHER = ("projections", "orchestrator")
+"""Of these an upgrade ends all before it starts the first new one; of the others one stays, as above."""
+
+
+class Starter:
+    """Starts one short execution after the other, by whichever gateway takes it, and repeats what gets no answer."""
+
+    def __init__(self, system: Distributed, workflow_id: str) -> None:
+        self._path = f"/api/v1/workflows/{workflow_id}/run"
+        self._headers = {"Authorization": f"Bearer {system.token}"}
+        self._gateways = itertools.cycle([system.deployment.url_of(name) for name in system.deployment.replicas("gateway")])
+        self.started: set[str] = set()
+        self.asked: list[tuple[float, float]] = []
+        """When each was asked for, and answered."""
+        self.repeated = 0
+        """Asked again after a 503."""
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        ending = threading.Event()
+        thread = threading.Thread(target=self._start, args=(ending,))
+        thread.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            thread.join()
+
+    def _start(self, ending: threading.Event) -> None:
+        with httpx.Client(headers=self._headers, trust_env=False, timeout=30) as http:
+            while not ending.wait(0.05):
+                asked, key = time.time(), secrets.token_hex(8)
+                self.started.add(self._ask(http, key))
+                self.asked.append((asked, time.time()))
+
+    def _ask(self, http: httpx.Client, key: str) -> str:
+        for gateway in self._gateways:
+            with contextlib.suppress(httpx.TransportError):  # as whatever stands before the gateways: another one
+                answer = http.post(f"{gateway}{self._path}", json={}, headers={"Idempotency-Key": key})
+                if answer.status_code == 202:
+                    return str(answer.json()["executionId"])
+                assert answer.status_code == 503, answer.text
+                self.repeated += 1
+        raise AssertionError("there is no gateway")
+
+
+def replace(system: Distributed, names: Sequence[str]) -> None:
+    """Ends them in good order, starts them anew, and waits until they have what they need."""
+    deployment = system.deployment
+    deployment.stop_processes(names)
+    for name in names:
+        deployment.start_process(name)
+
+    def ready(name: str) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{deployment.ops_url(name)}/readyz", trust_env=False).status_code == 200
+        return False
+
+    for name in names:
+        eventually(lambda name=name: ready(name), f"{name} to be ready")  # type: ignore[misc]
+
+
+def test_while_an_upgrade_has_ended_all_orchestrators_and_projections_whoever_starts_executions_only_waits(
+    system: Distributed,
+) -> None:
+    with Client(Door(system.deployment)) as client:
+        starter = Starter(system, workflow_id := client.publish(chain(bash("one"))))
+        phases: dict[str, tuple[float, float]] = {}
+        with starter.starting():
+            eventually(lambda: bool(starter.started), "a first start")
+            for service in ENDED_TOGETHER:
+                began = time.time()
+                replace(system, system.deployment.replicas(service))
+                phases[service] = (began, time.time())
+        listed: list[dict[str, Any]] = []
+
+        def all_ended() -> bool:
+            listed[:] = _listed(client, workflow_id)
+            return len(listed) >= len(starter.started) and all(row["finishedAt"] for row in listed)
+
+        eventually(all_ended, "all to end", lambda: str([row for row in listed if not row["finishedAt"]]))
+        assert {row["executionId"] for row in listed} == starter.started, "none is lost, and none was started twice"
+        assert {row["status"] for row in listed} == {"completed"}
+        for service, (began, ended) in phases.items():
+            waited = [answered - asked for asked, answered in starter.asked if answered > began and asked < ended]
+            told = f"all {service} were replaced in {ended - began:.1f} s, a start was answered after {max(waited):.2f} s"
+            print(f"\n{told}; {starter.repeated} were asked again")  # noqa: T201 - figures
+
+
+def _listed(client: Client, workflow_id: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = client.call("GET", f"/executions?workflowId={workflow_id}&limit=200{cursor}")
+        rows += page["items"]
+        if not page["nextCursor"]:
+            return rows
+        cursor = f"&cursor={page['nextCursor']}"
