@@ -8,7 +8,7 @@ when it is over, and the list goes with its last. What a dead gateway left open 
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -36,6 +36,9 @@ SWEEP_SECONDS = 60.0
 SECRET_PARAMETERS = frozenset({"key", "token"})
 """Path parameters that open something."""
 MAX_TARGET = 500
+_NAMING = ("tenant_id", "user", "name")
+"""Members of a body that say what is made, the first that it has: a tenant by its id, an API key by its user, all else by its
+name. Nothing of a body that is free text is ever in the log."""
 
 _log = structlog.get_logger(__name__)
 _encode = msgspec.json.Encoder().encode
@@ -76,8 +79,7 @@ class Record:
         self.credential: Credential = NO_CREDENTIAL
         self.source = source
         self.operation = operation
-        target = " ".join(value for name, value in path.items() if name not in SECRET_PARAMETERS)
-        self.target: str | None = target.replace("\0", "")[:MAX_TARGET] or None
+        self.target = _target_of(value for name, value in path.items() if name not in SECRET_PARAMETERS)
         self.started_at = audit.clock.now()
         self._started = time.monotonic()
         self.safe: asyncio.Event | None = None
@@ -98,6 +100,12 @@ class Record:
         if target is not None:
             self.target = target[:MAX_TARGET]
         self.begin()
+
+    def makes(self, body: object) -> None:
+        """What is made has no id in the path: its name says which it is."""
+        if self.target is None:
+            name = next((getattr(body, member) for member in _NAMING if hasattr(body, member)), None)
+            self.target = _target_of([name]) if isinstance(name, str) else None
 
     def begin(self) -> None:
         """From now on it leaves a trace. Raises `Unavailable` if too many wait for a database that is away."""
@@ -137,6 +145,10 @@ class Record:
             "target": self.target,
             "started_at": self.started_at,
         }
+
+
+def _target_of(names: Iterable[str]) -> str | None:
+    return " ".join(names).replace("\0", "")[:MAX_TARGET] or None
 
 
 class AuditLog:

@@ -109,6 +109,7 @@ class Endpoint:
             else:
                 body = parse_model(operation.body, content, required=operation.body_required)  # type: ignore[arg-type]
         if record is not None and not operation.public:
+            record.makes(body)
             record.begin()
         return await operation.handle(Call(identity, scope["path_params"], headers, query, body, source, record))
 

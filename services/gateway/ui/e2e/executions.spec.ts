@@ -11,6 +11,8 @@ function quick(name: string, script = 'true') {
 
 test('the list follows an execution without moving, and says when there are new ones', async ({ page, api, gate }) => {
   const workflowId = await api.workflow(quick(unique('Followed'), gate.wait('end')));
+  // what stands below would show it if the row above became lower
+  await api.run(workflowId);
   const first = await api.run(workflowId);
   await page.goto(`/automation/executions?workflowId=${workflowId}`);
   const row = page.getByRole('row', { name: new RegExp(first.slice(-8)) });
@@ -47,6 +49,7 @@ test('filters live in the address, and keys go through the list', async ({ page,
   await page.getByRole('button', { name: /^Failed/ }).click();
   await expect(page).toHaveURL(/q=.*&status=failed/);
   await expect(page.getByRole('row')).toHaveCount(2);
+  await expect(page.getByRole('row').nth(1)).toContainText('The script ended with exit code 3');
   await page.getByRole('combobox', { name: 'Trigger' }).click();
   await page.getByRole('option', { name: 'Manual' }).click();
   await page.getByRole('combobox', { name: 'Started' }).click();
@@ -78,7 +81,7 @@ test('several are cancelled at once with a reason, and what has ended is run aga
   const executions = [await api.run(workflowId), await api.run(workflowId)];
   for (const each of executions) await api.until(each, 'paused');
   await page.goto(`/automation/executions?workflowId=${workflowId}`);
-  await expect(page.getByText(/waiting for approval/).first()).toBeVisible();
+  await expect(page.getByText(/^Waiting for approval/).first()).toBeVisible();
   await page.getByRole('checkbox', { name: 'Select all that are shown' }).check();
   await lookAt(page);
   await page.getByRole('button', { name: 'Cancel 2' }).click();

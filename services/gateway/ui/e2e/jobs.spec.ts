@@ -22,7 +22,7 @@ test('the output of a job is seen line by line as it is written, and is whole at
             gate.wait('b'),
             "printf 'bytes that are no text: \\377\\n'",
             // more than is shown at first
-            'seq -f "row %g of many, to be searched" 1 40000',
+            'seq -f "row %g of many, to be searched" 1 100000',
             'echo the end',
           ].join('\n'),
         },
@@ -48,7 +48,7 @@ test('the output of a job is seen line by line as it is written, and is whole at
 
   // opened later, its middle is not read: that is said, and searching reads it
   await page.reload();
-  await expect(drawer.getByRole('tab', { name: /^stdout 1\.\d MiB/ })).toBeVisible();
+  await expect(drawer.getByRole('tab', { name: /^stdout 3\.\d MiB/ })).toBeVisible();
   await expect(text).toContainText('bytes that are no text: \uFFFD');
   await expect(drawer.getByRole('button', { name: 'Show all' }).last()).toBeVisible();
   const search = drawer.getByRole('textbox', { name: 'Search in stdout' });

@@ -2,6 +2,7 @@
 import { Badge, Button, Drawer, Group, Select, Stack, TagsInput, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import { Link } from 'react-router';
 import { api, take } from '@/api/client';
 import { namesIn } from '@/api/names';
 import { problemOf } from '@/api/problem';
@@ -19,6 +20,7 @@ import { AgentJobs } from './AgentJobs';
 import type { AgentKey } from './AgentKeyDialog';
 import { healthTone } from './agents';
 import { Load } from './Load';
+import { poolPage } from './pools';
 import { reread, usePools } from './queries';
 import { useAgentCommands } from './useAgentCommands';
 
@@ -212,7 +214,9 @@ function Place({ agent }: { agent: AgentRow }) {
       </Group>
       {draft === null ? (
         <Group gap={6}>
-          <Text size="sm">{agent.pool}</Text>
+          <Link to={poolPage(agent.pool)} className={classes.pool}>
+            {agent.pool}
+          </Link>
           {agent.tags.map((tag) => (
             <Badge key={tag} variant="default" size="sm" tt="none" fw={500}>
               {tag}

@@ -14,7 +14,7 @@ import { failed, said } from '@/ui/toast';
 import { Load } from './Load';
 import { PausePoolDialog } from './PausePoolDialog';
 import classes from './PoolTable.module.css';
-import { poolWords } from './pools';
+import { poolPage, poolWords } from './pools';
 import { reread } from './queries';
 
 export function PoolTable({
@@ -66,7 +66,7 @@ function Row({
   onPause: () => void;
 }) {
   const words = poolWords(pool, agents);
-  const inside = `/automation/agents?tab=pools&inside=${encodeURIComponent(pool.name)}`;
+  const inside = poolPage(pool.name);
   return (
     <tr className={rows.row}>
       <td className={classes.name}>
@@ -177,7 +177,8 @@ function Commands({ pool, onPause }: { pool: PoolRow; onPause: () => void }) {
       ) : (
         <ReasonedButton size="compact-sm" variant="default" reason={manage} onClick={onPause}>
           Pause
-          <Of pool={pool} /> …
+          <Of pool={pool} />
+          {'\u00a0…'}
         </ReasonedButton>
       )}
       <ReasonedButton
@@ -189,7 +190,8 @@ function Commands({ pool, onPause }: { pool: PoolRow; onPause: () => void }) {
         onClick={remove}
       >
         Delete
-        <Of pool={pool} /> …
+        <Of pool={pool} />
+        {'\u00a0…'}
       </ReasonedButton>
     </div>
   );

@@ -8,6 +8,11 @@ export interface PoolWords {
   detail: string;
 }
 
+/** Where it is told what goes on in a pool. */
+export function poolPage(name: string): string {
+  return `/automation/agents?tab=pools&inside=${encodeURIComponent(name)}`;
+}
+
 /** `agents`: at least those of the pool. */
 export function poolWords(pool: PoolRow, agents: readonly AgentRow[]): PoolWords {
   const own = agents.filter((each) => each.pool === pool.name && each.status !== 'revoked');

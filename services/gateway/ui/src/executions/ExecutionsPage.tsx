@@ -73,16 +73,6 @@ export function ExecutionsPage() {
       <div className={classes.top}>
         <ListTabs />
         <div className={classes.above}>
-          {selected.size > 0 || !isEmpty(filter) ? (
-            <BulkBar
-              filter={filter}
-              selected={shown.filter((each) => selected.has(each.executionId))}
-              onDone={() => {
-                setSelected(NONE);
-                void list.reload();
-              }}
-            />
-          ) : null}
           <span role="status" className={classes.fresh}>
             {fresh.size > 0 && (
               <Button
@@ -98,6 +88,16 @@ export function ExecutionsPage() {
               </Button>
             )}
           </span>
+          {selected.size > 0 || !isEmpty(filter) ? (
+            <BulkBar
+              filter={filter}
+              selected={shown.filter((each) => selected.has(each.executionId))}
+              onDone={() => {
+                setSelected(NONE);
+                void list.reload();
+              }}
+            />
+          ) : null}
         </div>
       </div>
       <FirstSteps />

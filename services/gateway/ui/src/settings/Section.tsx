@@ -36,12 +36,18 @@ export function Body({ children }: { children: ReactNode }) {
   return <div className={classes.body}>{children}</div>;
 }
 
-/** A table that scrolls by itself where the screen is narrow. `label`: what its rows are. */
+/**
+ * A table that scrolls by itself; on a phone a card for each row, with the name of the column beside each value. `label`: what its
+ * rows are; a name in `head` that begins with “!” is only heard.
+ */
 export function Rows({ label, head, children }: { label: string; head: readonly string[]; children: ReactNode }) {
+  const names = Object.fromEntries(
+    head.map((each, column) => [`--column-${column + 1}`, each.startsWith('!') ? '""' : JSON.stringify(each)]),
+  );
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls sideways, by keys too
     <section className={classes.scroll} aria-label={label} tabIndex={0}>
-      <table className={classes.table}>
+      <table className={classes.table} style={names} data-actions={head.at(-1)?.startsWith('!')}>
         <thead>
           <tr>
             {head.map((each) => (

@@ -1,6 +1,6 @@
 /** Who may do what, whom Runyard tells, what it keeps, and how well it is: a section for each, with an address of its own. */
-import { Loader } from '@mantine/core';
-import { IconLock, IconMapOff } from '@tabler/icons-react';
+import { Button, Loader, Menu } from '@mantine/core';
+import { IconChevronDown, IconLock, IconMapOff } from '@tabler/icons-react';
 import { Suspense } from 'react';
 import { Link, useParams } from 'react-router';
 import { useSession } from '@/api/session';
@@ -34,11 +34,49 @@ export function SettingsPage() {
             </Link>
           ))}
         </nav>
+        <Choice allowed={allowed} section={section} />
         <div className={classes.content}>
           <Content section={section} allowed={section !== undefined && allowed.includes(section)} />
         </div>
       </div>
     </Page>
+  );
+}
+
+/** The same where there is no room beside the content. */
+function Choice({ allowed, section }: { allowed: readonly SettingsSection[]; section: SettingsSection | undefined }) {
+  const Icon = section?.icon;
+  return (
+    <Menu width="target">
+      <Menu.Target>
+        <Button
+          className={classes.choice}
+          classNames={{ label: classes.chosen ?? '' }}
+          variant="default"
+          fullWidth
+          justify="space-between"
+          leftSection={Icon && <Icon size={16} stroke={1.8} aria-hidden />}
+          rightSection={<IconChevronDown size={16} aria-hidden />}
+        >
+          <span className="visually-hidden">Section: </span>
+          {section?.label ?? 'Choose a section'}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {allowed.map(({ id, label, icon: Each, Count }) => (
+          <Menu.Item
+            key={id}
+            component={Link}
+            to={`/settings/${id}`}
+            aria-current={id === section?.id ? 'page' : undefined}
+            leftSection={<Each size={16} stroke={1.8} aria-hidden />}
+            rightSection={Count && <Count />}
+          >
+            {label}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

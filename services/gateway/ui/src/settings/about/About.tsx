@@ -2,8 +2,10 @@
 import { Stack } from '@mantine/core';
 import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
+import { Link } from 'react-router';
 import { Problem } from '@/api/problem';
 import type { components } from '@/api/schema';
+import { useMay } from '@/api/session';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { ShortcutsTable } from '@/ui/ShortcutsTable';
 import { version } from '../../../package.json';
@@ -54,6 +56,7 @@ export function About() {
 type Ready = components['schemas']['Health'];
 
 function Health() {
+  const mayLook = useMay('automation:installation');
   const ready = useQuery({
     queryKey: ['readyz'],
     refetchInterval: 10_000,
@@ -88,6 +91,12 @@ function Health() {
         {Object.entries(notes).map(([part, note]) => (
           <li key={part}>
             {part}: {note}
+            {part === 'parked messages' && mayLook && (
+              <>
+                {' '}
+                or <Link to="/settings/parked-messages">their page</Link>
+              </>
+            )}
           </li>
         ))}
       </ul>

@@ -14,7 +14,7 @@ import { useTyped } from '@/ui/useTyped';
 import { More } from '../More';
 import { Body, Rows, Section } from '../Section';
 import classes from './AuditLog.module.css';
-import { type Command, pageOf, useCommands, wordsOf } from './operations';
+import { aboutOf, type Command, useCommands, wordsOf } from './operations';
 
 const CREDENTIALS: Record<AuditRow['credentialType'], string> = {
   admin_token: 'admin token',
@@ -137,7 +137,7 @@ export function AuditLog() {
 }
 
 function Entry({ row, command }: { row: AuditRow; command: Command | undefined }) {
-  const page = pageOf(command, row.target);
+  const about = aboutOf(command, row.target);
   return (
     <tr>
       <td className={classes.time}>
@@ -153,7 +153,9 @@ function Entry({ row, command }: { row: AuditRow; command: Command | undefined }
       <td className={classes.command} title={command?.does}>
         {wordsOf(row.operation)}
       </td>
-      <td className={classes.target}>{page ? <Link to={page}>{row.target}</Link> : (row.target ?? '–')}</td>
+      <td className={classes.target} title={row.target ?? undefined}>
+        {about?.page ? <Link to={about.page}>{about.text}</Link> : (about?.text ?? '–')}
+      </td>
       <td>
         <StatusBadge look={AUDIT[row.outcome]} bare />
         {row.outcome !== 'done' && (

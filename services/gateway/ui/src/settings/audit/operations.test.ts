@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { commandsOf, pageOf, wordsOf } from './operations';
+import { aboutOf, commandsOf, wordsOf } from './operations';
 
 const commands = commandsOf({
   paths: {
@@ -15,9 +15,13 @@ test('commands are known by name, reads are not among them', () => {
   expect(wordsOf('createApiKey')).toBe('Create API key');
 });
 
-test('what a command was about is linked where it has a page', () => {
+test('what a command was about is said in words, and linked where it has a page', () => {
   const id = '01a2071e-5035-720b-8e4e-a5d9175c2ee8';
-  expect(pageOf(commands.get('cancelExecution'), id)).toBe(`/automation/executions/${id}`);
-  expect(pageOf(commands.get('deleteUser'), 'alice')).toBeNull();
-  expect(pageOf(undefined, id)).toBeNull();
+  expect(aboutOf(commands.get('cancelExecution'), id)).toEqual({
+    text: 'execution …175c2ee8',
+    page: `/automation/executions/${id}`,
+  });
+  expect(aboutOf(commands.get('deleteUser'), 'alice')).toEqual({ text: 'user alice', page: '/settings/users?q=alice' });
+  expect(aboutOf(undefined, `${id} ops`)).toEqual({ text: '…175c2ee8 ops', page: null });
+  expect(aboutOf(commands.get('cancelExecution'), null)).toBeNull();
 });

@@ -58,7 +58,7 @@ export function ParkedMessages() {
           onChange={(status) => set('status', status === 'waiting' ? null : status)}
         />
         <Search value={chosen.q} onChange={(q) => set('q', q, true)} />
-        {waiting && rows.length > 0 && <Bulk some={some} onDone={() => setSelected(new Set())} />}
+        {some.length > 0 && <Bulk some={some} onDone={() => setSelected(new Set())} />}
       </search>
       {list.isError && list.data === undefined ? (
         <Body>
@@ -169,29 +169,27 @@ function Row({
 function Bulk({ some, onDone }: { some: readonly ParkedMessage[]; onDone: () => void }) {
   const { busy, retry, drop } = useParkedCommands();
   const whole = some.filter((each) => each.retryable);
-  const none = some.length === 0 ? 'Select messages first' : null;
   return (
     <div className={classes.bulk}>
       <ReasonedButton
         size="compact-sm"
         variant="default"
         leftSection={<IconRepeat size={14} aria-hidden />}
-        reason={none ?? (whole.length === 0 ? 'None of them was kept as a whole' : null)}
+        reason={whole.length === 0 ? 'None of them was kept as a whole' : null}
         loading={busy === 'retry'}
         onClick={async () => (await retry(whole)) && onDone()}
       >
         Send {whole.length > 0 && `${whole.length} `}again …
       </ReasonedButton>
-      <ReasonedButton
+      <Button
         size="compact-sm"
         variant="default"
         leftSection={<IconTrash size={14} aria-hidden />}
-        reason={none}
         loading={busy === 'drop'}
         onClick={async () => (await drop(some)) && onDone()}
       >
-        Drop {some.length > 0 && `${some.length} `}…
-      </ReasonedButton>
+        Drop {some.length} …
+      </Button>
     </div>
   );
 }
