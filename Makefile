@@ -27,10 +27,12 @@ up: sync web
 down: sync
 	@exec $(PYTHON) -m runyard_standalone.up down
 
-# by itself, without this working copy: for services that systemd runs
+# by itself, without this working copy: for services that systemd runs. Our own packages are built anew each time: uv would take
+# the ones of the version before, which have the same names and numbers.
+OURS := $(shell sed -n 's/^name = "\(runyard-.*\)"/\1/p' */pyproject.toml */*/pyproject.toml)
 install: web
 	@test -n "$(PREFIX)" || { echo "make install PREFIX=/opt/runyard/0.1.0" >&2; exit 2; }
-	@RUNYARD_PREFIX=$(abspath $(PREFIX)) env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen --no-dev --no-editable --compile-bytecode --quiet
+	@RUNYARD_PREFIX=$(abspath $(PREFIX)) env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen --no-dev --no-editable --compile-bytecode --quiet $(OURS:%=--reinstall-package %)
 
 web:
 	@./deploy/web.sh build

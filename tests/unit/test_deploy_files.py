@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,6 +118,15 @@ def test_the_images_are_made_with_the_tools_that_everything_else_is_made_with(do
     assert node and f"ARG NODE={node[1]}" in dockerfile
     assert f"ARG PYTHON={sys.version_info.major}.{sys.version_info.minor}" in dockerfile
     assert 'members = ["' + '", "'.join(MEMBERS) + '"]' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_an_installation_is_made_of_what_the_working_copy_has_now_and_not_of_packages_built_before(tmp_path: Path) -> None:
+    plan = subprocess.run(
+        ["make", "-n", "install", f"PREFIX={tmp_path}"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    anew = set(re.findall(r"--reinstall-package (\S+)", plan.stdout))
+    files = [path for pattern in MEMBERS for path in ROOT.glob(f"{pattern}/pyproject.toml")]
+    assert anew == {tomllib.loads(path.read_text())["project"]["name"] for path in files}
 
 
 def test_the_web_app_is_where_the_gateway_serves_it_from_and_part_of_its_wheel(dockerfile: str) -> None:
