@@ -21,6 +21,8 @@ PATIENCE_SECONDS = 30.0
 """How long an answer is asked for again."""
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 3.0
+TOLD_AFTER_SECONDS = 2.0
+"""Who waits for longer is told for what."""
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 PAGE = 200
@@ -37,9 +39,13 @@ class Api:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         patience_seconds: float = PATIENCE_SECONDS,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`tell` is told why nothing comes, once for each answer that has to be waited for."""
         self.url = place.url
+        self.answered = False
         self.sleep = sleep
+        self._tell = tell
         self._patience_seconds = patience_seconds
         local = is_loopback(place.url)
         self._http = httpx.Client(
@@ -87,9 +93,10 @@ class Api:
     def answer(self, method: str, path: str, *, query: Json | None = None, **options: Any) -> httpx.Response:
         """An answer that is no problem."""
         params = {name: value for name, value in (query or {}).items() if value is not None}
-        deadline = time.monotonic() + self._patience_seconds
+        began = time.monotonic()
+        deadline = began + self._patience_seconds
         pause = FIRST_PAUSE_SECONDS
-        lost = False
+        lost = told = False
         while True:
             wait = pause
             try:
@@ -99,14 +106,20 @@ class Api:
                 if isinstance(trouble, httpx.UnsupportedProtocol) or (unsent and not lost) or time.monotonic() > deadline:
                     raise self.unreachable(trouble) from None
                 lost = True
+                why = f"the connection to {self.url} was lost."
             else:
+                self.answered = True
                 if not found.is_error:
                     return found
                 problem = problem_of(found)
+                why = problem.message
                 again = found.status_code in _AWAY or problem.code == "request_under_way"
                 wait = max(pause, retry_after(found) or 0)
                 if not again or time.monotonic() + wait > deadline:
                     raise self.refusal(problem)
+            if not told and time.monotonic() - began > TOLD_AFTER_SECONDS:
+                told = True
+                self._tell(f"No answer yet: {why} Asking for {deadline - time.monotonic():.0f} s more…")
             self.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -130,7 +143,11 @@ class Api:
         why = str(trouble) or type(trouble).__name__
         return Unreachable(
             f"{self.url} cannot be reached: {why}",
-            hint="Is the address right, and does the gateway run? `runyard contexts` shows the addresses.",
+            hint=(
+                "Does it speak TLS? Where it does not, its address begins with http://."
+                if "WRONG_VERSION_NUMBER" in why
+                else "Is the address right, and does the gateway run? `runyard contexts` shows the addresses."
+            ),
         )
 
 

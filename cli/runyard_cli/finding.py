@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from runyard_cli.client import PAGE, Api, Json
@@ -10,30 +12,41 @@ from runyard_cli.errors import Misused, NotFound
 _WHOLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PART = re.compile(r"[0-9a-f-]{4,36}")
 SEARCHABLE_DIGITS = 8
-"""From so many digits on the API finds an id by its beginning."""
+"""From so many digits on the API finds an id by its beginning, and an end is looked for beyond the first page."""
+PAGES_OF_ENDS = 25
+"""So far back: ends have no index, and a page costs some ten milliseconds."""
 
 
 def execution_id(api: Api, text: str) -> str:
-    """By its beginning wherever it is; by its end among the newest."""
+    """By its beginning wherever it is; by its end among the newest, where the few digits of a list say which it is."""
     text = text.lower()
     if _WHOLE.fullmatch(text):
         return text
     if not _PART.fullmatch(text):
         raise Misused(f"{text!r} is no id of an execution.", hint="`runyard list` shows their last eight characters.")
-    found = {
-        row["executionId"]: row for row in api.get("/executions", limit=PAGE)["items"] if row["executionId"].endswith(text)
-    }
+    pages = islice(api.pages("/executions"), PAGES_OF_ENDS)
+    newest = next(pages)
+    found = _ending(newest, text)
     if len(text) >= SEARCHABLE_DIGITS:
         rows = api.get("/executions", q=text, limit=PAGE)["items"]
         found |= {row["executionId"]: row for row in rows if row["executionId"].startswith(text)}
+        found = found or next(filter(None, (_ending(page, text) for page in pages)), {})
     return _only(
         found,
         lambda row: f"{row['executionId']}  {row['workflowName']}  {row['status']}",
         NotFound(
             f"No execution is called {text}.",
-            hint=f"The end of an id is looked for among the newest {PAGE}; give the whole id of an older one.",
+            hint=(
+                f"An end of {SEARCHABLE_DIGITS} digits or more is looked for among the newest {PAGES_OF_ENDS * PAGE:,}, "
+                f"a shorter one among {PAGE}. Of an older one give the whole id, or its first {SEARCHABLE_DIGITS} digits: "
+                "`runyard list --from 90d --all -o json` has them."
+            ),
         ),
     )
+
+
+def _ending(page: Json, text: str) -> dict[str, Json]:
+    return {row["executionId"]: row for row in page["items"] if row["executionId"].endswith(text)}
 
 
 def workflow(api: Api, text: str) -> Json:
@@ -46,7 +59,10 @@ def workflow(api: Api, text: str) -> Json:
     same = [row for row in rows if row["name"].casefold() == text.casefold()]
     if not same and _PART.fullmatch(text):
         same = [row for page in api.pages("/workflows") for row in page["items"] if row["workflowId"].endswith(text)]
-    similar = [f"{row['name']}" for row in rows][:10]
+    similar = [row["name"] for row in rows][:10]
+    if not rows and not same:
+        names = [row["name"] for page in api.pages("/workflows") for row in page["items"]]
+        similar = get_close_matches(text, names)
     missing = NotFound(f"No workflow is called {text!r}.", problems=similar, hint="`runyard workflows` lists them.")
     found = {row["workflowId"]: row for row in same}
     return dict(found[_only(found, lambda row: f"{row['workflowId']}  {row['name']}", missing)])

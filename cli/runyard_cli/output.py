@@ -19,6 +19,7 @@ from rich.text import Text
 from ruamel.yaml import YAML
 
 from runyard_cli.client import Json
+from runyard_cli.rows import Rows
 
 WIDE = 10_000
 
@@ -138,12 +139,8 @@ def table(rows: Sequence[Json], *columns: Column, nothing: str = "Nothing found.
     """A row for each, a cell for each column."""
     if not rows:
         return Text(nothing, style="bright_black")
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bright_black", pad_edge=False)
-    for name, _ in columns:
-        made.add_column(name, overflow="fold")
-    for row in rows:
-        made.add_row(*(cell(value(row)) for _, value in columns))
-    return made
+    names = [name for name, _ in columns]
+    return Rows(names, [[cell(value(row)) for _, value in columns] for row in rows])
 
 
 def facts(*pairs: tuple[str, Any]) -> Table:
@@ -192,6 +189,16 @@ def when(text: str | None) -> str:
         return ""
     at = datetime.fromisoformat(text).astimezone()
     return at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def moment(text: str | None) -> str:
+    """An instant in a table: in a terminal, where columns are dear, without what the reader knows."""
+    if not text or not sys.stdout.isatty():
+        return when(text)
+    at, now = datetime.fromisoformat(text).astimezone(), datetime.now().astimezone()
+    if at.date() == now.date():
+        return at.strftime("%H:%M:%S")
+    return at.strftime("%m-%d %H:%M" if at.year == now.year else "%Y-%m-%d")
 
 
 def clock(text: str) -> str:

@@ -41,7 +41,7 @@ class Event:
 
 
 def events(api: Api, path: str, *, patience_seconds: float = PATIENCE_SECONDS, **query: Any) -> Iterator[Event]:
-    """Until `end`, or for ever. Raises what the API refuses, and Unreachable when the gateway stays away."""
+    """Until `end`, or for ever. Raises what the API refuses, and Unreachable when the gateway stays away or never was there."""
     last: str | None = None
     pause = FIRST_PAUSE_SECONDS
     away_since = time.monotonic()
@@ -58,6 +58,7 @@ def events(api: Api, path: str, *, patience_seconds: float = PATIENCE_SECONDS, *
                     wait = max(pause, retry_after(answer) or 0)
                     trouble = problem.message
                 else:
+                    api.answered = True
                     away_since = time.monotonic()
                     for sent in EventSource(answer).iter_sse():
                         pause, away_since = FIRST_PAUSE_SECONDS, time.monotonic()
@@ -69,7 +70,8 @@ def events(api: Api, path: str, *, patience_seconds: float = PATIENCE_SECONDS, *
                     trouble = "the gateway ended the connection"
                     wait = pause
         except (httpx.TransportError, SSEError) as lost:
-            if isinstance(lost, SSEError) or time.monotonic() - away_since > patience_seconds:
+            never = isinstance(lost, httpx.ConnectError | httpx.ConnectTimeout) and not api.answered
+            if never or isinstance(lost, SSEError) or time.monotonic() - away_since > patience_seconds:
                 raise api.unreachable(lost) from None
             trouble = str(lost) or type(lost).__name__
         yield Event(LOST, {"reason": trouble})

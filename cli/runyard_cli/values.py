@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from re import fullmatch
@@ -30,6 +30,16 @@ def variables(pairs: Sequence[str], files: Sequence[Path], schema: Any) -> dict[
         wanted = properties.get(name, {})
         made[name] = text if isinstance(wanted, dict) and wanted.get("type") == "string" else _value(text)
     return made
+
+
+def unknown(given: Iterable[str], schema: Any) -> str:
+    """What to tell about variables that the inputs do not name: they are allowed where `schema` does not forbid them, and are
+    in most cases mistyped. Empty if there are none."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    others = [repr(name) for name in given if properties and name not in properties]
+    if not properties or not others or schema.get("additionalProperties"):
+        return ""
+    return f"Not among the inputs of the workflow: {', '.join(others)}. It has {', '.join(properties)}."
 
 
 def _value(text: str) -> Any:

@@ -36,6 +36,8 @@ class View(AbstractContextManager["View"], Protocol):
 class Silent(AbstractContextManager["Silent"]):
     """For programs, which get the end only."""
 
+    _noted = False
+
     def __exit__(self, *_: object) -> None:
         pass
 
@@ -46,8 +48,9 @@ class Silent(AbstractContextManager["Silent"]):
         pass
 
     def note(self, text: str) -> None:
-        if text:
+        if text and not self._noted:
             errors().print(Text(text))
+        self._noted = bool(text)
 
     def aside(self) -> AbstractContextManager[object]:
         return nullcontext()

@@ -18,6 +18,7 @@ class Gateway:
         self._answers = list(answers)
         self.asked: list[httpx.Request] = []
         self.pauses: list[float] = []
+        self.told: list[str] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
@@ -28,7 +29,7 @@ class Gateway:
 
     def api(self) -> Api:
         place = Place("http://127.0.0.1:1", "key")
-        return Api(place, transport=httpx.MockTransport(self), sleep=self.pauses.append)
+        return Api(place, transport=httpx.MockTransport(self), sleep=self.pauses.append, tell=self.told.append)
 
 
 def problem(status: int, code: str, detail: str = "no", **fields: object) -> httpx.Response:
@@ -85,6 +86,14 @@ def test_retry_after_is_kept_to_and_what_would_take_too_long_is_not_waited_for()
     with pytest.raises(Unreachable, match="much later"):
         guessed.api().get("/me")
     assert guessed.pauses == []
+
+
+def test_who_has_to_wait_is_told_once_for_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runyard_cli.client.TOLD_AFTER_SECONDS", 0)
+    away = problem(503, "unavailable", "PostgreSQL is away.")
+    gateway = Gateway(away, away, httpx.Response(200, json={}))
+    gateway.api().get("/me")
+    assert len(gateway.told) == 1 and gateway.told[0].startswith("No answer yet: PostgreSQL is away. Asking for ")
 
 
 def test_a_refusal_has_all_its_problems_and_says_what_to_do() -> None:

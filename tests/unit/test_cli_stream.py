@@ -77,6 +77,13 @@ def test_a_gateway_that_stays_away_is_given_up() -> None:
         list(events(api, "/events", patience_seconds=0))
 
 
+def test_a_gateway_that_never_answered_is_not_waited_for() -> None:
+    api, _, pauses = stream(httpx.ConnectError("Connection refused"))
+    with pytest.raises(Unreachable, match="Connection refused"):
+        list(events(api, "/events"))
+    assert pauses == []
+
+
 def test_what_ends_a_stream_is_raised_to_whoever_follows_it() -> None:
     api, _, _ = stream(httpx.Response(404, json={"status": 404, "detail": "no such execution"}))
     follower = Follower(events(api, "/executions/e/events"))

@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 from runyard_cli import files, finding
 from runyard_cli.client import Api
 from runyard_cli.contexts import Place
 from runyard_cli.errors import Misused, NotFound
 from runyard_cli.output import cell, table, yaml_text
-from runyard_cli.values import instant, variables
+from runyard_cli.values import instant, unknown, variables
 
 FIRST, SECOND = "019ab2c4-7e00-7000-8000-00000000aaaa", "019ab2c4-7e00-7000-8000-00000000bbbb"
 
@@ -46,13 +47,21 @@ def test_a_time_is_an_instant_or_how_long_ago() -> None:
         instant("yesterday")
 
 
-def api_with(rows: list[str]) -> Api:
+def test_a_variable_that_is_no_input_of_the_workflow_is_told() -> None:
+    schema = {"properties": {"limit": {"type": "integer"}}}
+    assert unknown(["limt"], schema) == "Not among the inputs of the workflow: 'limt'. It has limit."
+    assert unknown(["limit"], schema) == unknown(["limt"], None) == ""
+    assert unknown(["more"], schema | {"additionalProperties": True}) == ""
+
+
+def api_with(rows: list[str], page: int = 200) -> Api:
     """Executions with these ids, searched as the API does."""
 
     def answer(request: httpx.Request) -> httpx.Response:
-        begins = request.url.params.get("q", "")
-        items = [{"executionId": each, "workflowName": "W", "status": "running"} for each in rows if each.startswith(begins)]
-        return httpx.Response(200, json={"items": items, "nextCursor": None})
+        begins, first = request.url.params.get("q", ""), int(request.url.params.get("cursor", "0"))
+        found = [each for each in rows if each.startswith(begins)]
+        items = [{"executionId": each, "workflowName": "W", "status": "running"} for each in found[first : first + page]]
+        return httpx.Response(200, json={"items": items, "nextCursor": str(first + page) if found[first + page :] else None})
 
     return Api(Place("http://127.0.0.1:1", "key"), transport=httpx.MockTransport(answer))
 
@@ -69,6 +78,41 @@ def test_an_execution_is_found_by_its_end_and_by_its_beginning() -> None:
         finding.execution_id(api, "cccccccc")
     with pytest.raises(Misused):
         finding.execution_id(api, "my execution")
+
+
+def test_the_eight_digits_that_a_list_shows_find_what_is_not_among_the_newest_any_more() -> None:
+    newer = [f"019ab2c4-7e00-7000-8000-{number:012x}" for number in range(30)]
+    api = api_with([*newer, SECOND], page=10)
+    assert finding.execution_id(api, "0000bbbb") == SECOND
+    with pytest.raises(NotFound) as raised:
+        finding.execution_id(api, "bbbb")
+    assert "among the newest 5,000" in raised.value.hint
+
+
+def test_a_workflow_that_is_mistyped_is_guessed() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        names = [name for name in ("Disk check", "Update a fleet") if request.url.params.get("q", "") in name]
+        items = [{"workflowId": FIRST, "name": name} for name in names]
+        return httpx.Response(200, json={"items": items, "nextCursor": None})
+
+    api = Api(Place("http://127.0.0.1:1", "key"), transport=httpx.MockTransport(answer))
+    with pytest.raises(NotFound) as raised:
+        finding.workflow(api, "Disk chek")
+    assert raised.value.problems == ["Disk check"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_ids_and_names_of_a_table_are_whole_in_a_narrow_terminal_and_no_word_is_lost(width: int) -> None:
+    asks, of = "Update 3 hosts to 2.1.1 now that the window is open?", "anybody who may run it"
+    row = {"id": "9c48c888", "workflow": "Update a fleet", "asks": asks, "of": of, "until": "13:49:27"}
+    columns = [(name.upper(), lambda row, name=name: row[name]) for name in row]
+    out = Console(width=width, file=io.StringIO(), highlight=False)
+    with out.capture() as shown:
+        out.print(table([row, row], *columns))
+    lines = shown.get().splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert sum("9c48c888  Update a fleet" in line for line in lines) == 2
+    assert shown.get().split().count("window") == shown.get().split().count("anybody") == 2
 
 
 def test_directories_are_read_with_what_is_below_and_each_file_once(tmp_path: Path) -> None:

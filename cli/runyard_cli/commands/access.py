@@ -2,6 +2,7 @@
 
 import os
 import sys
+from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from runyard_cli.client import Api
 from runyard_cli.contexts import DEFAULT_NAME, Contexts, Place, address_of, is_loopback
-from runyard_cli.errors import Misused
+from runyard_cli.errors import Misused, Refused
 from runyard_cli.output import Format, FormatOption, errors, facts, say, show, table
 from runyard_cli.session import Options, connected
 
@@ -36,7 +37,12 @@ def login(
         )
     place = Place(address, _key())
     with Api(place) as api:
-        me = api.get("/me")
+        try:
+            me = api.get("/me")
+        except Refused as no:
+            if no.status == HTTPStatus.NOT_FOUND:
+                no.hint = "Is the address right? It is that of the web app, without a path: https://runyard.example.com"
+            raise
     contexts = Contexts.load()
     contexts.places[name] = place
     contexts.current = name

@@ -11,7 +11,7 @@ from runyard_cli import values
 from runyard_cli.client import Api, Json
 from runyard_cli.commands import parked
 from runyard_cli.errors import ExitCode
-from runyard_cli.output import Format, FormatOption, duration, errors, plain, show, status, table, when
+from runyard_cli.output import Format, FormatOption, duration, errors, moment, plain, show, status, table
 from runyard_cli.session import connected
 
 app = typer.Typer(help="Look after an installation.", no_args_is_help=True)
@@ -77,7 +77,7 @@ def audit(
         output,
         lambda told: table(
             told["items"],
-            ("AT", lambda row: when(row["startedAt"])),
+            ("AT", lambda row: moment(row["startedAt"])),
             ("ACTOR", lambda row: row["actor"]),
             ("BY", lambda row: row["credentialType"]),
             ("FROM", lambda row: row["source"]),
@@ -135,9 +135,9 @@ def _projections(answer: Json) -> RenderableType:
         ("NAME", lambda row: row["name"]),
         ("STATUS", lambda row: status(row["status"])),
         ("BEHIND", lambda row: f"{row['lagEvents']:,} events, {row['lagSeconds']:.1f} s" if row["lagEvents"] else ""),
-        ("AS OF", lambda row: when(row["asOf"])),
-        ("REBUILT", lambda row: when(row["rebuild"]["finishedAt"]) if row["rebuild"] else ""),
-        ("COMPARED", lambda row: when(row["checksum"]["finishedAt"]) if row["checksum"] else ""),
+        ("AS OF", lambda row: moment(row["asOf"])),
+        ("REBUILT", lambda row: moment(row["rebuild"]["finishedAt"]) if row["rebuild"] else ""),
+        ("COMPARED", lambda row: moment(row["checksum"]["finishedAt"]) if row["checksum"] else ""),
         ("WHY", lambda row: row["reason"]),
     )
 

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from runyard_cli import finding
 from runyard_cli.client import Api, Json
-from runyard_cli.output import Format, FormatOption, short, show, status, table, when
+from runyard_cli.output import Format, FormatOption, moment, short, show, status, table
 from runyard_cli.session import connected
 
 app = typer.Typer()
@@ -44,8 +44,8 @@ def approvals(
             ("STATUS", lambda row: status(row["status"])),
             ("OF", lambda row: row["approvers"] or "anybody who may run it"),
             ("VOTES", lambda row: f"{len(row['votes'])}/{row['minApprovals']}"),
-            ("ASKED", lambda row: when(row["requestedAt"])),
-            ("UNTIL", lambda row: when(row["expiresAt"])),
+            ("ASKED", lambda row: moment(row["requestedAt"])),
+            ("UNTIL", lambda row: moment(row["expiresAt"])),
             nothing="Nothing waits." if state == "pending" else "Nothing found.",
         ),
     )

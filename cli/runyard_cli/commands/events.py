@@ -44,10 +44,14 @@ def events(
                 for event in page["items"]:
                     _print(event, output)
             return
+        away = False
         for sent in stream(api, "/events", **query):
             if sent.name == LOST:
-                errors().print(Text(f"Connection lost ({sent.data['reason']}), connecting again…", style="yellow"))
+                if not away:
+                    errors().print(Text(f"Connection lost ({sent.data['reason']}), connecting again…", style="yellow"))
+                away = True
             else:
+                away = False
                 _print(sent.data, output)
 
 

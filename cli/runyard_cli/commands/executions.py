@@ -21,6 +21,8 @@ from runyard_cli.output import (
     errors,
     facts,
     first_line,
+    moment,
+    plain,
     say,
     short,
     show,
@@ -180,7 +182,9 @@ def rerun(
     """Start it again, as a new execution."""
     with connected(context) as api:
         identity = finding.execution_id(api, execution)
-        body: Json = {"variables": values.variables(variable or [], [], _inputs_of(api, identity) if variable else None)}
+        inputs = _inputs_of(api, identity) if variable else None
+        body: Json = {"variables": values.variables(variable or [], [], inputs)}
+        warn(values.unknown(body["variables"], inputs))
         if from_node:
             body["fromNode"] = from_node
         started = api.command("POST", f"/executions/{identity}/rerun", body)
@@ -192,6 +196,11 @@ def rerun(
         output,
         lambda answer: Text(f"Started {answer['executionId']}.\nFollow it with: runyard watch {short(answer['executionId'])}"),
     )
+
+
+def warn(text: str) -> None:
+    if text:
+        errors().print(Text(plain(text), style="yellow"))
 
 
 def follow(api: Api, identity: str, form: Format, *, ask: bool, timeout: float | None) -> None:
@@ -255,7 +264,7 @@ def _rows(answer: Json) -> RenderableType:
         ("WORKFLOW", lambda row: row["workflowName"]),
         ("STATUS", lambda row: status(row["status"])),
         ("TRIGGER", lambda row: row["trigger"]["type"]),
-        ("STARTED", lambda row: when(row["startedAt"])),
+        ("STARTED", lambda row: moment(row["startedAt"])),
         ("TIME", lambda row: duration(row["durationMs"])),
         ("JOBS", lambda row: f"{row['jobs']['completed']}/{row['jobs']['total']}"),
         ("WAITS FOR", lambda row: row["waiting"][0]["detail"] if row["waiting"] else ""),

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from runyard_cli.client import Api, Json
 from runyard_cli.errors import Misused, NotFound, Refused
-from runyard_cli.output import Format, FormatOption, errors, plain, show, status, table, when
+from runyard_cli.output import Format, FormatOption, errors, moment, plain, show, status, table, when
 from runyard_cli.session import connected
 
 app = typer.Typer(help="Messages nobody could handle: looked at, sent again, dropped.", no_args_is_help=True)
@@ -122,7 +122,7 @@ def _rows(answer: Json) -> RenderableType:
         answer["items"],
         ("ID", lambda row: row["messageId"][:SHOWN_DIGITS]),
         ("STATUS", lambda row: status(row["status"])),
-        ("PARKED", lambda row: when(row["parkedAt"])),
+        ("PARKED", lambda row: moment(row["parkedAt"])),
         ("TIMES", lambda row: str(row["times"])),
         ("QUEUE", lambda row: row["queue"]),
         ("KIND", lambda row: row["kind"]),

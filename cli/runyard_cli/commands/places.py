@@ -9,7 +9,7 @@ from rich.text import Text
 from runyard_cli import finding
 from runyard_cli.client import Json
 from runyard_cli.errors import ExitCode
-from runyard_cli.output import Format, FormatOption, duration, show, status, table, when
+from runyard_cli.output import Format, FormatOption, duration, moment, show, status, table, when
 from runyard_cli.session import connected
 
 agents = typer.Typer(help="Agents: listed, or drained and resumed.", invoke_without_command=True)
@@ -141,7 +141,7 @@ def _agents(answer: Json) -> RenderableType:
         ("JOBS", lambda row: f"{row['running']}/{row['capacity']}"),
         ("HEALTH", lambda row: row["health"]),
         ("VERSION", lambda row: row["version"]),
-        ("HEARD OF", lambda row: when(row["lastHeartbeatAt"])),
+        ("HEARD OF", lambda row: moment(row["lastHeartbeatAt"])),
         ("WHY", lambda row: row["reason"]),
         nothing="There is no agent.",
     )
@@ -154,7 +154,7 @@ def _pools(answer: Json) -> RenderableType:
         ("AGENTS", lambda row: f"{row['online']} of {row['agents']} online"),
         ("JOBS", lambda row: f"{row['running']}/{row['capacity']}"),
         ("WAITING", lambda row: row["waiting"]),
-        ("PAUSED", lambda row: f"by {row['pausedBy']}: {row['pauseReason']}" if row["paused"] else ""),
+        ("PAUSED", lambda row: ": ".join(filter(None, (f"by {row['pausedBy']}", row["pauseReason"]))) if row["paused"] else ""),
         ("DESCRIPTION", lambda row: row["description"]),
         nothing="There is no pool.",
     )

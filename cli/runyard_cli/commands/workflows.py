@@ -10,9 +10,9 @@ from rich.text import Text
 
 from runyard_cli import files, finding, values
 from runyard_cli.client import Api, Json
-from runyard_cli.commands.executions import AskOption, TimeoutOption, follow
+from runyard_cli.commands.executions import AskOption, TimeoutOption, follow, warn
 from runyard_cli.errors import CommandFailed, ExitCode, Misused, problem_lines
-from runyard_cli.output import Format, FormatOption, errors, plain, short, show, status, table, when, write_bytes
+from runyard_cli.output import Format, FormatOption, errors, moment, plain, short, show, status, table, write_bytes
 from runyard_cli.session import connected
 
 app = typer.Typer()
@@ -94,7 +94,7 @@ def workflows(
             ("RUNS", lambda row: "archived" if row["archived"] else "active" if row["active"] else "not active"),
             ("DRAFT", lambda row: "differs" if row["draftDiffers"] else ""),
             ("TRIGGERS", lambda row: row["triggers"]),
-            ("CHANGED", lambda row: when(row["updatedAt"])),
+            ("CHANGED", lambda row: moment(row["updatedAt"])),
             nothing="There is no workflow: runyard apply -f FILE",
         ),
     )
@@ -159,7 +159,9 @@ def run(
         raise Misused("--timeout is how long to watch: it needs --watch.")
     with connected(context) as api:
         row = finding.workflow(api, workflow)
-        given = values.variables(variable or [], vars_ or [], _inputs(api, row) if variable else None)
+        inputs = _inputs(api, row) if variable or vars_ else None
+        given = values.variables(variable or [], vars_ or [], inputs)
+        warn(values.unknown(given, inputs))
         started = api.command("POST", f"/workflows/{row['workflowId']}/run", {"variables": given}, once=once)
         if not watch:
             show(
