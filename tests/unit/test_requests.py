@@ -52,7 +52,7 @@ async def test_who_asked_is_told_what_did_not_answer(bus: MemoryBus, requests: R
         assert asked
 
     await bus.consume(INBOX, Request, say_nothing)
-    with pytest.raises(Unavailable, match=r"orchestrator\.inbox\.0 did not answer within 0\.05 s"):
+    with pytest.raises(Unavailable, match=r"orchestrator\.inbox\.0 did not answer within 0\.05 s: is the orchestrator running"):
         await ask(requests, "workflow", 0.05)
 
 

@@ -153,6 +153,7 @@ class Service:
         return await metrics.read(self._pool)
 
     async def _serve_forever(self) -> None:
+        said = None
         while True:
             try:
                 await self._lead()
@@ -162,7 +163,9 @@ class Service:
             except Exception as error:  # noqa: BLE001 - a service goes on trying; its health says so
                 _log.exception("the dispatcher failed and begins again")
                 self._trouble = f"it failed and begins again: {error!r}"
-            _log.warning("the dispatcher does not work", reason=self._trouble)
+            if self._trouble != said:
+                said = self._trouble
+                _log.warning("the dispatcher does not work", reason=said)
             self._settled.set()
             await asyncio.sleep(_RETRY_SECONDS)
 

@@ -66,7 +66,8 @@ class Requests:
                 await self._bus.send(queue, [request])
                 return await reply
         except TimeoutError:
-            raise Unavailable(f"{queue} did not answer within {timeout_seconds:g} s") from None
+            why = self._bus.trouble or f"is the {queue.partition('.')[0]} running?"
+            raise Unavailable(f"{queue} did not answer within {timeout_seconds:g} s: {why}") from None
         finally:
             if self._waiting.get(request_id) is waiting:
                 del self._waiting[request_id]

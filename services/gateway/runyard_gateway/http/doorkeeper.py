@@ -40,7 +40,9 @@ class Doorkeeper:
             identity = await self._tokens.identify(key)
         if identity is None:
             self._guesses.failed(source)
-            raise Unauthorized("This API key is not known here. Send a valid one as Authorization: Bearer <key>.")
+            raise Unauthorized(
+                "This API key opens nothing here: it is unknown, expired or revoked. Send one as Authorization: Bearer <key>."
+            )
         return identity
 
     async def identify_key(self, key: bytes, source: str) -> Identity | None:

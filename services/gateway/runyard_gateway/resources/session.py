@@ -94,7 +94,7 @@ class SessionResource:
             # What is one too many is neither told apart from others nor written down: nobody can fill the log with it.
             self._guesses.failed(call.source)
             call.record.claim(self._tenant_id, NOBODY.actor)
-            raise Unauthorized("This API key is not known here.")
+            raise Unauthorized("This API key opens nothing here: it is unknown, expired or revoked.")
         call.record.sent_by(identity)
         call.record.begin()
         token = await self._open(call, identity)

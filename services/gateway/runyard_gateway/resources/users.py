@@ -196,5 +196,7 @@ def _name_of(call: Call) -> str:
 
 
 def _no_user(name: str) -> NotFound:
-    what = "the administrator of the admin token, who cannot be changed" if name == ADMIN else f"no user {name!r}"
-    return NotFound("user_not_found", f"There is {what}.")
+    if name == ADMIN:
+        why = f"{ADMIN} is whoever holds the admin token, and no user: it is not changed and has no API keys. Make a user."
+        return NotFound("user_not_found", why)
+    return NotFound("user_not_found", f"There is no user {name!r}.")
