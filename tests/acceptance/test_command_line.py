@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -190,7 +191,8 @@ def test_a_lost_answer_starts_nothing_twice_and_a_lost_connection_is_followed_on
         assert wire.cuts >= 3
         assert [row["executionId"] for row in executions_of(client, workflow_id)] == [execution_id]
         assert following.stdout is not None
-        seen = [json.loads(following.stdout.readline())["type"] for _ in range(2)]
+        told_of_it = (event for line in following.stdout if (event := json.loads(line))["subject"] == execution_id)
+        seen = [event["type"] for event in islice(told_of_it, 2)]
         assert seen == ["runyard.execution.started.v1", "runyard.execution.completed.v1"]
         following.send_signal(signal.SIGINT)
         assert following.wait(PATIENCE_SECONDS) == 130

@@ -267,12 +267,20 @@ def _rows(answer: Json) -> RenderableType:
         ("STARTED", lambda row: moment(row["startedAt"])),
         ("TIME", lambda row: duration(row["durationMs"])),
         ("JOBS", lambda row: f"{row['jobs']['completed']}/{row['jobs']['total']}"),
-        ("WAITS FOR", lambda row: row["waiting"][0]["detail"] if row["waiting"] else ""),
+        ("WHY", _why),
         nothing="No executions match.",
     )
     if not answer["nextCursor"]:
         return rows
     return Group(rows, Text("There are more: --limit, --all, or a narrower filter.", style="bright_black"))
+
+
+def _why(row: Json) -> str:
+    """What it waits for, or why it failed."""
+    if row["waiting"]:
+        return str(row["waiting"][0]["detail"])
+    error = row.get("error")  # an older gateway does not tell
+    return str(error["message"]) if error else ""
 
 
 def _detail(detail: Json) -> RenderableType:
