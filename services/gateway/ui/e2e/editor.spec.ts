@@ -45,6 +45,14 @@ test('a template becomes a workflow that runs, with a node that was added in the
   await page.getByRole('option', { name: 'Whole number' }).click();
   await input.getByRole('textbox', { name: 'Default' }).fill('2');
   await expect.poll(() => written(page)).toContain('    times: {type: integer, default: 2}');
+  // in another order, by keyboard: the focus goes along
+  await input.getByRole('button', { name: 'Move times up' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(input.getByRole('button', { name: 'Move times up' })).toBeFocused();
+  await expect(input.getByRole('status')).toHaveText('times is now 1 of 2');
+  expect((await written(page)).indexOf('times:')).toBeLessThan((await written(page)).indexOf('who:'));
+  await page.keyboard.press('Alt+ArrowDown');
+  await expect(input.getByRole('status')).toHaveText('times is now 2 of 2');
   await input.getByRole('button', { name: 'As people see it' }).click();
   await expect(input.getByRole('textbox', { name: 'Times' })).toHaveValue('2');
   await expectUsable(page);
@@ -56,12 +64,34 @@ test('a template becomes a workflow that runs, with a node that was added in the
   await expect(trigger.getByRole('row').nth(1)).toContainText('Jan');
   expect(await written(page)).toContain('  - {type: schedule, cron: "0 7 1 1 *"}');
 
+  // which incidents, in rows; what is none of them stays as it is
+  await page.getByRole('button', { name: 'Add a trigger' }).click();
+  await page.getByRole('menuitem', { name: 'Incident' }).click();
+  await trigger.getByRole('button', { name: 'Only some of them' }).click();
+  await trigger.getByRole('button', { name: 'Add a condition' }).click();
+  await trigger.getByRole('textbox', { name: 'Value 2' }).fill('web');
+  const condition = 'incident.severity in ["critical", "high"] && incident.service == "web"';
+  await expect.poll(() => written(page)).toContain(`    condition: ${condition}\n`);
+  await trigger.getByRole('button', { name: 'Show as text' }).click();
+  await trigger.getByRole('textbox', { name: 'Only if' }).fill(`${condition} && size(incident.tags) > 1`);
+  await trigger.getByRole('button', { name: 'Show as rows' }).click();
+  await expect(trigger.getByRole('textbox', { name: 'Part 3 of the condition, as text' })).toHaveValue(
+    'size(incident.tags) > 1',
+  );
+  await trigger.getByText('Any of these').click();
+  await trigger.getByRole('button', { name: 'Remove part 1 of the condition' }).click();
+  await expect
+    .poll(() => written(page))
+    .toContain('    condition: incident.service == "web" || size(incident.tags) > 1\n');
+  await expectUsable(page);
+
   // completion, and a problem at its line until it is mended
   const graph = page.getByRole('region', { name: `Graph of ${name}` });
   await graph.getByRole('button', { name: 'Add a node after Say hello, success' }).click();
   await page.getByRole('combobox', { name: 'Search for what to add' }).fill('condition');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/node=check/);
+  await expect(page.getByRole('textbox', { name: 'Expression' })).toBeFocused();
   expect(await written(page)).toContain('# values reach a script as environment variables');
   expect(await written(page)).toContain('  - {from: greet, to: check}');
   await expect(graph.getByRole('button', { name: 'check, condition' })).toBeVisible();

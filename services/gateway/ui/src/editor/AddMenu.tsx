@@ -6,6 +6,7 @@ import { aroundOf, type GraphModel, type GraphNode, lookOf, NODE_TYPES, type Pla
 import { closesCircle } from '@/graph/model';
 import type { Surroundings } from './completion/options';
 import classes from './Editor.module.css';
+import { useFocusBack } from './useFocusBack';
 
 export type Choice =
   | { kind: 'connect'; to: string }
@@ -40,14 +41,7 @@ export function AddMenu({
   const [at, setAt] = useState(0);
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
-  const opener = useRef(document.activeElement);
-  // to where one came from, unless what was added takes the focus
-  useEffect(
-    () => () => {
-      if (document.activeElement === document.body && opener.current instanceof HTMLElement) opener.current.focus();
-    },
-    [],
-  );
+  useFocusBack();
   const all = useMemo(() => entries(place, model, known), [place, model, known]);
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const found = all.filter((each) => {

@@ -9,6 +9,7 @@ import { Instant } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { formatOf } from './api';
 import classes from './Editor.module.css';
+import { useFocusBack } from './useFocusBack';
 
 const SideBySide = lazy(async () => ({ default: (await import('@/workflows/versions/Source')).SideBySide }));
 
@@ -33,6 +34,7 @@ export function ConflictDialog({
   onMine: (revision: number) => void;
   onClose: () => void;
 }) {
+  useFocusBack();
   const narrow = useMediaQuery('(max-width: 48em)') ?? false;
   const { workflowId } = conflict;
   const { data, error } = useQuery({

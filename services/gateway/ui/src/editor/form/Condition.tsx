@@ -200,6 +200,7 @@ function Fields({
       {takesSeveral(comparison) ? (
         <TagsInput
           {...common}
+          className={classes.conditionValue}
           aria-label={`Values ${place}`}
           data={[...(USUAL[field] ?? [])]}
           value={[...values]}
@@ -217,6 +218,7 @@ function Fields({
       ) : (
         <TextInput
           {...common}
+          className={classes.conditionValue}
           aria-label={`Value ${place}`}
           placeholder="empty"
           autoComplete="off"
@@ -245,20 +247,25 @@ function AsText({
   const term = asTerm(typed);
   const take = () => term !== null && term !== text && onChange(term);
   return (
-    <TextInput
+    <Textarea
       size="xs"
       style={{ flex: 1 }}
       aria-label={`Part ${place} of the condition, as text`}
       classNames={{ input: classes.code }}
       disabled={readOnly}
-      autoComplete="off"
+      autosize
+      minRows={1}
+      maxRows={6}
       spellCheck={false}
       value={typed}
       error={term === null ? 'A bracket or a quote is open, or nothing is there' : undefined}
       onChange={({ currentTarget }) => setTyped(currentTarget.value)}
       onBlur={take}
       onKeyDown={(event) => {
-        if (event.key === 'Enter') take();
+        if (event.key === 'Enter') {
+          event.preventDefault();
+          take();
+        }
         if (event.key === 'Escape') setTyped(text);
       }}
     />
