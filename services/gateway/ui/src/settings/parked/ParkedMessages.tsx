@@ -1,8 +1,7 @@
 /** Messages nobody could handle: why, since when, and what is to become of them. */
 import { Button, Checkbox, SegmentedControl, Skeleton, Stack, TextInput } from '@mantine/core';
-import { useDebouncedCallback } from '@mantine/hooks';
 import { IconParking, IconRepeat, IconSearch, IconTrash } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import type { ParkedMessage } from '@/api/types';
 import { PARKED } from '@/theme/status';
@@ -11,6 +10,7 @@ import { Distance } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { ReasonedButton } from '@/ui/ReasonedButton';
 import rowTable from '@/ui/RowTable.module.css';
+import { useTyped } from '@/ui/useTyped';
 import { More } from '../More';
 import { Body, Section } from '../Section';
 import { ParkedDrawer } from './ParkedDrawer';
@@ -223,9 +223,7 @@ function Nothing({ chosen: { status, q } }: { chosen: Chosen }) {
 }
 
 function Search({ value, onChange }: { value: string | null; onChange: (value: string | null) => void }) {
-  const [text, setText] = useState(value ?? '');
-  const say = useDebouncedCallback((typed: string) => onChange(typed.trim() || null), 300);
-  useEffect(() => setText(value ?? ''), [value]);
+  const typed = useTyped(value ?? '', (text) => onChange(text || null));
   return (
     <TextInput
       size="xs"
@@ -233,12 +231,9 @@ function Search({ value, onChange }: { value: string | null; onChange: (value: s
       aria-label="Part of the reason or kind"
       placeholder="Part of the reason or kind"
       leftSection={<IconSearch size={15} aria-hidden />}
-      value={text}
+      value={typed.text}
       maxLength={200}
-      onChange={(event) => {
-        setText(event.currentTarget.value);
-        say(event.currentTarget.value);
-      }}
+      onChange={(event) => typed.type(event.currentTarget.value)}
     />
   );
 }

@@ -5,7 +5,7 @@ import type { ParkedMessage } from '@/api/types';
 
 const PARKED = ['parked-messages'] as const;
 const POLL_MS = 5000;
-export const PAGE = 50;
+const PAGE = 50;
 /** What a badge counts to. */
 const COUNTED = 100;
 
@@ -32,10 +32,11 @@ export function useParked({ status, q }: Chosen) {
   });
 }
 
-/** One, with its body. */
+/** One, with its body; one that was sent again may come back. */
 export function useParkedMessage(messageId: string) {
   return useQuery({
     queryKey: [...PARKED, 'one', messageId],
+    refetchInterval: POLL_MS,
     queryFn: ({ signal }) =>
       take(api.GET('/api/v1/parked-messages/{messageId}', { params: { path: { messageId } }, signal })),
   });
