@@ -14,54 +14,60 @@ export const router = createBrowserRouter([
         element: <Gate />,
         errorElement: <ErrorPage />,
         children: [
-          { index: true, element: <Navigate to="/automation/executions" replace /> },
-          { path: '/automation', element: <Navigate to="/automation/executions" replace /> },
-          { path: '/automation/executions', Component: ExecutionsPage },
           {
-            path: '/automation/approvals',
-            lazy: async () => ({ Component: (await import('./approvals/ApprovalsPage')).ApprovalsPage }),
+            // what surrounds a page stays, whatever becomes of the page
+            errorElement: <ErrorPage />,
+            children: [
+              { index: true, element: <Navigate to="/automation/executions" replace /> },
+              { path: '/automation', element: <Navigate to="/automation/executions" replace /> },
+              { path: '/automation/executions', Component: ExecutionsPage },
+              {
+                path: '/automation/approvals',
+                lazy: async () => ({ Component: (await import('./approvals/ApprovalsPage')).ApprovalsPage }),
+              },
+              {
+                path: '/automation/executions/:executionId',
+                lazy: async () => ({ Component: (await import('./execution/ExecutionPage')).ExecutionPage }),
+              },
+              {
+                path: '/automation/workflows',
+                lazy: async () => ({ Component: (await import('./workflows/WorkflowsPage')).WorkflowsPage }),
+              },
+              {
+                path: '/automation/workflows/new',
+                lazy: async () => ({ Component: (await import('./editor/EditorPage')).EditorPage }),
+              },
+              {
+                path: '/automation/workflows/:workflowId',
+                lazy: async () => ({ Component: (await import('./workflows/WorkflowPage')).WorkflowPage }),
+              },
+              {
+                path: '/automation/workflows/:workflowId/edit',
+                lazy: async () => ({ Component: (await import('./editor/EditorPage')).EditorPage }),
+              },
+              {
+                path: '/automation/analytics',
+                lazy: async () => ({ Component: (await import('./analytics/AnalyticsPage')).AnalyticsPage }),
+              },
+              {
+                path: '/automation/analytics/jobs',
+                lazy: async () => ({ Component: (await import('./analytics/JobsPage')).JobsPage }),
+              },
+              {
+                path: '/automation/agents',
+                lazy: async () => ({ Component: (await import('./agents/AgentsPage')).AgentsPage }),
+              },
+              {
+                path: '/automation/connections',
+                lazy: async () => ({ Component: (await import('./connections/ConnectionsPage')).ConnectionsPage }),
+              },
+              {
+                path: '/settings/:section?',
+                lazy: async () => ({ Component: (await import('./settings/SettingsPage')).SettingsPage }),
+              },
+              { path: '*', element: <NotFoundPage /> },
+            ],
           },
-          {
-            path: '/automation/executions/:executionId',
-            lazy: async () => ({ Component: (await import('./execution/ExecutionPage')).ExecutionPage }),
-          },
-          {
-            path: '/automation/workflows',
-            lazy: async () => ({ Component: (await import('./workflows/WorkflowsPage')).WorkflowsPage }),
-          },
-          {
-            path: '/automation/workflows/new',
-            lazy: async () => ({ Component: (await import('./editor/EditorPage')).EditorPage }),
-          },
-          {
-            path: '/automation/workflows/:workflowId',
-            lazy: async () => ({ Component: (await import('./workflows/WorkflowPage')).WorkflowPage }),
-          },
-          {
-            path: '/automation/workflows/:workflowId/edit',
-            lazy: async () => ({ Component: (await import('./editor/EditorPage')).EditorPage }),
-          },
-          {
-            path: '/automation/analytics',
-            lazy: async () => ({ Component: (await import('./analytics/AnalyticsPage')).AnalyticsPage }),
-          },
-          {
-            path: '/automation/analytics/jobs',
-            lazy: async () => ({ Component: (await import('./analytics/JobsPage')).JobsPage }),
-          },
-          {
-            path: '/automation/agents',
-            lazy: async () => ({ Component: (await import('./agents/AgentsPage')).AgentsPage }),
-          },
-          {
-            path: '/automation/connections',
-            lazy: async () => ({ Component: (await import('./connections/ConnectionsPage')).ConnectionsPage }),
-          },
-          {
-            path: '/settings/:section?',
-            lazy: async () => ({ Component: (await import('./settings/SettingsPage')).SettingsPage }),
-          },
-          { path: '*', element: <NotFoundPage /> },
         ],
       },
     ],

@@ -193,7 +193,7 @@ function Whole({
   const unread = output.gaps().reduce((sum, { start, end }) => sum + end - start, 0);
   const missing = output.missing().reduce((sum, { start, end }) => sum + end - start, 0);
   if (problem !== null)
-    return <p className={classes.whole}>The output cannot be read on ({problem.detail}) It is tried again.</p>;
+    return <p className={classes.whole}>No more of the output can be read now. {problem.detail} It is tried again.</p>;
   if (missing > 0 && output.sealed)
     return (
       <p className={classes.whole} data-missing>
