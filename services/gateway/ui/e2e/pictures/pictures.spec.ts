@@ -53,6 +53,7 @@ test('every page is taken as it looks in use', async ({ browser, request, server
   await take(page, 'sign-in');
   await signIn(page, server.url, server.token);
   await page.goto('/automation/executions');
+  await expect(page.getByRole('heading', { name: 'First steps' })).toBeVisible();
   await take(page, 'first-steps');
 
   const world = await makeWorld(server, api);
