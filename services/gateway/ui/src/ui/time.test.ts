@@ -2,8 +2,23 @@ import { expect, test } from 'vitest';
 import { distanceText, durationText, instantText } from './time';
 
 test('durations are read at a glance', () => {
-  const said = [0, 420, 9_990, 12_900, 60_000, 200_000, 3_600_000, 7_500_000, 273_600_000].map(durationText);
-  expect(said).toEqual(['0.0 s', '0.4 s', '10.0 s', '12 s', '1 min', '3 min 20 s', '1 h', '2 h 5 min', '3 d 4 h']);
+  const said = [0, 0.4, 94, 95, 420, 9_990, 12_900, 60_000, 200_000, 3_600_000, 7_500_000, 273_600_000].map(
+    durationText,
+  );
+  expect(said).toEqual([
+    '0.0 s',
+    '1 ms',
+    '94 ms',
+    '0.1 s',
+    '0.4 s',
+    '10.0 s',
+    '12 s',
+    '1 min',
+    '3 min 20 s',
+    '1 h',
+    '2 h 5 min',
+    '3 d 4 h',
+  ]);
 });
 
 test('a clock that is a little behind makes no negative durations', () => {
