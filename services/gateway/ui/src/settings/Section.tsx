@@ -37,8 +37,8 @@ export function Body({ children }: { children: ReactNode }) {
 }
 
 /**
- * A table that scrolls by itself; where there is little room a card for each row, with the name of the column beside each value. `label`: what its
- * rows are; a name in `head` that begins with “!” is only heard.
+ * A table that scrolls by itself; where there is little room a card for each row, with the name of the column beside each
+ * value. `label`: what its rows are; a name in `head` that begins with “!” is only heard.
  */
 export function Rows({ label, head, children }: { label: string; head: readonly string[]; children: ReactNode }) {
   const names = Object.fromEntries(
