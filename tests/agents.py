@@ -254,7 +254,7 @@ def agent_of(
     return Agent(settings, enrolled or enrolment(), key or OpeningKey.generate(), transport, actions, spool)
 
 
-async def until(condition: Callable[[], bool], within_seconds: float = 10) -> None:
+async def until(condition: Callable[[], bool], within_seconds: float = 30) -> None:
     deadline = time.monotonic() + within_seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"

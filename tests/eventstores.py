@@ -90,7 +90,7 @@ async def until(condition: Callable[[], bool], timeout: float = 10) -> None:
 
 async def until_blocked(connection: "asyncpg.Connection[asyncpg.Record]", writers: int = 1) -> list[int]:
     """Waits until so many appends wait for the lock of the log; gives the process ids of their backends."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             await connection.execute("select pg_stat_clear_snapshot()")
             rows = await connection.fetch(

@@ -104,7 +104,7 @@ class Orders:
         self._lines = answer.aiter_lines()
         self._waiting: list[AgentOrder] = []
 
-    async def next(self, seconds: float = 10) -> AgentOrder:
+    async def next(self, seconds: float = 30) -> AgentOrder:
         """The next one; there must be one soon."""
         async with asyncio.timeout(seconds):
             while not self._waiting:
@@ -115,7 +115,7 @@ class Orders:
 
     async def ended(self) -> None:
         """Returns when the gateway has ended it, in good order or not; it must do so soon."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             with suppress(httpx.HTTPError):
                 async for _ in self._lines:
                     pass
@@ -180,7 +180,7 @@ class House:
         """The detail of the execution as soon as it is as wanted."""
         detail: Json = {}
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not wanted(detail := await self.call("GET", f"/executions/{execution_id}")):  # noqa: ASYNC110 - over HTTP
                     await asyncio.sleep(0.02)
         except TimeoutError:
@@ -254,7 +254,14 @@ async def house(
         for service in (
             await runyard_projections.app.create(runyard_projections.settings.Settings(), bus=bus, pool=pool, clock=clock),
             await runyard_dispatcher.app.create(
-                runyard_dispatcher.settings.Settings(master_keys=SecretStr(master_keys)), bus=bus, pool=pool, clock=clock
+                runyard_dispatcher.settings.Settings(
+                    # agents are played by tests, which have no heartbeat
+                    master_keys=SecretStr(master_keys),
+                    offline_after_seconds=3600,
+                ),
+                bus=bus,
+                pool=pool,
+                clock=clock,
             ),
             await runyard_approvals.app.create(
                 runyard_approvals.settings.Settings(

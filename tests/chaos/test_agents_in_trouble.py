@@ -161,7 +161,7 @@ def test_an_agent_whose_clock_is_an_hour_wrong_works_like_any_other(system: Dist
             agent.start(transport=transport, PYTHONPATH=str(tmp_path))
             detail = client.ran(chain(bash("one", "sleep 0.2", pool=pool)), status="completed")
             (job,) = detail["jobs"]
-            assert 200 <= job["durationMs"] < 5000
+            assert 200 <= job["durationMs"] < 60_000
             assert detail["startedAt"] <= job["queuedAt"] <= job["startedAt"] <= job["finishedAt"] <= detail["finishedAt"]
 
 

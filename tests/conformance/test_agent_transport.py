@@ -155,7 +155,7 @@ async def test_a_second_process_is_refused_until_the_first_has_let_go(way: Way) 
     assert taken.value.code == "mailbox_taken"
     await mailbox.cancel()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 await second.receive(orders)

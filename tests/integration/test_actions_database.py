@@ -81,7 +81,7 @@ async def database(postgres_url: str) -> AsyncIterator[Database]:
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await condition():  # noqa: ASYNC110 - a database has no event
             await asyncio.sleep(0.01)
 

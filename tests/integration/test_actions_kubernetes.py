@@ -238,7 +238,7 @@ async def test_the_namespace_is_that_of_the_connection_unless_the_job_names_one(
 async def test_timeout_and_cancel_end_the_wait_and_keep_what_was_seen(cluster: Cluster) -> None:
     cluster.add_deployment("web", 1)
     cluster.still = True
-    ran = await restart(cluster, timeout_seconds=0.5)
+    ran = await restart(cluster, timeout_seconds=3)
     assert ran.status is JobStatus.TIMEOUT
     assert ran.output["stdout"] == "the cluster has not seen the change yet\n"
     cancel = asyncio.Event()

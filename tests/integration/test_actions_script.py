@@ -109,28 +109,28 @@ async def test_five_megabytes_and_wrong_utf_8_arrive_complete(desk: Desk, tmp_pa
 
 async def test_a_timeout_ends_the_whole_group_and_keeps_the_output_so_far(desk: Desk, mark: str) -> None:
     params = {"script": "echo begun; sleep 1000 & (sleep 1000; true) & wait", "env": {"MARK": mark}}
-    finished = await desk.run("script.bash", params, timeout_seconds=0.4)
+    finished = await desk.run("script.bash", params, timeout_seconds=2)
     assert finished.status is JobStatus.TIMEOUT
     assert finished.error is not None
-    assert finished.error.message == "ran over its timeout of 0.4 s and was stopped"
+    assert finished.error.message == "ran over its timeout of 2 s and was stopped"
     assert finished.output["stdout"] == "begun\n"
     assert desk.whole(finished, "stdout") == b"begun\n"
-    assert 400 <= finished.duration_ms < 5_000
+    assert 2_000 <= finished.duration_ms < 60_000
     assert marked(mark) == []
 
 
 async def test_a_script_gets_term_first_and_can_clean_up(desk: Desk, mark: str) -> None:
     params = {"script": "trap 'echo cleaned; exit 9' TERM; echo ready; sleep 1000 & wait", "env": {"MARK": mark}}
-    finished = await desk.run("script.bash", params, timeout_seconds=0.4)
+    finished = await desk.run("script.bash", params, timeout_seconds=2)
     assert finished.output["stdout"] == "ready\ncleaned\n"
     assert marked(mark) == []
 
 
 async def test_a_script_that_ignores_term_is_killed_after_the_grace_time(desk: Desk, mark: str) -> None:
     params = {"script": "trap '' TERM; while true; do sleep 0.1; done", "env": {"MARK": mark}}
-    finished = await desk.run("script.bash", params, timeout_seconds=0.2)
+    finished = await desk.run("script.bash", params, timeout_seconds=2)
     assert finished.status is JobStatus.TIMEOUT
-    assert finished.duration_ms >= 700
+    assert finished.duration_ms >= 2_500
     assert marked(mark) == []
 
 
@@ -149,7 +149,7 @@ async def test_children_left_in_the_background_end_with_the_script(desk: Desk, m
     params = {"script": "sleep 1000 & echo done", "env": {"MARK": mark}}
     finished = await desk.run("script.bash", params)
     assert (finished.status, finished.output["stdout"]) == (JobStatus.COMPLETED, "done\n")
-    assert finished.duration_ms < 5_000
+    assert finished.duration_ms < 60_000
     assert marked(mark) == []
 
 

@@ -245,7 +245,7 @@ async def test_a_stream_that_ends_is_opened_again_and_the_agent_is_told(server: 
     await until(lambda: len(orders.items) == 1)
     server.before_orders.append(problem(503, "unavailable", "it stops"))
     server.streams[-1].put_nowait(None)
-    await asyncio.wait_for(told.wait(), 5)
+    await asyncio.wait_for(told.wait(), 30)
     server.give(order("after"))
     await until(lambda: len(orders.items) == 2)
     assert [each.job_id for each in orders.items if isinstance(each, CancelJob)] == ["before", "after"]

@@ -122,7 +122,7 @@ async def test_a_request_delivered_again_gets_the_first_answer_again(one: Desk) 
     await one.bus.open_mailbox("replies.test", Reply, keep)
     for _ in range(2):
         await one.bus.send(approvals_inbox(approval_id), [asked])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(replies) < 2:  # noqa: ASYNC110 - it waits for the mailbox
             await asyncio.sleep(0.01)
     assert replies[0] == replies[1]

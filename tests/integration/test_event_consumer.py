@@ -237,7 +237,7 @@ async def the_account_sees_its_tenant_and_nothing_else(home: House, accounts: Ac
         await queue.bind(f"{namespace}.{PUBLIC_EVENTS}", "default.pool.*")
         await home.call("POST", "/pools", status=201, json={"name": "db"})
         message = None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while message is None:  # it is published a moment after it was committed
                 message = await queue.get(fail=False)
         assert message.routing_key == "default.pool.created"

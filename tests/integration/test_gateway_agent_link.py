@@ -150,7 +150,7 @@ async def test_what_an_agent_sends_is_shown_live(home: House, agent: LinkedAgent
         owner = {"tenant_id": "default", "execution_id": execution_id, "job_id": order.job_id}
         chunk = OutputChunk(**owner, stream="stdout", number=0, offset=0, data=b"now")
         assert (await agent.say(chunk)).status_code == 204
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await anext(lines) != "event: output":
                 pass
         shown = msgspec.json.decode((await anext(lines)).removeprefix("data: "))
@@ -209,7 +209,7 @@ async def test_a_second_process_is_refused_and_the_same_one_takes_over_from_itse
 
 async def until_open(agent: LinkedAgent) -> Any:
     """A stream, as soon as the one before it is gone."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             stream = await agent.orders()
             if stream.answer.status_code == 200:

@@ -147,7 +147,7 @@ async def test_roles_votes_and_self_approval_decide_what_is_mine(home: House) ->
 
     own = await home.publish(gate("Own", approvers=["role:oncall"], preventSelfApproval=True))
     await ann.asks("POST", f"/workflows/{own}/run", json={})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not (waiting := await ben.mine()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert await ann.mine() == []
@@ -293,7 +293,7 @@ async def test_links_that_are_tampered_with_expired_or_of_a_cancelled_approval_d
                 assert answer.status_code == status and said in words(answer), (url, answer.status_code, words(answer))
         assert (await home.call("GET", f"/approvals/{approval_id}"))["status"] == "pending"
         await home.call("POST", f"/executions/{execution_id}/cancel", status=202)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await home.call("GET", f"/approvals/{approval_id}"))["status"] == "pending":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         answer = await mail.post(good, data={"decision": "approved"})

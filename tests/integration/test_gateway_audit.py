@@ -37,7 +37,7 @@ async def until(home: House, count: int, **query: Any) -> list[Json]:
     """What a command leaves is safe with its answer, and can be read a moment later."""
     found: list[Json] = []
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(found) != count:
                 found = await listed(home, **query)
     except TimeoutError:
@@ -173,7 +173,7 @@ async def test_while_the_database_is_away_entries_wait_and_are_written_once(home
     record.sent_by(Identity("default", "bob"))
     record.begin()
     ending = asyncio.create_task(record.end(202, None))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while log.trouble is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         assert not ending.done() and "away" in log.trouble

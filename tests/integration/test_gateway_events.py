@@ -238,7 +238,7 @@ async def test_all_events_of_the_tenant_are_streamed_and_paged(home: House) -> N
 async def test_stopping_the_gateway_ends_its_streams_in_good_order(pool: asyncpg.Pool) -> None:
     async with house(pool) as home:
         execution_id = await home.run(await home.publish())
-        async with asyncio.timeout(10), watching(home, f"/executions/{execution_id}/events") as stream:
+        async with asyncio.timeout(30), watching(home, f"/executions/{execution_id}/events") as stream:
             assert (await following(stream)).event == "snapshot"
             stopping = asyncio.create_task(home.gateway.stop())
             assert await rest_of(stream) == []
@@ -255,5 +255,5 @@ async def test_history_that_was_archived_is_said_to_be_gone_before_a_stream_begi
     for path in ("/events?after=1", "/events.json?after=1"):
         gone = await home.call("GET", path, status=410)
         assert (gone["code"], gone["completeAfter"]) == ("archived", 2)
-    async with asyncio.timeout(10), watching(home, "/events", last_event_id=2) as stream:
+    async with asyncio.timeout(30), watching(home, "/events", last_event_id=2) as stream:
         assert (await following(stream)).position == 3

@@ -60,7 +60,7 @@ class KeptPage:
 
     async def until(self, wanted: Callable[["KeptPage"], Any]) -> None:
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not wanted(self):
                     self._changed.clear()
                     await self._changed.wait()
@@ -169,7 +169,7 @@ async def test_a_stream_ends_when_its_key_is_revoked_or_its_user_disabled(home: 
 
 async def until(wanted: Callable[[], bool], readers: Sequence[StreamReader]) -> None:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not wanted():  # noqa: ASYNC110 - readers have no common event
                 await asyncio.sleep(0.02)
     except TimeoutError:

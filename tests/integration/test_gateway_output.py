@@ -213,6 +213,6 @@ async def test_a_viewer_that_does_not_read_is_cut_off_and_others_and_the_job_do_
                         pass
                     assert frame.data["offset"] == number * len(data)
             with pytest.raises(httpx.HTTPError):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     async for _ in unseen:
                         pass

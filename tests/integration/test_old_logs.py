@@ -50,7 +50,7 @@ async def history(pool: asyncpg.Pool) -> list[Event]:
 
 async def soon(pool: asyncpg.Pool, kind: type[EventT], wanted: Callable[[EventT], bool] = lambda event: True) -> EventT:
     """The event in the history, as soon as it is there."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             for event in await history(pool):
                 if isinstance(event, kind) and wanted(event):

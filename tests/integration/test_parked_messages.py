@@ -23,7 +23,7 @@ MOMENT = "2026-11-23T09:00:00.000Z"
 async def waiting(home: House, count: int, **query: Any) -> list[Json]:
     """The parked messages as soon as there are so many."""
     items: list[Json] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not items or len(items) != count:
             items = (await home.call("GET", "/parked-messages", params=query))["items"]
             if count == 0 and not items:
@@ -95,7 +95,7 @@ async def test_what_still_cannot_be_handled_comes_back_and_is_dropped(pool: asyn
         rows = await waiting(home, 3)
         assert {(row["queue"], row["kind"], row["attempts"]) for row in rows} == {(DISPATCHER_INBOX, "FromTomorrow", 0)}
         await home.call("POST", f"/parked-messages/{rows[0]['messageId']}/retry")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (again := (await waiting(home, 3))[0])["times"] != 2:
                 pass
         assert (again["messageId"], again["status"]) == (rows[0]["messageId"], "waiting")

@@ -185,7 +185,7 @@ async def test_a_projector_that_dies_in_the_middle_counts_nothing_twice(pool: Po
             async with other.transaction():
                 await other.execute("lock table projections.node in exclusive mode")
                 victim = None
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     while victim is None:
                         await other.execute("select pg_stat_clear_snapshot()")
                         victim = await other.fetchval(

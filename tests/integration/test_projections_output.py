@@ -102,7 +102,7 @@ async def test_while_the_database_is_away_output_stays_in_the_queue(pool: Pool) 
             await other.execute("lock table projections.output_chunk in exclusive mode")
             keeping = asyncio.create_task(OutputKeeper(pool).keep([chunk(0)]))
             victim = None
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while victim is None:
                     await other.execute("select pg_stat_clear_snapshot()")
                     victim = await other.fetchval(

@@ -360,7 +360,7 @@ async def test_a_revoked_agent_stops_its_jobs_takes_nothing_more_and_says_nothin
     await desk.order(running, waiting)
     await until(lambda: bool(action.running))
     await desk.order(SessionRefused(session_id=desk.session_id, reason="its key was revoked", revoked=True))
-    await asyncio.wait_for(agents[0].revoked.wait(), 5)
+    await asyncio.wait_for(agents[0].revoked.wait(), 30)
     assert action.running == set()
     seen = len(desk.statuses)
     await desk.order(desk.job("watched"))

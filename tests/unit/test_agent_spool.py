@@ -249,7 +249,7 @@ async def test_an_agent_that_is_revoked_stops_sending_and_keeps_its_results(serv
     server.revoked = True
     reports = Reports(server, Leases(60), spool)
     reports.end(finished())
-    await asyncio.wait_for(reports.delivered(), 5)
+    await asyncio.wait_for(reports.delivered(), 30)
     with pytest.raises(Revoked):
         await reports.deliver_spooled()
     assert [journal.waiting > 0 for journal in spool.results] == [True]
@@ -268,7 +268,7 @@ async def test_a_job_ends_while_the_server_is_away_and_its_output_comes_in_order
     for at in range(0, len(data), 10_000):
         job.stream("stdout").write(data[at : at + 10_000])
         await job.stream("stdout").drain()
-    seals = await asyncio.wait_for(job.seal(), 10)
+    seals = await asyncio.wait_for(job.seal(), 30)
     assert server.chunks("job") == []
     assert spool.output.waiting > 5 * MIB
     assert delivery.trouble is not None
@@ -294,7 +294,7 @@ async def test_what_the_server_does_not_confirm_for_a_moment_is_safe_in_the_spoo
     server.confirms.clear()
     job = JobOutput("default", "e", "job", delivery)
     job.stream("stdout").write(b"slow")
-    await asyncio.wait_for(job.seal(), 10)
+    await asyncio.wait_for(job.seal(), 30)
     assert spool.output.waiting
     server.confirms.set()
     await until(lambda: server.sealed("job") and not spool.output.waiting)
@@ -452,12 +452,12 @@ async def main():
     assert not writing.done()
     if sys.argv[2] == "space":
         room(resource.RLIM_INFINITY)
-        await asyncio.wait_for(writing, 10)
+        await asyncio.wait_for(writing, 30)
         await until(lambda: (reports.trouble or "").endswith("for the server"))
         assert reports.trouble == "3000 job results wait for the server"
         assert spool.disk_trouble is None
     server.away = False
-    await asyncio.wait_for(writing, 10)
+    await asyncio.wait_for(writing, 30)
     await reports.delivered()
     await until(lambda: server.sealed("job"))
     assert whole(server.chunks("job")) == data

@@ -35,7 +35,7 @@ async def _serving(*answers: bytes, cut: int = 1_000_000) -> tuple[asyncio.Serve
 
 
 async def _until(condition: Callable[[], bool], work: Callable[[], Awaitable[None]]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await work()
 

@@ -27,7 +27,7 @@ async def requests(bus: MemoryBus) -> Requests:
     return requests
 
 
-async def ask(requests: Requests, workflow_id: str, timeout_seconds: float = 5) -> Reply:
+async def ask(requests: Requests, workflow_id: str, timeout_seconds: float = 30) -> Reply:
     command = ActivateWorkflow(workflow_id=workflow_id)
     return await requests.ask(INBOX, command, tenant_id="default", actor="ada", timeout_seconds=timeout_seconds)
 

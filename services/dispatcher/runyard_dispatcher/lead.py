@@ -49,4 +49,5 @@ async def lead(pool: "asyncpg.Pool[asyncpg.Record]", standing_by: Callable[[str]
 _LEADER: Final = """
     select application_name from pg_locks join pg_stat_activity using (pid)
     where locktype = 'advisory' and granted and objsubid = 1 and (classid::bigint << 32) | objid::bigint = $1
+        and database = (select oid from pg_database where datname = current_database())
 """
