@@ -8,6 +8,7 @@ The arguments are those that RabbitMQ 3.10 and 4.x both accept, and none is left
 import asyncio
 from typing import Final
 
+import aio_pika
 from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
 
 from runyard_shared.messaging.amqp.queues import qualified
@@ -47,17 +48,12 @@ async def declare_topology(url: str, namespace: str, topology: Topology) -> None
 
 async def delete_topology(url: str, namespace: str, topology: Topology) -> None:
     """Remove what `declare_topology` made, with all messages in it."""
-    broker = RabbitBroker(url, logger=None)
-    async with asyncio.timeout(DECLARE_SECONDS):
-        try:
-            channel = await (await broker.connect()).channel()
-            for name in topology.queues:
-                await channel.queue_delete(qualified(namespace, name))
-            topics = [name for name in (topology.topic_exchange, topology.public_exchange) if name is not None]
-            for name in (*topology.exchanges, *topics):
-                await channel.exchange_delete(qualified(namespace, name))
-        finally:
-            await broker.stop()
+    topics = [name for name in (topology.topic_exchange, topology.public_exchange) if name is not None]
+    async with asyncio.timeout(DECLARE_SECONDS), await aio_pika.connect(url) as connection, connection.channel() as channel:
+        for name in topology.queues:
+            await channel.queue_delete(qualified(namespace, name))
+        for name in (*topology.exchanges, *topics):
+            await channel.exchange_delete(qualified(namespace, name))
 
 
 def _exchange(namespace: str, name: str, kind: ExchangeType) -> RabbitExchange:
