@@ -33,6 +33,7 @@ OURS := $(shell sed -n 's/^name = "\(runyard-.*\)"/\1/p' */pyproject.toml */*/py
 install: web
 	@test -n "$(PREFIX)" || { echo "make install PREFIX=/opt/runyard/0.1.0" >&2; exit 2; }
 	@RUNYARD_PREFIX=$(abspath $(PREFIX)) env -u PYTHONDONTWRITEBYTECODE $(UV) sync --frozen --no-dev --no-editable --compile-bytecode --quiet $(OURS:%=--reinstall-package %)
+	@case "$$(readlink -f $(PREFIX)/bin/python)" in /root/*|/home/*) echo "Its Python is $$(readlink -f $(PREFIX)/bin/python), which other users may not run, nor systemd: UV_PYTHON=/usr/bin/python3 make install PREFIX=$(PREFIX)" >&2;; esac
 
 web:
 	@./deploy/web.sh build

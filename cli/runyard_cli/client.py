@@ -116,7 +116,7 @@ class Api:
                 again = found.status_code in _AWAY or problem.code == "request_under_way"
                 wait = max(pause, retry_after(found) or 0)
                 if not again or time.monotonic() + wait > deadline:
-                    raise self.refusal(problem)
+                    raise self.refusal(problem, method)
             if not told and time.monotonic() - began > TOLD_AFTER_SECONDS:
                 told = True
                 self._tell(f"No answer yet: {why} Asking for {deadline - time.monotonic():.0f} s more…")
@@ -131,13 +131,12 @@ class Api:
         with self._http.stream("GET", path, params=params, headers=headers, timeout=timeout) as answer:
             yield answer
 
-    def refusal(self, problem: Refused) -> Exception:
+    def refusal(self, problem: Refused, method: str = "GET") -> Exception:
         """5xx is a gateway that cannot answer, not one that says no."""
         if problem.status < 500:
             return problem
-        return Unreachable(
-            problem.message, problems=problem.problems, hint=f"`runyard` asked {self.url}; try again in a while."
-        )
+        again = "try again in a while." if method == "GET" else "it may be carried out yet: look before you give it again."
+        return Unreachable(problem.message, problems=problem.problems, hint=f"`runyard` asked {self.url}; {again}")
 
     def unreachable(self, trouble: Exception) -> Unreachable:
         why = str(trouble) or type(trouble).__name__

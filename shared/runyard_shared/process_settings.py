@@ -1,10 +1,17 @@
 """What processes are told in the same words. Each has a `settings.py` that builds on these and alone reads its environment."""
 
-from typing import Literal
+import sys
+from collections.abc import Callable, Iterable
+from typing import Final, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from runyard_shared.logs import LogLevel
+
+ADDRESSES: Final = {
+    "database_url": "postgresql://user:password@host/database",
+    "amqp_url": "amqp://user:password@host/vhost",
+}
 
 
 class LogSettings(BaseModel):
@@ -34,8 +41,51 @@ class OpsSettings(LogSettings):
 class ServerSettings(BaseModel):
     """Of every service: the servers they share."""
 
-    database_url: str = Field(default="", description="PostgreSQL: `postgresql://user:password@host/database`")
-    amqp_url: str = Field(default="", description="RabbitMQ: `amqp://user:password@host/vhost`")
+    database_url: str = Field(default="", description=f"PostgreSQL: `{ADDRESSES['database_url']}`")
+    amqp_url: str = Field(default="", description=f"RabbitMQ: `{ADDRESSES['amqp_url']}`")
     amqp_namespace: str = Field(
         default="", description="Before the name of every queue and exchange, for several systems on one broker"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_of_postgresql(cls, url: str) -> str:
+        return _address("database_url", url, "postgresql://", "postgres://")
+
+    @field_validator("amqp_url")
+    @classmethod
+    def _is_of_rabbitmq(cls, url: str) -> str:
+        return _address("amqp_url", url, "amqp://", "amqps://")
+
+
+SettingsT = TypeVar("SettingsT", bound=ServerSettings)
+
+
+def read_settings(kind: Callable[[], SettingsT], needs: Iterable[str] = tuple(ADDRESSES)) -> SettingsT:
+    """Of a service, from its environment. All that is wrong with them is said at once, and the process ends with 2. `needs`:
+    the servers that it talks to."""
+    try:
+        settings = kind()
+    except ValidationError as error:
+        sys.stderr.writelines(f"{_problem(tuple(map(str, each['loc'])), each['msg'])}\n" for each in error.errors())
+        sys.exit(2)
+    missing = [name for name in needs if not getattr(settings, name)]
+    if missing:
+        sys.stderr.writelines(f"{_variable((name,))} is not set: {ADDRESSES[name]}\n" for name in missing)
+        sys.exit(2)
+    return settings
+
+
+def _address(name: str, url: str, *schemes: str) -> str:
+    if url and not url.startswith(schemes):
+        raise ValueError(f"must be an address such as {ADDRESSES[name]}")
+    return url
+
+
+def _problem(place: tuple[str, ...], message: str) -> str:
+    what = message.removeprefix("Value error, ")
+    return f"{_variable(place)}: {what}" if place else what
+
+
+def _variable(place: tuple[str, ...]) -> str:
+    return "RUNYARD_" + "_".join(place).upper()

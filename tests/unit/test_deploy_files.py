@@ -366,6 +366,10 @@ def test_kubernetes_takes_what_helm_makes_of_the_chart(
     assert chart.metadata["appVersion"] == "0.1.0" == chart.metadata["version"]
 
 
+SECRETS = {"RUNYARD_DATABASE_URL": "postgresql://runyard:of-mine@db/runyard", "RUNYARD_AMQP_URL": "amqps://runyard:of-mine@mq/"}
+OTHER_SECRET = "a-secret-" + "0123456789abcdef" * 4
+
+
 def test_every_pod_of_the_chart_starts_with_what_it_is_given(chart: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     modules = set()
     for name, pod in pods(manifests(chart, ALL)).items():
@@ -373,7 +377,7 @@ def test_every_pod_of_the_chart_starts_with_what_it_is_given(chart: Any, monkeyp
         python, flag, module = container["command"]
         assert (python, flag) == ("python", "-m"), name
         modules.add(module)
-        given = {each["name"]: each.get("value", "a-secret-" + "0123456789abcdef" * 4) for each in container["env"]}
+        given = {each["name"]: each.get("value", SECRETS.get(each["name"], OTHER_SECRET)) for each in container["env"]}
         read_by(module, given, monkeypatch)
         secret = {each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"] if "valueFrom" in each}
         assert secret == {"of-mine"} or secret <= {"key-1", "key-2"}, name

@@ -10,6 +10,7 @@ import asyncpg
 from runyard_shared.errors import Refusal
 from runyard_shared.ops import Ops
 from runyard_shared.process import run_service
+from runyard_shared.process_settings import read_settings
 
 from runyard_dispatcher.app import create
 from runyard_dispatcher.rotation import Rotated, rotate_master_key
@@ -26,9 +27,9 @@ def main() -> None:
         help="re-seal the secrets of all connections for the first key of RUNYARD_MASTER_KEYS, "
         "also while dispatchers with the same keys run",
     )
-    settings = Settings()
     if parser.parse_args().command == "rotate-master-key":
-        sys.exit(asyncio.run(_rotate(settings)))
+        sys.exit(asyncio.run(_rotate(read_settings(Settings, needs=["database_url"]))))
+    settings = read_settings(Settings)
     run_service("dispatcher", settings, create, Ops(settings.ops_host, settings.ops_port))
 
 

@@ -18,6 +18,7 @@ from runyard_shared.eventstore.migrate import migrate
 from runyard_shared.logs import configure_logs
 from runyard_shared.ops import Ops
 from runyard_shared.process import calm_garbage_collector, run_service
+from runyard_shared.process_settings import read_settings
 
 from runyard_projections.app import archiver, create, log, projections
 from runyard_projections.archive.files import APPROVALS, AUDIT, EVENTS, ArchiveFiles, find
@@ -35,10 +36,11 @@ def main() -> int:
     names = [projection.name for projection in projections()]
     parser = _parser(names)
     arguments = parser.parse_args()
-    settings = Settings()
     if arguments.command in (None, "run"):
+        settings = read_settings(Settings)
         run_service("projections", settings, create, Ops(settings.ops_host, settings.ops_port))
         return 0
+    settings = read_settings(Settings, needs=["database_url"])
     if unknown := set(getattr(arguments, "names", ())) - set(names):
         parser.error(f"there is no projection {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
     if arguments.command == "archive" and settings.archive_dir is None:
