@@ -26,6 +26,7 @@ test('every template is valid as it is', async ({ api }) => {
 });
 
 test('a template becomes a workflow that runs, with a node that was added in the graph', async ({ page, api }) => {
+  test.slow();
   await page.goto('/automation/workflows/new');
   await page.getByRole('button', { name: /^Hello/ }).click();
   await expect(page.getByText('No problems: it can be published')).toBeVisible();
