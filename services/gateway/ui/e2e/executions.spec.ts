@@ -14,6 +14,7 @@ test('the list follows an execution without moving, and says when there are new 
   // what stands below would show it if the row above became lower
   await api.run(workflowId);
   const first = await api.run(workflowId);
+  await api.until(first, 'running');
   await page.goto(`/automation/executions?workflowId=${workflowId}`);
   const row = page.getByRole('row', { name: new RegExp(first.slice(-8)) });
   await expect(row).toContainText(/Running|Pending/);

@@ -100,7 +100,7 @@ export function ExecutionsPage() {
           ) : null}
         </div>
       </div>
-      <FirstSteps />
+      {isEmpty(filter) && <FirstSteps />}
       <FilterBar filter={filter} counts={list.counts} onChange={setFilter} searchRef={search} />
       <Panel>
         {list.isPending ? (
