@@ -143,11 +143,15 @@ test('a failed execution is run again from the node that failed, with other inpu
   await expect(page.getByText('Re-run', { exact: true })).toBeVisible();
 });
 
-test('a running execution is cancelled with a reason, and its job is stopped where it runs', async ({ page, api }) => {
+test('a running execution is cancelled with a reason, and its job is stopped where it runs', async ({
+  page,
+  api,
+  gate,
+}) => {
   const document = {
     name: unique('Report'),
     nodes: [
-      bash('build', 'Build report', 'for i in $(seq 300); do echo line $i; sleep 0.2; done'),
+      bash('build', 'Build report', `echo begun; ${gate.wait('never')}`),
       bash('rescue', 'Rescue', 'true'),
       {
         id: 'far',

@@ -43,6 +43,7 @@ test('a workflow is found and opened by keys', async ({ page, api }) => {
   await expect(page).toHaveURL(/q=Clean/);
   await expect(page.getByRole('row')).toHaveCount(2);
   await page.keyboard.press('Escape');
+  await expect(page.getByLabel('Name of the workflow')).toHaveValue(name);
   await page.keyboard.press('j');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(`/automation/workflows/${workflowId}`);

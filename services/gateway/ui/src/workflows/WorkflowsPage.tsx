@@ -189,7 +189,9 @@ function Search({
       onChange={(event) => typed.type(event.currentTarget.value)}
       onKeyDown={(event) => {
         if (event.key === 'Enter') typed.flush();
-        if (event.key === 'Escape') event.currentTarget.blur();
+        if (event.key !== 'Escape') return;
+        event.preventDefault(); // a browser would empty the field, and what was found would be gone
+        event.currentTarget.blur();
       }}
     />
   );
