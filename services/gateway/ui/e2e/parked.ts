@@ -21,8 +21,6 @@ export async function park(api: Api, agent: string, count: number): Promise<void
     body: JSON.stringify(results),
   });
   expect(answer.status, await answer.text()).toBe(204);
-  await expect
-    .poll(async () => (await api.call('GET', '/parked-messages')).items.length, { timeout: 10_000 })
-    .toBe(count);
+  await expect.poll(async () => (await api.call('GET', '/parked-messages')).items.length).toBe(count);
   await api.call('POST', `/agents/${agentId}/revoke`);
 }
