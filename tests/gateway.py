@@ -191,6 +191,18 @@ class House:
         """The detail once the execution has this status."""
         return await self.detail_when(execution_id, lambda detail: detail["status"] == status)
 
+    async def audited(self, count: int, **query: Any) -> list[Json]:
+        """The entries of the audit log, as soon as there are so many: what a command leaves is safe with its answer, and can be
+        read a moment later."""
+        found: list[Json] = []
+        try:
+            async with asyncio.timeout(30):
+                while len(found) != count:
+                    found = (await self.call("GET", "/audit", params=query))["items"]
+        except TimeoutError:
+            raise AssertionError(f"there are {found}") from None
+        return found
+
     async def waiting_job(self, execution_id: str) -> Json:
         """The job that waits for an agent; there must be one soon."""
         detail = await self.detail_when(execution_id, lambda each: _jobs(each, "pending"))

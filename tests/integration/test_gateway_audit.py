@@ -33,18 +33,6 @@ async def listed(home: House, **query: Any) -> list[Json]:
     return list((await home.call("GET", "/audit", params=query))["items"])
 
 
-async def until(home: House, count: int, **query: Any) -> list[Json]:
-    """What a command leaves is safe with its answer, and can be read a moment later."""
-    found: list[Json] = []
-    try:
-        async with asyncio.timeout(30):
-            while len(found) != count:
-                found = await listed(home, **query)
-    except TimeoutError:
-        raise AssertionError(f"there are {found}") from None
-    return found
-
-
 async def test_every_command_is_there_with_who_from_where_and_what_came_of_it(home: House, pool: asyncpg.Pool) -> None:
     await home.call("POST", "/users", status=201, json={"name": "alice", "roles": ["viewer"]})
     made = await home.call("POST", "/api-keys", status=201, json={"user": "alice", "name": SECRET})
@@ -57,7 +45,7 @@ async def test_every_command_is_there_with_who_from_where_and_what_came_of_it(ho
     await home.call("POST", f"/workflows/{workflow_id}/run", status=503, json={"variables": {"password": SECRET}})
     await home.call("POST", f"/pools/{SECRET[:6]}/pause", status=503, json={"reason": SECRET})
     await home.http.post("/api/v1/session", json={"key": f"rk_{SECRET}"})
-    entries = await until(home, 7)
+    entries = await home.audited(7)
     brief = [
         (each["operation"], each["actor"], each["credentialType"], each["outcome"], each["status"], each["code"])
         for each in reversed(entries)
@@ -91,7 +79,7 @@ async def test_the_log_is_filtered_by_index_and_read_page_by_page_by_administrat
     for name in ("a", "b", "c"):
         await home.call("POST", "/users", status=201, json={"name": name, "roles": ["admin"]})
     await home.call("POST", "/users", status=409, json={"name": "a"})
-    await until(home, 4)
+    await home.audited(4)
     first = await home.call("GET", "/audit", params={"limit": 3})
     rest = await home.call("GET", "/audit", params={"limit": 3, "cursor": first["nextCursor"]})
     assert (len(first["items"]), len(rest["items"]), rest["nextCursor"]) == (3, 1, None)
@@ -136,7 +124,7 @@ async def test_what_a_gateway_left_when_it_died_is_there_with_the_outcome_unknow
     await records[0].safe.wait()
     assert await listed(home) == []
     await records[2].end(202, None)
-    (done,) = await until(home, 1)
+    (done,) = await home.audited(1)
     assert (done["target"], done["outcome"]) == ("three", "done")
     for task in (dying._writing, dying._sweeping):
         assert task is not None
@@ -180,7 +168,7 @@ async def test_while_the_database_is_away_entries_wait_and_are_written_once(home
         queries.away = False
         await ending
     await log.stop()
-    (entry,) = await until(home, 1)
+    (entry,) = await home.audited(1)
     assert entry["operation"] == "cancelExecution"
     assert await pool.fetchval("select count(*) from gateway.audit_open") == 0
 

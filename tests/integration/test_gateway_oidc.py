@@ -179,7 +179,7 @@ async def test_people_sign_in_at_the_provider_and_come_back_to_where_they_were(
         assert (session["name"], session["roles"]) == ("alice", ["operator", "oncall"])
         headers = {"X-CSRF-Token": session["csrfToken"]}
         assert (await browser.post("/api/v1/users", json={"name": "x"}, headers=headers)).json()["code"] == "forbidden"
-        (entry,) = (await home.call("GET", "/audit", params={"operation": "finishSignIn"}))["items"]
+        (entry,) = await home.audited(1, operation="finishSignIn")
         assert (entry["actor"], entry["outcome"], entry["credentialType"], entry["credentialId"]) == (
             "alice", "done", "token", "u-1",
         )  # fmt: skip

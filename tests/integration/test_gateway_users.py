@@ -119,7 +119,7 @@ async def test_whoever_has_keys_sees_and_revokes_them_and_nobody_elses(home: Hou
     assert (await home.call("DELETE", f"/me/api-keys/{keys['alice2']['keyId']}", headers=as_alice))["revokedAt"]
     for name, status in (("alice1", 200), ("alice2", 401), ("bob1", 200)):
         await home.call("GET", "/me", status=status, headers={"Authorization": f"Bearer {keys[name]['key']}"})
-    entries = (await home.call("GET", "/audit", params={"operation": "revokeOwnApiKey"}))["items"]
+    entries = await home.audited(2, operation="revokeOwnApiKey")
     assert [each["actor"] for each in entries] == ["alice", "alice"]
     await home.call("DELETE", f"/me/api-keys/{keys['alice1']['keyId']}", headers=as_alice)
     await home.call("GET", "/me/api-keys", status=401, headers=as_alice)

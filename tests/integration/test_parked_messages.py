@@ -83,7 +83,7 @@ async def test_what_a_bug_kept_from_being_handled_is_sent_again_and_its_executio
         refused = await home.call("DELETE", f"/parked-messages/{row['messageId']}", status=409)
         assert (refused["code"], refused["detail"]) == ("parked_message_settled", "it was retried already, by admin")
         assert (await home.http.get("/readyz")).json()["notes"] == {}
-        entries = (await home.call("GET", "/audit", params={"operation": "retryParkedMessage"}))["items"]
+        entries = await home.audited(2, operation="retryParkedMessage")
         assert {(each["actor"], each["outcome"]) for each in entries} == {("admin", "done")}
         assert "No parked message" in await runyard(home, tmp_path, "show", "abcdef", code=3)
 
