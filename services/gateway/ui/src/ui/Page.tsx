@@ -22,7 +22,7 @@ export function Page({
     <div className={classes.page}>
       <header className={classes.head}>
         <div className={classes.title}>{heading ?? <Title order={1}>{title}</Title>}</div>
-        {actions}
+        {actions && <div className={classes.actions}>{actions}</div>}
       </header>
       {children}
     </div>
