@@ -8,6 +8,7 @@ import type { ConnectionRow } from '@/api/types';
 import { EmptyState } from '@/ui/EmptyState';
 import { Page, Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
+import { useSetParams } from '@/ui/params';
 import { ReasonedButton } from '@/ui/ReasonedButton';
 import { useShortcuts } from '@/ui/shortcuts';
 import { useTyped } from '@/ui/useTyped';
@@ -18,7 +19,8 @@ import { kindOf } from './kinds';
 import { useConnections, useConnectionTypes } from './queries';
 
 export function ConnectionsPage() {
-  const [params, setParams] = useSearchParams();
+  const [params] = useSearchParams();
+  const change = useSetParams();
   const connections = useConnections();
   const types = useConnectionTypes();
   const mayManage = useMay('automation:manage');
@@ -27,15 +29,7 @@ export function ConnectionsPage() {
   const q = params.get('q') ?? '';
   const id = params.get('connection');
   const set = (name: 'q' | 'connection', value: string | null, replace = false) =>
-    setParams(
-      (before) => {
-        const next = new URLSearchParams(before);
-        if (value) next.set(name, value);
-        else next.delete(name);
-        return next;
-      },
-      { replace },
-    );
+    change({ [name]: value }, { replace });
   const typed = useTyped(q, (text) => set('q', text, true), 100);
   const ready = connections.data !== undefined && types.data !== undefined;
   const chosen =

@@ -4,15 +4,16 @@ import { memo, Suspense, useRef, useState } from 'react';
 import { Link } from 'react-router';
 import { useMay } from '@/api/session';
 import { EXECUTION, isActive } from '@/theme/status';
+import { CountBadge } from '@/ui/CountBadge';
 import { LiveMark } from '@/ui/LiveMark';
 import { lazyPart } from '@/ui/lazyPart';
 import { Page, Panel } from '@/ui/Page';
+import { useParam, useSetParams } from '@/ui/params';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { useShortcuts } from '@/ui/shortcuts';
 import { Banner } from './banner/Banner';
 import classes from './ExecutionPage.module.css';
 import { Facts } from './Facts';
-import { useParam, useSetParams } from './params';
 import { useExecution, useStreamState } from './store';
 
 const ExecutionGraph = lazyPart(async () => (await import('@/graph/ExecutionGraph')).ExecutionGraph);
@@ -99,14 +100,11 @@ export function ExecutionView() {
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="log">Log</Tabs.Tab>
           <Tabs.Tab value="variables">Variables</Tabs.Tab>
-          <Tabs.Tab value="approvals">
+          <Tabs.Tab
+            value="approvals"
+            rightSection={detail.pendingApprovals > 0 && <CountBadge count={detail.pendingApprovals} what="waiting" />}
+          >
             Approvals
-            {detail.pendingApprovals > 0 && (
-              <span className={`${classes.count} numbers`}>
-                {detail.pendingApprovals}
-                <span className="visually-hidden"> waiting</span>
-              </span>
-            )}
           </Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview">

@@ -1,7 +1,7 @@
 import { useLocation } from 'react-router';
 import { useWaitingForMe } from '@/shell/waitingForMe';
+import { CountBadge } from '@/ui/CountBadge';
 import { LinkTabs } from '@/ui/LinkTabs';
-import classes from './ListTabs.module.css';
 
 const EXECUTIONS = '/automation/executions';
 const APPROVALS = '/automation/approvals';
@@ -13,12 +13,7 @@ export function ListTabs() {
   const approvals = (
     <>
       Pending approvals
-      {waiting !== null && waiting.waiting > 0 && (
-        <span className={classes.count}>
-          {waiting.waiting}
-          {waiting.more && '+'}
-        </span>
-      )}
+      {waiting !== null && waiting.waiting > 0 && <CountBadge count={waiting.waiting} more={waiting.more} />}
     </>
   );
   return (

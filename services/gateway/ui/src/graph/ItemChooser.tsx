@@ -2,7 +2,7 @@
 import { ActionIcon, TextInput } from '@mantine/core';
 import { IconChevronLeft, IconChevronRight, IconX } from '@tabler/icons-react';
 import { useSearchParams } from 'react-router';
-import { useChangeParams } from '@/execution/params';
+import { useChangeParams } from '@/ui/params';
 import { chosenIndex, itemPath } from './executionStates';
 import { allNodes, type GraphModel, type GraphNode } from './model';
 import type { NodeState } from './props';

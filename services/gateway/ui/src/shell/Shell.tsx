@@ -1,4 +1,5 @@
 /** What is around every page: where one can go, what waits for me, who I am. */
+
 import { ActionIcon, Burger, Text, Tooltip, useMantineColorScheme } from '@mantine/core';
 import {
   IconBolt,
@@ -19,6 +20,7 @@ import { type ReactNode, Suspense, useEffect, useState } from 'react';
 import { Link, NavLink, useLocation, useNavigate } from 'react-router';
 import { api, setCsrfToken, take } from '@/api/client';
 import { SESSION_KEY, useSession } from '@/api/session';
+import { CountBadge } from '@/ui/CountBadge';
 import { lazyPart } from '@/ui/lazyPart';
 import { useShortcuts } from '@/ui/shortcuts';
 import { failed } from '@/ui/toast';
@@ -86,11 +88,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <Icon size={18} stroke={1.8} aria-hidden />
             {label}
             {to === '/automation/approvals' && waiting !== null && waiting.waiting > 0 && (
-              <span className={classes.count}>
-                {waiting.waiting}
-                {waiting.more && '+'}
-                <span className="visually-hidden"> waiting for you</span>
-              </span>
+              <CountBadge count={waiting.waiting} more={waiting.more} what="waiting for you" />
             )}
           </NavLink>
         ))}

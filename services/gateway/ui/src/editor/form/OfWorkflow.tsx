@@ -1,6 +1,6 @@
 /** The workflow itself: what it is called, what a run asks for, what starts it. */
 import { Tabs, Title } from '@mantine/core';
-import { useParam, useSetParams } from '@/execution/params';
+import { useParam, useSetParams } from '@/ui/params';
 import { problemsBelow } from '@/ui/schemaForm/paths';
 import { inputsOf } from '../inputs';
 import { valueAt } from '../text/parsed';

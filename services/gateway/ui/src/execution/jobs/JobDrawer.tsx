@@ -1,7 +1,7 @@
 /** One job with all that is known of it, at `?job=` (R14, R15). */
 import { Drawer } from '@mantine/core';
 import { useCallback, useRef } from 'react';
-import { useParam, useSetParams } from '../params';
+import { useParam, useSetParams } from '@/ui/params';
 import { JobView } from './JobView';
 
 export function JobDrawer() {

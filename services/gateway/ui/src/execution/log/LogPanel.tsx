@@ -16,9 +16,9 @@ import {
 import type { LogEntry } from '@/api/types';
 import { Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
+import { useParam, useSetParams } from '@/ui/params';
 import { useShortcuts } from '@/ui/shortcuts';
 import { fullInstantText } from '@/ui/time';
-import { useParam, useSetParams } from '../params';
 import { type JobLine, useActive, useExecution, useExecutionStore } from '../store';
 import classes from './LogPanel.module.css';
 import { countOf, type Gap, gapsOf, isGap, type LevelFilter, type Log, type Row, rowsOf } from './log';

@@ -9,6 +9,7 @@ import { AUDIT } from '@/theme/status';
 import { EmptyState } from '@/ui/EmptyState';
 import { Instant } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
+import { useSetParams } from '@/ui/params';
 import { StatusBadge } from '@/ui/StatusBadge';
 import { useTyped } from '@/ui/useTyped';
 import { More } from '../More';
@@ -63,16 +64,8 @@ export function AuditLog() {
       ),
     getNextPageParam: (page) => page.nextCursor,
   });
-  const set = (name: keyof Chosen, value: string | null) =>
-    setParams(
-      (now) => {
-        const next = new URLSearchParams(now);
-        if (value) next.set(name, value);
-        else next.delete(name);
-        return next;
-      },
-      { replace: true },
-    );
+  const change = useSetParams();
+  const set = (name: keyof Chosen, value: string | null) => change({ [name]: value }, { replace: true });
   const rows = log.data?.pages.flatMap((page) => page.items) ?? [];
   const filtered = Object.values(chosen).some((value) => value !== null);
   return (

@@ -8,6 +8,7 @@ import { PARKED } from '@/theme/status';
 import { EmptyState } from '@/ui/EmptyState';
 import { Distance } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
+import { useSetParams } from '@/ui/params';
 import { ReasonedButton } from '@/ui/ReasonedButton';
 import rowTable from '@/ui/RowTable.module.css';
 import { useTyped } from '@/ui/useTyped';
@@ -22,7 +23,8 @@ import { kindOf, serviceOf, triedText } from './words';
 const STATUSES = Object.keys(PARKED) as Chosen['status'][];
 
 export function ParkedMessages() {
-  const [params, setParams] = useSearchParams();
+  const [params] = useSearchParams();
+  const change = useSetParams();
   const chosen: Chosen = {
     status: STATUSES.find((each) => each === params.get('status')) ?? 'waiting',
     q: params.get('q'),
@@ -33,15 +35,7 @@ export function ParkedMessages() {
   const some = rows.filter((each) => selected.has(each.messageId));
   const set = (name: 'status' | 'q' | 'message', value: string | null, replace = false) => {
     if (name !== 'message') setSelected(new Set());
-    setParams(
-      (now) => {
-        const next = new URLSearchParams(now);
-        if (value) next.set(name, value);
-        else next.delete(name);
-        return next;
-      },
-      { replace },
-    );
+    change({ [name]: value }, { replace });
   };
   const waiting = chosen.status === 'waiting';
   return (
