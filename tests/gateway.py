@@ -187,6 +187,10 @@ class House:
             raise AssertionError(f"the execution stayed as {detail}") from None
         return detail
 
+    async def detail_with_job(self, execution_id: str, job_id: str) -> Json:
+        """The detail once it lists this job: an agent may have it before."""
+        return await self.detail_when(execution_id, lambda detail: any(job["jobId"] == job_id for job in detail["jobs"]))
+
     async def until(self, execution_id: str, status: str) -> Json:
         """The detail once the execution has this status."""
         return await self.detail_when(execution_id, lambda detail: detail["status"] == status)

@@ -112,6 +112,7 @@ async def test_a_job_goes_to_the_agent_and_its_output_and_result_come_back(home:
             "agent": agent.name,
         }  # fmt: skip
         assert (await agent.say(JobStarted(**lease))).status_code == 204
+        await home.detail_with_job(execution_id, order.job_id)
         held = await home.call("GET", f"/agents/{agent.agent_id}/jobs")
         assert (held["total"], [(job["jobId"], job["executionId"], job["agent"]) for job in held["items"]]) == (
             1,

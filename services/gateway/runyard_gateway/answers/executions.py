@@ -93,7 +93,10 @@ class JobOfExecution(JobLine):
 
 
 class HeldJobs(Body):
-    """What an agent has, or the agents of a pool, at most 200 of `total`: those first that it has had for longest."""
+    """What an agent has, or the agents of a pool, at most 200 of `total`: those first that it has had for longest.
+
+    One that was sent just now is counted, and may be listed a moment later.
+    """
 
     items: list[JobOfExecution]
     total: int

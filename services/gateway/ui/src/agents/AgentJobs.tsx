@@ -21,7 +21,7 @@ export function AgentJobs({ agent }: { agent: AgentRow }) {
         </Link>
       </div>
       {held.isError && held.data === undefined && <ProblemAlert error={held.error} onRetry={() => held.refetch()} />}
-      {held.data !== undefined && items.length === 0 && (
+      {held.data !== undefined && total === 0 && (
         <Text size="sm" c="dimmed">
           None.
         </Text>

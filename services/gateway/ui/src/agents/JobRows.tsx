@@ -44,7 +44,10 @@ export function JobRows<Job extends JobOfExecution>({
       </ul>
       {total > jobs.length && (
         <Text size="sm" c="dimmed">
-          And {(total - jobs.length).toLocaleString()} more.
+          {/* the list of jobs may not have heard yet of one that was just sent */}
+          {jobs.length > 0
+            ? `And ${(total - jobs.length).toLocaleString()} more.`
+            : `${total.toLocaleString()}, just now.`}
         </Text>
       )}
     </>
