@@ -47,7 +47,13 @@ async def test_an_execution_is_followed_from_its_start_to_its_end(home: House) -
     assert waiting["status"] == "running"
     assert waiting["variables"] == {"host": "web-01"}
     assert waiting["jobCounts"] == {"completed": 0, "total": 1}
-    await home.complete(execution_id)
+    first = await home.start_job(execution_id)
+    await home.detail_when(execution_id, lambda detail: detail["jobs"][0]["status"] == "running")
+    (row,) = (await home.call("GET", "/executions"))["items"]
+    (runs,) = row["running"]
+    assert (runs["detail"], runs["jobs"], runs["agent"], row["waiting"]) == ("First step is running on a1", 1, "a1", [])
+    await home.finish_job(execution_id, first)
+    await home.complete(execution_id, jobs=1)
     done = await home.call("GET", f"/executions/{execution_id}")
     assert [(node["nodeId"], node["status"]) for node in done["nodes"]] == [("first", "completed"), ("second", "completed")]
     assert [job["nodeName"] for job in done["jobs"]] == ["First step", "second"]
@@ -61,6 +67,7 @@ async def test_an_execution_is_followed_from_its_start_to_its_end(home: House) -
     assert row["jobs"] == {"completed": 2, "total": 2}
     assert row["trigger"] == {"type": "manual", "user": "admin"}
     assert row["durationMs"] == done["durationMs"] > 0
+    assert row["running"] == []
 
 
 async def test_an_execution_can_be_read_at_once_after_its_start(home: House) -> None:

@@ -43,17 +43,21 @@ async def stream_of(home: House, job_id: str) -> str:
     return str(await home.pool.fetchval("select stream_id::text from read.job where job_id = $1", job_id))
 
 
-async def play(home: House, job: Json, *, fails: bool = False) -> None:
-    """An agent runs a job of an iteration: its reports go to the iteration's stream."""
+async def start(home: House, job: Json) -> Json:
+    """An agent starts a job of an iteration: its reports go to the iteration's stream. Returns what is in each of them."""
     stream_id = await stream_of(home, job["jobId"])
     of = {"tenant_id": "default", "execution_id": stream_id, "job_id": job["jobId"], "dispatch": 1, "agent": "a1"}
+    await home.bus.send(orchestrator_inbox(stream_id), [reports.JobStarted(**of)])
+    return of
+
+
+async def play(home: House, job: Json, *, fails: bool = False) -> None:
+    """An agent runs it to its end."""
+    of = await start(home, job)
     error = ErrorInfo(reason="exit_code", message="exit code 3", exit_code=3) if fails else None
     status = JobStatus.FAILED if fails else JobStatus.COMPLETED
-    for report in (
-        reports.JobStarted(**of),
-        reports.JobFinished(**of, status=status, duration_ms=5, output={"stdout": "x"}, error=error),
-    ):
-        await home.bus.send(orchestrator_inbox(stream_id), [report])
+    done = reports.JobFinished(**of, status=status, duration_ms=5, output={"stdout": "x"}, error=error)
+    await home.bus.send(orchestrator_inbox(of["execution_id"]), [done])
 
 
 def job_of(detail: Json, item: str) -> Any:
@@ -86,6 +90,11 @@ async def test_iterations_are_seen_under_the_execution_they_belong_to(home: Hous
         await home.bus.broadcast(LIVE_OUTPUT, [chunk])
         while seen[-1].event != "output":  # what is live and late is not told after the end: it is stored
             seen.append(await anext(stream))
+        for job in (first, last):
+            await start(home, job)
+        await home.detail_when(execution_id, lambda each: all(job["status"] == "running" for job in each["jobs"]))
+        ((runs,),) = [row["running"] for row in (await home.call("GET", "/executions"))["items"]]
+        assert (runs["detail"], runs["nodeId"], runs["jobs"]) == ("2 jobs of Act on it are running on a1", "act", 2)
         await play(home, first, fails=True)
         await play(home, last)
         seen += [frame async for frame in stream]

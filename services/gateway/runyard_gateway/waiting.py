@@ -1,14 +1,15 @@
-"""Why an execution waits (R11), each reason in words; nothing active is left without one."""
+"""What an execution does and why it waits (R11), each in words; nothing active is left without one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from runyard_gateway.answers import WaitingRow
+from runyard_gateway.answers import RunningNode, WaitingRow
 from runyard_gateway.approvers import approver_words
 from runyard_gateway.durations import duration
 from runyard_gateway.graph import Graph
-from runyard_gateway.queries.execution_rows import Waiting
+from runyard_gateway.queries.columns import instant
+from runyard_gateway.queries.execution_rows import Running, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,25 @@ def waiting_row(each: Waiting, around: Surroundings, now: datetime) -> WaitingRo
         job_id=each.job_id,
         approval_id=each.approval_id,
         child_execution_id=each.child_id,
+    )
+
+
+def running_node(each: Running, graph: Graph) -> RunningNode:
+    name = graph.title(each.node_id)
+    on = f" on {each.agent}" if each.agent else ""
+    if each.jobs > 1:
+        words = f"{each.jobs} jobs of {name} are running{on}"
+    elif each.started:
+        words = f"{name} is running{on}"
+    else:
+        words = f"{name} was sent to {each.agent} and is about to start"
+    return RunningNode(
+        node_id=each.node_id,
+        node_name=name,
+        jobs=each.jobs,
+        agent=each.agent,
+        since=instant(each.since),
+        detail=f"{words}, attempt {each.attempt}" if each.jobs == 1 and each.attempt > 1 else words,
     )
 
 

@@ -56,8 +56,22 @@ class Execution(Body):
     waiting_total: int
 
 
+class RunningNode(Body):
+    """A node of an active execution of which agents have `jobs`. `detail` says it in words."""
+
+    node_id: str
+    node_name: str
+    jobs: int
+    agent: Annotated[str | None, Meta(description="Null: several agents")]
+    since: Annotated[Instant | None, Meta(description="Since the first of these jobs")]
+    detail: str
+
+
 class ExecutionRow(Execution):
+    """`running`: what agents have of it, at most 20 nodes, those first that have run for longest."""
+
     jobs: JobCounts
+    running: list[RunningNode]
 
 
 class JobLine(Body):

@@ -3,10 +3,11 @@
 A page costs the same however many executions are stored, because no filter is ever looked for in rows: every combination is a
 few ranges of one index, each in the order of the list, of which the first rows are taken and merged. A range is a workflow, a
 status and a trigger; where the filter leaves one of the last two open, each of its few values is a range of its own. First the
-keys are found, which needs the index alone, then the rows of the page, then what the active ones among them wait for.
+keys are found, which needs the index alone, then the rows of the page, then what the active ones among them do and wait for.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,9 +18,15 @@ import msgspec
 from runyard_shared.contracts.values import FINISHED_EXECUTIONS, ExecutionStatus
 
 from runyard_gateway.answers import ExecutionRow
-from runyard_gateway.database import Database, Reader
+from runyard_gateway.database import Database, Reader, Row
 from runyard_gateway.queries.columns import MAX_TIME_MS
-from runyard_gateway.queries.execution_rows import LIST_COLUMNS, WAITING_COLUMNS, FoundExecution, found_execution
+from runyard_gateway.queries.execution_rows import (
+    LIST_COLUMNS,
+    RUNNING_NODES,
+    WAITING_COLUMNS,
+    FoundExecution,
+    found_execution,
+)
 
 TRIGGER_TYPES = ("manual", "webhook", "cron", "incident")
 FEW_WORKFLOWS = 8
@@ -96,10 +103,18 @@ class ExecutionListQueries:
         async with self._database.with_kept_plans() as reader:
             rows = await self._page(reader, LIST_COLUMNS, tenant_id, wanted, after, limit)
             active = [row["execution_id"] for row in rows if row["finished_at"] is None]
-            waiting = {}
+            waiting: dict[str, Row] = {}
+            running: defaultdict[str, list[Row]] = defaultdict(list)
             if active:
                 waiting = {row["execution_id"]: row for row in await reader.fetch(_WAITING, tenant_id, active)}
-        return [found_execution(row, waiting.get(row["execution_id"]), now) for row in rows]
+            # those that are paused have nothing that runs
+            live = [row["execution_id"] for row in rows if row["status"] == ExecutionStatus.RUNNING]
+            if live:
+                for row in await reader.fetch(RUNNING_NODES, tenant_id, live):
+                    running[row["execution_id"]].append(row)
+        return [
+            found_execution(row, waiting.get(row["execution_id"]), now, running.get(row["execution_id"], ())) for row in rows
+        ]
 
     async def ids(self, tenant_id: str, wanted: Filter, limit: int) -> list[str]:
         """The ids alone, newest first."""

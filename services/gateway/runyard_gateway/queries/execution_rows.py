@@ -1,6 +1,7 @@
 """The columns of an execution that its list and its detail share, and what they become."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -18,6 +19,20 @@ LIST_COLUMNS = (
 )
 WAITING_COLUMNS = "waiting::text as waiting, waiting_total"
 """Of an active execution only: they cost a look at its nodes and jobs."""
+RUNNING_NODES = """
+    select key.id::text as execution_id, live.*
+    from unnest($2::uuid[]) as key(id)
+    cross join lateral (
+        select node_id, count(*) as jobs, count(*) filter (where status = 'running') as started, max(attempt) as attempt,
+            case when min(agent) = max(agent) then min(agent) end as agent, min(coalesce(started_at, dispatched_at)) as since
+        from read.job
+        where read.job.execution_id = key.id and tenant_id = $1 and status in ('dispatched', 'running')
+        group by node_id
+        order by since, node_id
+        limit 20
+    ) live
+"""
+"""Of executions that run: they cost a look at their jobs."""
 
 
 class Waiting(msgspec.Struct, rename={
@@ -42,19 +57,35 @@ class Waiting(msgspec.Struct, rename={
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A node of which agents have `jobs`; `started`: so many of them run, the others were sent. `agent`: None for several."""
+
+    node_id: str
+    jobs: int
+    started: int
+    attempt: int
+    agent: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundExecution:
-    """`row.waiting` is yet to be put into words from `waiting`. `position`: of its last event."""
+    """`row.waiting` and `row.running` are yet to be put into words, from `waiting` and `running`.
+
+    `position`: of its last event.
+    """
 
     row: ExecutionRow
     waiting: list[Waiting]
     position: int
+    running: list[Running] = field(default_factory=list)
 
 
 _decode_waiting = msgspec.json.Decoder(list[Waiting]).decode
 
 
-def found_execution(row: Row, waiting: Row | None, now: datetime) -> FoundExecution:
-    """Of LIST_COLUMNS and, of an active one, WAITING_COLUMNS."""
+def found_execution(row: Row, waiting: Row | None, now: datetime, running: Sequence[Row] = ()) -> FoundExecution:
+    """Of LIST_COLUMNS and, of an active one, WAITING_COLUMNS and the rows of RUNNING_NODES."""
     paused_ms = row["paused_ms"]
     if row["paused_since"] is not None:
         paused_ms += milliseconds_since(row["paused_since"], now)
@@ -74,8 +105,10 @@ def found_execution(row: Row, waiting: Row | None, now: datetime) -> FoundExecut
         rerun_of=row["rerun_of"],
         error=error_info(row["error"]),
         jobs=JobCounts(completed=row["jobs_completed"], total=row["jobs_total"]),
+        running=[],
         waiting=[],
         waiting_total=(waiting["waiting_total"] if waiting is not None else None) or 0,
     )
     reasons = _decode_waiting(waiting["waiting"]) if waiting is not None and waiting["waiting"] else []
-    return FoundExecution(found, reasons, row["position"])
+    nodes = [Running(**{name: value for name, value in each.items() if name != "execution_id"}) for each in running]
+    return FoundExecution(found, reasons, row["position"], nodes)

@@ -70,6 +70,7 @@ class ExecutionReader:
 def _detail(execution: Execution) -> ExecutionDetail:
     row = msgspec.structs.asdict(execution.found.row)
     counts = row.pop("jobs")
+    del row["running"]  # the detail has the jobs themselves
     return ExecutionDetail(
         **row,
         banner=banner(execution, execution.found.row.waiting),
