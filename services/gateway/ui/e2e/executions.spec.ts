@@ -19,6 +19,7 @@ test('the list follows an execution without moving, and says when there are new 
   const row = page.getByRole('row', { name: new RegExp(first.slice(-8)) });
   await expect(row).toContainText(/Running|Pending/);
   await expect(row).toContainText('0 / 1');
+  await expect(row).toContainText(/work is running on \S+ for \d/i);
   await expect(page.getByText('Live', { exact: true })).toBeVisible();
   const shifts = await watchShifts(page);
   gate.open('end');

@@ -6,7 +6,9 @@ import { EXECUTION, isActive } from '@/theme/status';
 import { Duration, Instant } from '@/ui/Instant';
 import rowTable from '@/ui/RowTable.module.css';
 import { StatusBadge } from '@/ui/StatusBadge';
+import { type Doing, doingOf, sentence } from './doing';
 import classes from './ExecutionTable.module.css';
+import { HowLong } from './HowLong';
 import { TriggerText } from './TriggerText';
 
 interface Props {
@@ -52,7 +54,7 @@ export function ExecutionTable({ rows, cameActive, current, selected, onSelect }
           <th className={classes.trigger}>Trigger</th>
           <th className={classes.started}>Started</th>
           <th className={classes.number}>Duration</th>
-          <th className={classes.number}>Jobs</th>
+          <th className={`${classes.number} ${classes.jobs}`}>Jobs</th>
         </tr>
       </thead>
       <tbody>
@@ -90,13 +92,14 @@ const Row = memo(function Row({
   onSelect: Props['onSelect'];
 }) {
   const reason = reasonOf(row);
+  const hasRoom = roomy || reason !== null;
   return (
     <tr
       ref={ref}
       className={`${rowTable.row} ${classes.line}`}
       data-current={current}
       data-selected={selected}
-      data-roomy={roomy || reason !== null}
+      data-roomy={hasRoom}
     >
       {onSelect && (
         <td className={classes.check}>
@@ -109,19 +112,17 @@ const Row = memo(function Row({
         </td>
       )}
       <td className={classes.workflow}>
-        <Link
-          to={`/automation/executions/${row.executionId}`}
-          className={rowTable.link}
-          title={reason === null ? undefined : reason.all}
-        >
-          {row.workflowName}
-        </Link>
-        <span className={classes.id}>{row.executionId.slice(-8)}</span>
-        {reason !== null && (
-          <span className={classes.reason} data-failed={reason.failed}>
-            {reason.words}
-          </span>
-        )}
+        <span className={classes.name}>
+          <Link
+            to={`/automation/executions/${row.executionId}`}
+            className={rowTable.link}
+            title={reason?.all || undefined}
+          >
+            {row.workflowName}
+          </Link>
+          <span className={classes.id}>{row.executionId.slice(-8)}</span>
+        </span>
+        {hasRoom && <ReasonLine reason={reason} />}
       </td>
       <td className={classes.status}>
         <StatusBadge look={EXECUTION[row.status]} />
@@ -136,7 +137,7 @@ const Row = memo(function Row({
         <Duration startedAt={row.startedAt} finishedAt={row.finishedAt} />
       </td>
       <td
-        className={classes.number}
+        className={`${classes.number} ${classes.jobs}`}
         title={`${row.jobs.completed} of ${row.jobs.total} jobs completed, retries included`}
       >
         {row.jobs.completed} / {row.jobs.total}
@@ -145,27 +146,49 @@ const Row = memo(function Row({
   );
 });
 
+function ReasonLine({ reason }: { reason: Reason | null }) {
+  return (
+    <span className={classes.reason} data-failed={reason?.failed ?? false}>
+      <span className={classes.said}>
+        <span className={classes.words}>{reason?.words}</span>
+        {reason !== null && reason.first !== null && (
+          <span className={classes.time}>
+            {' '}
+            <HowLong {...reason.first} />
+            {reason.others > 0 && `, and ${reason.others} more`}
+          </span>
+        )}
+      </span>
+    </span>
+  );
+}
+
 interface Reason {
   words: string;
   /** All of several. */
   all: string;
   failed: boolean;
+  /** What ticks, of the first. */
+  first: Doing | null;
+  others: number;
 }
 
-/** Why it does not go on, or failed: in the list already. */
-function reasonOf({ status, error, waiting, waitingTotal }: ExecutionRow): Reason | null {
-  if (error !== null && (status === 'failed' || isActive(status)))
-    return { words: sentence(error.message), all: error.message, failed: true };
-  const [first] = waiting;
-  if (!isActive(status) || first === undefined) return null;
-  const others = waitingTotal - 1;
+/** Why it failed, or what it does and waits for: in the list already. */
+function reasonOf(row: ExecutionRow): Reason | null {
+  const { status, error, waiting, waitingTotal } = row;
+  const active = isActive(status);
+  if (error !== null && (status === 'failed' || active))
+    return { words: sentence(error.message), all: error.message, failed: true, first: null, others: 0 };
+  if (!active) return null;
+  const doing = doingOf(row);
+  const [first] = doing;
+  if (first === undefined) return { words: 'Deciding what comes next', all: '', failed: false, first: null, others: 0 };
   return {
-    words: `${sentence(first.detail)}${others > 0 ? `, and ${others} more` : ''}`,
-    all: waiting.map((each) => each.detail).join('\n'),
+    words: sentence(first.words),
+    all: doing.map((each) => each.words).join('\n'),
     failed: false,
+    first,
+    // of very many that wait, some are named
+    others: doing.length - 1 + waitingTotal - waiting.length,
   };
-}
-
-function sentence(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -69,10 +69,10 @@ export function ExecutionsPage() {
   ]);
 
   return (
-    <Page title="Executions" actions={<LiveMark state={list.state} />}>
-      <div className={classes.top}>
-        <ListTabs />
-        <div className={classes.above}>
+    <Page
+      title="Executions"
+      actions={
+        <div className={classes.live}>
           <span role="status" className={classes.fresh}>
             {fresh.size > 0 && (
               <Button
@@ -88,6 +88,13 @@ export function ExecutionsPage() {
               </Button>
             )}
           </span>
+          <LiveMark state={list.state} />
+        </div>
+      }
+    >
+      <div className={classes.top}>
+        <ListTabs />
+        <div className={classes.above}>
           {selected.size > 0 || !isEmpty(filter) ? (
             <BulkBar
               filter={filter}

@@ -1,11 +1,9 @@
 /** What the execution does, what it waits for and until when; or how it ended, and the way to the reason. */
 import { type CSSProperties, useMemo, useRef } from 'react';
 import { Link } from 'react-router';
+import { HowLong } from '@/executions/HowLong';
 import { EXECUTION, isActive } from '@/theme/status';
-import { Countdown } from '@/ui/Countdown';
-import { useNow } from '@/ui/clock';
 import { useSetParams } from '@/ui/params';
-import { durationText } from '@/ui/time';
 import { useExecution, useJobs } from '../store';
 import classes from './Banner.module.css';
 import { type Reason, reasonsOf } from './reasons';
@@ -71,14 +69,7 @@ function ReasonLine({ reason, alone, children }: { reason: Reason; alone?: boole
     <li className={classes.reason}>
       <span>{reason.words}</span>
       <span className={classes.time}>
-        {reason.until !== null ? (
-          <>
-            {reason.kind === 'approval' ? 'expires in ' : reason.kind === 'agent' ? 'gives up in ' : 'in '}
-            <Countdown at={reason.until} />
-          </>
-        ) : (
-          reason.since !== null && <Since at={reason.since} verb={reason.kind === 'running' ? 'for' : 'waiting for'} />
-        )}
+        <HowLong {...reason} />
       </span>
       {reason.approvalId !== null && (
         <button type="button" className={classes.answer} onClick={() => set({ tab: 'approvals' })}>
@@ -97,15 +88,6 @@ function ReasonLine({ reason, alone, children }: { reason: Reason; alone?: boole
       {children}
       {reason.question !== null && alone && <div className={classes.question}>“{reason.question}”</div>}
     </li>
-  );
-}
-
-function Since({ at, verb }: { at: string; verb: string }) {
-  const ms = useNow() - new Date(at).getTime();
-  return (
-    <span className="numbers">
-      {verb} {durationText(Math.max(0, Math.floor(ms / 1000) * 1000)).replace('.0 s', ' s')}
-    </span>
   );
 }
 

@@ -1,11 +1,12 @@
 /** What an active execution does and waits for, as it stands now (R11). Pure. */
 import type { WaitingRow } from '@/api/types';
+import { byUrgency, type Kind, lasting, sentence } from '@/executions/doing';
 import type { ExecutionFacts } from '../facts';
 import type { JobLine } from '../jobTable';
 
 export interface Reason {
   key: string;
-  kind: 'running' | WaitingRow['reason'];
+  kind: Kind;
   words: string;
   /** Of an approval: what is asked. */
   question: string | null;
@@ -24,8 +25,6 @@ export interface Reasons {
   total: number;
 }
 
-const ORDER: readonly Reason['kind'][] = ['approval', 'agent', 'jobs', 'running', 'retry', 'subworkflow', 'delay'];
-
 export function reasonsOf(
   facts: ExecutionFacts,
   jobs: readonly JobLine[],
@@ -39,7 +38,7 @@ export function reasonsOf(
   // of very many the API names some: where they all wait for the same, so do the others
   const more = waits.length === 1 ? unnamed : 0;
   const first = [...waits.map((rows) => ofRows(rows, rows.length + more, facts)), ...runs.map(ofJobs)];
-  first.sort((one, other) => ORDER.indexOf(one.kind) - ORDER.indexOf(other.kind));
+  first.sort(byUrgency);
   return { first, total: first.length + unnamed - more };
 }
 
@@ -117,14 +116,9 @@ function ofJobs([job, ...others]: [JobLine, ...JobLine[]]): Reason {
   };
 }
 
-/** Without the item, and without how long it still takes, as that was when it was read: that is counted from `until`. */
+/** Without the item. */
 function wordsOf(row: WaitingRow): string {
   const prefix = `${row.item}: `;
-  const words = row.item !== null && row.detail.startsWith(prefix) ? row.detail.slice(prefix.length) : row.detail;
-  if (row.until === null || !['approval', 'retry', 'delay'].includes(row.reason)) return words;
-  return words.replace(/(, expires)? (in [0-9][^,;]*|now)$/, '');
-}
-
-function sentence(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const words = lasting(row);
+  return row.item !== null && words.startsWith(prefix) ? words.slice(prefix.length) : words;
 }
