@@ -143,11 +143,17 @@ test('two people edit one draft: nobody loses anything unseen', async ({ page, a
   const dialog = page.getByRole('dialog', { name: 'Somebody else saved this draft' });
   await expect(dialog).toContainText('seconds: 5');
   await expect(dialog).toContainText('# mine');
-  await dialog.getByRole('button', { name: 'Take theirs' }).click();
-  expect(await written(page)).toBe(source.replace('seconds: 1', 'seconds: 5'));
+  await dialog.getByText('Theirs, and yours').click();
+  await expect(dialog).toContainText('seconds: 1');
+  await dialog.getByText('Theirs, and both together').click();
+  await expect(dialog).toContainText('You changed different places.');
+  await expectUsable(page);
+  await dialog.getByRole('button', { name: 'Go on with both' }).click();
+  expect(await written(page)).toBe(`${source.replace('seconds: 1', 'seconds: 5')}# mine`);
   await text(page).click();
   await page.keyboard.press('Control+z');
-  expect(await written(page)).toContain('# mine');
+  expect(await written(page)).toContain('seconds: 1');
+  await page.keyboard.press('Control+y');
 
   // what is not saved is not lost by a click
   await page.getByRole('link', { name: 'Executions' }).click();
@@ -155,7 +161,8 @@ test('two people edit one draft: nobody loses anything unseen', async ({ page, a
   await expect(page).toHaveURL(/\/edit/);
   await page.keyboard.press('Control+s');
   await expect(page.getByText('Draft saved').first()).toBeVisible();
-  expect((await api.call('GET', `/workflows/${workflowId}`)).draft.source).toContain('# mine');
+  const saved = `${source.replace('seconds: 1', 'seconds: 5')}# mine`;
+  expect((await api.call('GET', `/workflows/${workflowId}`)).draft.source).toBe(saved);
 
   // a text that is no YAML keeps the graph, and says where it stops
   await text(page).click();

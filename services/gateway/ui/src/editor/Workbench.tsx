@@ -232,12 +232,18 @@ export function Workbench({ initial, start }: { initial: Base; start?: string })
       {conflict && (
         <ConflictDialog
           conflict={conflict}
+          before={base.source}
           mine={text}
           onClose={draft.dropConflict}
           onTheirs={(theirs) => {
             draft.take(theirs);
             editor.current?.change(theirs.source);
             said(`This is now what ${theirs.savedBy} saved. Undo brings yours back.`);
+          }}
+          onBoth={(theirs, both) => {
+            draft.take(theirs);
+            editor.current?.change(both);
+            said('The text has both now. Save it when you have looked at it; undo brings yours back.');
           }}
           onMine={draft.replace}
         />
