@@ -39,7 +39,7 @@ def test_expressions_give_their_value(source: str, value: object) -> None:
         ("nodes.nope.output", "nodes has no 'nope'; it has check"),
         ("int(nodes.check.output.missing) > 1", "nodes.check.output has no 'missing'; it has stdout"),
         ("inputs.list[7]", "inputs.list has 2 elements"),
-        ("inputs.host.name", "inputs.host is the str 'web-01', which has no fields"),
+        ("inputs.host.name", "inputs.host is the text 'web-01', which has no fields"),
         ("inputs.list.exists(x, x == inputs.nope)", "inputs has no 'nope'"),
         ("error.message", "the scope has no 'error'"),
     ],
@@ -53,8 +53,8 @@ def test_a_path_that_does_not_resolve_says_what_is_there(source: str, message: s
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("1 +", "not a valid expression: at 1:4"),
-        ("hosts[0]", "reads hosts, which is not defined; known are"),
+        ("1 +", "at column 4, it ends where a value is expected after '+'"),
+        ("hosts[0]", "reads hosts, which does not exist; there are error, execution, "),
         ("", "empty"),
         ("x" * 5000, "longer than 4096"),
         ("(" * 2000 + "1" + ")" * 2000, "not a valid expression"),

@@ -16,7 +16,7 @@ from runyard_orchestrator.execution.evolve import evolve
 from runyard_orchestrator.execution.scope import scope_for
 from runyard_orchestrator.execution.state import TAKEN, UNSETTLED, ExecutionState
 from runyard_orchestrator.nodes import type_of
-from runyard_orchestrator.workflow.expressions import Expression, ExpressionError, Template
+from runyard_orchestrator.workflow.expressions import Expression, ExpressionError, Template, UnresolvedPath
 from runyard_orchestrator.workflow.graph import Graph, GraphNode
 
 
@@ -162,6 +162,9 @@ class Walk:
         scope = scope_for(self.state, (expression,))
         try:
             value = expression.evaluate(scope)
+        except UnresolvedPath as missing:
+            message = f"{expression.source!r}: {missing}. Ask for it with has() first, if it may be absent"
+            return ErrorInfo(reason="expression", message=message, node_id=node_id)
         except ExpressionError as error:
             return ErrorInfo(reason="expression", message=str(error), node_id=node_id)
         if reads is not None:

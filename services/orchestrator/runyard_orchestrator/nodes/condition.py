@@ -7,7 +7,7 @@ from runyard_shared.contracts.values import ErrorInfo
 from runyard_shared.contracts.workflow import ConditionNode
 
 from runyard_orchestrator.nodes.base import NodeType
-from runyard_orchestrator.workflow.expressions import as_text
+from runyard_orchestrator.workflow.failures import described
 
 if TYPE_CHECKING:
     from runyard_orchestrator.execution.walk import Walk
@@ -27,7 +27,7 @@ class Condition(NodeType[ConditionNode]):
             walk.fail(node_id, value)
         elif not isinstance(value, bool):
             source = node.expression.source if node.expression else ""
-            message = f"a condition must be true or false; {source!r} gave {as_text(value)[:80]!r}"
+            message = f"a condition must be true or false; {source!r} gave {described(value)}"
             walk.fail(node_id, ErrorInfo(reason="expression", message=message, node_id=node_id))
         else:
             walk.complete(node_id, "true" if value else "false", output=value, reads=reads)

@@ -14,7 +14,7 @@ from runyard_shared.contracts.workflow import DelayNode
 from runyard_orchestrator.execution.state import ExecutionState, NodeState
 from runyard_orchestrator.execution.transitions import timer
 from runyard_orchestrator.nodes.base import NodeType, Problems
-from runyard_orchestrator.workflow.expressions import as_text
+from runyard_orchestrator.workflow.failures import described
 
 if TYPE_CHECKING:
     from runyard_orchestrator.execution.walk import Walk
@@ -64,5 +64,5 @@ def _instant(node_id: str, value: Any) -> datetime | ErrorInfo:
             value = datetime.fromisoformat(value)
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
-    message = f"until must give an RFC 3339 instant with a time zone; it gave {as_text(value)[:80]!r}"
+    message = f"until must give an RFC 3339 instant with a time zone; it gave {described(value)}"
     return ErrorInfo(reason="expression", message=message, node_id=node_id)

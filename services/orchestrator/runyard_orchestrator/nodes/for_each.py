@@ -15,6 +15,7 @@ from runyard_orchestrator.execution.state import ExecutionState, LoopState, Node
 from runyard_orchestrator.execution.transitions import replace
 from runyard_orchestrator.nodes.base import NodeType
 from runyard_orchestrator.workflow.expressions import as_text
+from runyard_orchestrator.workflow.failures import described
 
 if TYPE_CHECKING:
     from runyard_orchestrator.execution.walk import Walk
@@ -73,7 +74,8 @@ class ForEach(NodeType[ForEachNode]):
             walk.fail(node_id, items)
             return
         if not isinstance(items, list):
-            message = f"items must be a list; it is {as_text(items)[:80]!r}"
+            source = "" if node.expression is None else f"; {node.expression.source!r} gave {described(items)}"
+            message = f"items must be a list{source}"
             walk.fail(node_id, ErrorInfo(reason="not_a_list", message=message, node_id=node_id))
             return
         if len(items) > MAX_ITEMS:

@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from runyard_shared.contracts.actions import ACTIONS, SshParams
 from runyard_shared.contracts.workflow import ActionNode
 
+from runyard_orchestrator.workflow.names import nearest
+
 
 def combination_problems(spec: ActionNode, path: str) -> Iterator[tuple[str, str]]:
-    given = {name for name, value in spec.params.items() if value is not None}
-    if issubclass(ACTIONS[spec.action].params, SshParams) and "host" not in given and spec.connection is None:
+    params = ACTIONS[spec.action].params
+    fields = {field.alias or name for name, field in params.model_fields.items()}
+    given = {
+        name if name in fields else nearest(name, fields) or name for name, value in spec.params.items() if value is not None
+    }
+    if issubclass(params, SshParams) and "host" not in given and spec.connection is None:
         yield f"{path}.params.host", "is required where no connection names one"
     match spec.action:
         case "http.request":

@@ -18,9 +18,13 @@ import msgspec
 from runyard_shared.clock import rfc3339
 from runyard_shared.errors import RunyardError
 
+from runyard_orchestrator.workflow.failures import described, evaluation_problem, unknown_name
 from runyard_orchestrator.workflow.functions import FUNCTIONS
+from runyard_orchestrator.workflow.syntax import syntax_problem
 
 ROOTS = frozenset({"inputs", "trigger", "incident", "webhook", "execution", "nodes", "vars", "item", "index", "error"})
+_VALUES = frozenset({"item", "index"})
+"""Those that are values themselves."""
 MAX_SOURCE = 4096
 MAX_SHOWN = 200
 """Characters of a value that is shown beside the expression that read it."""
@@ -40,6 +44,15 @@ Scope = Mapping[str, Any]
 
 class ExpressionError(RunyardError):
     """The expression cannot be compiled or evaluated; the message says why, for the person who wrote it."""
+
+
+class UnknownName(ExpressionError):
+    """It reads something that is none of the roots."""
+
+    def __init__(self, source: str, name: str) -> None:
+        super().__init__(f"{source!r} {unknown_name(name, sorted(ROOTS), {})}")
+        self.source = source
+        self.name = name
 
 
 class UnresolvedPath(ExpressionError):
@@ -70,13 +83,14 @@ class Expression:
             raise ExpressionError(f"{self.source!r} would visit more than {MAX_STEPS} elements; use smaller lists")
         try:
             return self.execute(context)
-        except (KeyError, IndexError, RuntimeError) as error:
-            missing = self._first_missing(scope)
-            if missing or not isinstance(error, RuntimeError):
-                raise UnresolvedPath(missing or f"{self.source!r}: there is no {error}") from error
-            raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
-        except (TypeError, ValueError, ArithmeticError) as error:
-            raise ExpressionError(f"{self.source!r}: {_first_line(error)}") from error
+        except (KeyError, IndexError, RuntimeError, TypeError, ValueError, ArithmeticError) as error:
+            raise self._failure(error, scope) from error
+
+    def _failure(self, error: Exception, scope: Scope) -> ExpressionError:
+        missing = self._first_missing(scope)
+        if isinstance(error, KeyError | IndexError) or (missing and isinstance(error, RuntimeError)):
+            return UnresolvedPath(missing or f"{_shorten(self.source)!r} does not resolve: there is no {error}")
+        return ExpressionError(f"{_shorten(self.source)!r}: {missing or evaluation_problem(error, self._values(scope))}")
 
     def execute(self, context: dict[str, Any]) -> Any:
         """The value, with whatever the library raises."""
@@ -89,11 +103,14 @@ class Expression:
 
     def reads(self, scope: Scope) -> dict[str, Any]:
         """The paths it names, as far as they resolve, with their values; long ones are cut to be shown to a person."""
+        return {path: _shown(value) for path, value in self._values(scope).items()}
+
+    def _values(self, scope: Scope) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for path in dict.fromkeys(_paths(_TEXT.sub('""', self.source))):
-            if len(path) > 1 and path[0] in ROOTS:
+            if path and path[0] in ROOTS and (len(path) > 1 or path[0] in _VALUES):
                 with suppress(UnresolvedPath):
-                    found[_path_text(path)] = _shown(_walk(path, scope))
+                    found[_path_text(path)] = _walk(path, scope)
         return found
 
     def _first_missing(self, scope: Scope) -> str | None:
@@ -117,12 +134,11 @@ def compile_expression(source: str) -> Expression:
     try:
         program = cel.compile(text)
     except ValueError as error:
-        raise ExpressionError(f"{_shorten(text)!r} is not a valid expression: {_parse_message(error)}") from error
+        raise ExpressionError(syntax_problem(text)) from error
     bound = _bound_names(text)
     names = [name for name in program.variables() if name not in bound]
     if unknown := sorted(set(names) - ROOTS):
-        known = ", ".join(sorted(ROOTS))
-        raise ExpressionError(f"{_shorten(text)!r} reads {', '.join(unknown)}, which is not defined; known are {known}")
+        raise UnknownName(_shorten(text), unknown[0])
     plain = _TEXT.sub('""', text)
     nodes = tuple(dict.fromkeys(re.findall(r"\bnodes\.([A-Za-z_]\w*)", plain)))
     whole = _PATH.fullmatch(text)
@@ -140,10 +156,10 @@ class Template:
     expressions: tuple[Expression, ...]
 
 
-def compile_template(value: Any) -> Template:
-    """Compile every text inside a JSON value. Raises `ExpressionError` at the first bad one."""
+def compile_template(value: Any, field: str = "") -> Template:
+    """Compile every text inside a JSON value, the `field` of a node. Raises `ExpressionError` at the first bad one."""
     expressions: list[Expression] = []
-    render = _compile_value(value, expressions)
+    render = _compile_value(value, expressions, field)
     return Template(render, tuple(expressions))
 
 
@@ -151,7 +167,9 @@ def template_expressions(value: Any, path: str) -> Iterator[tuple[str, str | Exp
     """(path, source) of every expression inside a JSON value; an error in place of the source where a text is malformed."""
     if isinstance(value, str):
         try:
-            yield from [(path, part.source) for part in _split(value) if isinstance(part, _Hole)]
+            for part in _split(value):
+                if isinstance(part, _Hole):
+                    yield path, part.source
         except ExpressionError as error:
             yield path, error
     elif isinstance(value, dict):
@@ -186,21 +204,21 @@ def as_text(value: Any) -> str:
     return text
 
 
-def _compile_value(value: Any, expressions: list[Expression]) -> Callable[[Scope, list[str]], Any]:
+def _compile_value(value: Any, expressions: list[Expression], place: str) -> Callable[[Scope, list[str]], Any]:
     if isinstance(value, str):
-        return _compile_text(value, expressions)
+        return _compile_text(value, expressions, place)
     if isinstance(value, dict):
         before = len(expressions)
-        items = [(key, _compile_value(item, expressions)) for key, item in value.items()]
+        items = [(key, _compile_value(item, expressions, f"{place}.{key}")) for key, item in value.items()]
         if len(expressions) > before:
             return lambda scope, warnings: {key: render(scope, warnings) for key, render in items}
     if isinstance(value, list):
-        renders = [_compile_value(item, expressions) for item in value]
+        renders = [_compile_value(item, expressions, f"{place}[{index}]") for index, item in enumerate(value)]
         return lambda scope, warnings: [render(scope, warnings) for render in renders]
     return lambda scope, warnings: value
 
 
-def _compile_text(text: str, expressions: list[Expression]) -> Callable[[Scope, list[str]], Any]:
+def _compile_text(text: str, expressions: list[Expression], place: str) -> Callable[[Scope, list[str]], Any]:
     parts: list[str | Expression] = []
     for part in _split(text):
         if isinstance(part, _Hole):
@@ -213,18 +231,20 @@ def _compile_text(text: str, expressions: list[Expression]) -> Callable[[Scope, 
         return lambda scope, warnings: text
     if len(parts) == 1 and isinstance(parts[0], Expression):
         only = parts[0]
-        return lambda scope, warnings: _json_value(_resolve(only, scope, warnings))
+        return lambda scope, warnings: _json_value(_resolve(only, scope, warnings, place))
     return lambda scope, warnings: "".join(
-        part if isinstance(part, str) else as_text(_resolve(part, scope, warnings)) for part in parts
+        part if isinstance(part, str) else as_text(_resolve(part, scope, warnings, place)) for part in parts
     )
 
 
-def _resolve(expression: Expression, scope: Scope, warnings: list[str]) -> Any:
+def _resolve(expression: Expression, scope: Scope, warnings: list[str], place: str) -> Any:
     try:
         return expression.evaluate(scope)
     except UnresolvedPath as missing:
         warnings.append(str(missing))
         return ""
+    except ExpressionError as error:
+        raise ExpressionError(f"{place}: {error}" if place else str(error)) from error
 
 
 def _json_value(value: Any) -> Any:
@@ -267,7 +287,9 @@ def _hole_end(text: str, start: int) -> int:
                 return index
             depth = max(0, depth - 1)
         index += 1
-    raise ExpressionError(f"'{{{{' in {_shorten(text)!r} is never closed with '}}}}'")
+    begun = text[start - 2 :]
+    why = f"; the quote {quote} in it is open to the end" if quote else "; there is only one }" if "}" in begun else ""
+    raise ExpressionError(f"'{{{{' in {_shorten(begun)!r} is never closed with '}}}}'{why}")
 
 
 def _steps(path: str) -> Iterator[str | int]:
@@ -303,8 +325,8 @@ def _missing_message(path: tuple[str | int, ...], depth: int, level: Any) -> str
         there = ", ".join(sorted(map(str, level))[:20]) or "nothing"
         return f"{whole} does not resolve: {above or 'the scope'} has no {str(path[depth])!r}; it has {there}"
     if isinstance(level, list):
-        return f"{whole} does not resolve: {above} has {len(level)} elements"
-    return f"{whole} does not resolve: {above} is {_kind(level)}, which has no fields"
+        return f"{whole} does not resolve: {above} has {len(level)} element{'' if len(level) == 1 else 's'}"
+    return f"{whole} does not resolve: {above} is {described(level)}, which has no fields"
 
 
 def _path_text(path: tuple[str | int, ...]) -> str:
@@ -317,10 +339,6 @@ def _path_text(path: tuple[str | int, ...]) -> str:
 def _shown(value: Any) -> Any:
     text = as_text(value)
     return value if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
-
-
-def _kind(value: Any) -> str:
-    return "null" if value is None else f"the {type(value).__name__} {as_text(value)[:40]!r}"
 
 
 def _largest(value: Any) -> int:
@@ -340,15 +358,6 @@ def _macro_depth(plain: str) -> int:
 def _bound_names(text: str) -> set[str]:
     """Names that macros bind: the `x` of `.map(x, …)`."""
     return set(re.findall(r"\.(?:map|filter|all|exists|exists_one)\s*\(\s*([A-Za-z_]\w*)\s*,", _TEXT.sub('""', text)))
-
-
-def _parse_message(error: ValueError) -> str:
-    match = re.search(r"ERROR: (?:<input>:)?(\d+:\d+): (.*)", str(error))
-    return f"at {match[1]}: {_shorten(match[2])}" if match else "it cannot be parsed"
-
-
-def _first_line(error: Exception) -> str:
-    return _shorten(str(error).split(". ")[0])
 
 
 def _shorten(text: str) -> str:

@@ -75,7 +75,7 @@ def _compile(
     for spec in specs:
         meaning = type_of(spec)
         values = meaning.template_of(spec)
-        template = None if values is None else compile_template(values)
+        template = None if values is None else compile_template(values, meaning.template_field())
         own = [compile_expression(text) for _, text in meaning.expressions_of(spec)]
         body = None
         if isinstance(spec, ForEachNode):

@@ -13,6 +13,8 @@ from runyard_shared.contracts.actions import ActionType, Params
 
 from runyard_orchestrator.workflow.expressions import has_template
 from runyard_orchestrator.workflow.fitting import what_fits
+from runyard_orchestrator.workflow.misfits import value_at
+from runyard_orchestrator.workflow.names import instead, nearest
 from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
 
 Problems = Iterator[tuple[str, str]]
@@ -39,13 +41,16 @@ def model_problems(action: str, params: dict[str, Any], model: type[Params], pat
     else:
         return
     fields = sorted(field.alias or name for name, field in model.model_fields.items())
+    unknown = [problem["loc"] for problem in problems if problem["type"] == "extra_forbidden"]
+    meant = {(*loc[:-1], nearest(str(loc[-1]), fields)) for loc in unknown}
     for problem in problems:
         place = below(path, problem["loc"])
         if problem["type"] == "extra_forbidden":
             yield place, _not_a_parameter(action, str(problem["loc"][-1]), fields)
         elif problem["type"] == "missing":
-            yield place, f"is required by {action}"
-        elif not _is_text_with_template(_at(params, problem["loc"])):
+            if problem["loc"] not in meant:
+                yield place, f"is required by {action}"
+        elif not _is_text_with_template(value_at(params, problem["loc"])):
             yield place, what_fits(problem)
 
 
@@ -58,11 +63,13 @@ def schema_problems(action: ActionType, params: dict[str, Any], path: str) -> Pr
         return
     properties = action.params.get("properties")
     fields = sorted(properties) if isinstance(properties, dict) else []
+    meant = {nearest(name, fields) for name in params if name not in fields}
     for problem in validator.iter_errors(params):
         steps, kind = problem.instance_path, problem.kind
-        value = _at(params, steps)
+        value = value_at(params, steps)
         if isinstance(kind, _Kind.Required):
-            yield below(path, (*steps, kind.property)), f"is required by {action.type}"
+            if steps or kind.property not in meant:
+                yield below(path, (*steps, kind.property)), f"is required by {action.type}"
         elif isinstance(kind, _Kind.AdditionalProperties | _Kind.UnevaluatedProperties):
             for name in sorted(kind.unexpected):
                 message = f"is not known to {action.type}" if steps else _not_a_parameter(action.type, name, fields)
@@ -74,21 +81,11 @@ def schema_problems(action: ActionType, params: dict[str, Any], path: str) -> Pr
 
 
 def _not_a_parameter(action: str, name: str, fields: list[str]) -> str:
-    return f"{action} has no parameter {name!r}; it has {', '.join(fields) or 'none'}"
+    return f"{action} has no parameter {name!r}; {instead(name, fields)}"
 
 
 def below(path: str, steps: Sequence[str | int]) -> str:
     return path + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-
-
-def _at(value: Any, steps: Sequence[str | int]) -> Any:
-    """What is at that place; None where the last step leads to nothing, as to what is missing."""
-    for step in steps:
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
-    return value
 
 
 def _is_text_with_template(value: Any) -> bool:

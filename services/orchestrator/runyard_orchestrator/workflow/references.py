@@ -1,21 +1,44 @@
 """What an action refers to outside of its workflow, held against the catalog of a publish: its type, pool, agent and
 connection (R47, R52)."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
 
 from runyard_shared.contracts.actions import ACTIONS, ActionType
 from runyard_shared.contracts.commands import Catalog
 from runyard_shared.contracts.workflow import ActionNode
 
 from runyard_orchestrator.workflow.combinations import combination_problems
+from runyard_orchestrator.workflow.expressions import has_template
+from runyard_orchestrator.workflow.names import CERTAIN, instead, listed, nearest
 from runyard_orchestrator.workflow.parameters import model_problems, schema_problems
 
-DEFAULT_POOL = "default"
+DEFAULT_POOL: Final = "default"
 """Is always there."""
-_SHOWN = 20
+_NO_TEMPLATE: Final = "is a name, in which no template is evaluated; write the name itself"
 
 
 def action_problems(spec: ActionNode, path: str, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    offered = sorted({*ACTIONS, *(action.type for action in catalog.actions)})
+    if spec.action not in offered:
+        yield f"{path}.action", _not_there("action type", spec.action, offered)
+        meant = nearest(spec.action, offered, CERTAIN)
+        if meant is not None:
+            spec = spec.model_copy(update={"action": meant})
+    yield from _of_type(spec, path, catalog)
+    pools = sorted({DEFAULT_POOL, *catalog.pools})
+    if spec.pool not in pools:
+        yield f"{path}.pool", _not_there("pool", spec.pool, pools)
+    if spec.agent is not None and spec.agent not in catalog.agents:
+        yield f"{path}.agent", _not_there("agent", spec.agent, sorted(catalog.agents))
+
+
+def announced_type(action: str, catalog: Catalog) -> ActionType | None:
+    return next((announced for announced in catalog.actions if announced.type == action), None)
+
+
+def _of_type(spec: ActionNode, path: str, catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """What depends on what the action is."""
     announced = announced_type(spec.action, catalog)
     built_in = ACTIONS.get(spec.action)
     if built_in is not None:
@@ -26,19 +49,7 @@ def action_problems(spec: ActionNode, path: str, catalog: Catalog) -> Iterator[t
         yield from schema_problems(announced, spec.params, f"{path}.params")
         yield from _connection_problems(spec, path, catalog, announced.connections, needed=announced.needs_connection)
     else:
-        offered = {*ACTIONS, *(action.type for action in catalog.actions)}
-        yield f"{path}.action", f"no agent offers the action type {spec.action!r}; there are {', '.join(sorted(offered))}"
         yield from _connection_problems(spec, path, catalog, None, needed=False)
-    pools = {DEFAULT_POOL, *catalog.pools}
-    if spec.pool not in pools:
-        yield f"{path}.pool", f"there is no pool {spec.pool!r}; there are {_names(pools)}"
-    if spec.agent is not None and spec.agent not in catalog.agents:
-        there = f"there are {_names(catalog.agents)}" if catalog.agents else "there is none yet"
-        yield f"{path}.agent", f"there is no agent {spec.agent!r}; {there}"
-
-
-def announced_type(action: str, catalog: Catalog) -> ActionType | None:
-    return next((announced for announced in catalog.actions if announced.type == action), None)
 
 
 def _connection_problems(
@@ -54,21 +65,25 @@ def _connection_problems(
     kind = catalog.connections.get(spec.connection)
     if kinds is not None and not kinds:
         yield place, f"{spec.action} uses no connection; remove it"
+    elif has_template(spec.connection):
+        yield place, _NO_TEMPLATE
     elif kind is None:
-        yield place, f"there is no connection {spec.connection!r}; {_there(fitting)}"
+        meant = nearest(spec.connection, fitting)
+        yield place, f"there is no connection {spec.connection!r}; {f'did you mean {meant!r}?' if meant else _there(fitting)}"
     elif kinds is not None and kind not in kinds:
         yield place, f"{spec.connection!r} is of kind {kind}, but {spec.action} uses {_or(kinds)}; {_there(fitting)}"
 
 
-def _there(fitting: list[str]) -> str:
-    return f"of those that fit there are {_names(fitting)}" if fitting else "there is none that fits yet"
+def _not_there(what: str, name: str, known: Sequence[str]) -> str:
+    if has_template(name):
+        return _NO_TEMPLATE
+    begin = f"no agent offers the {what}" if what == "action type" else f"there is no {what}"
+    return f"{begin} {name!r}; {instead(name, known)}{'' if known else ' yet'}"
+
+
+def _there(fitting: Sequence[str]) -> str:
+    return f"of those that fit there are {listed(fitting)}" if fitting else "there is none that fits yet"
 
 
 def _or(kinds: Collection[str] | None) -> str:
     return " or ".join(kinds or ())
-
-
-def _names(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    more = f", and {len(ordered) - _SHOWN} more" if len(ordered) > _SHOWN else ""
-    return ", ".join(ordered[:_SHOWN]) + more

@@ -2,7 +2,7 @@
 incident can meet. And what is not wrong but will not do: inputs that nobody is there to give."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from runyard_shared.contracts.commands import Catalog
@@ -12,9 +12,11 @@ from runyard_shared.errors import Invalid
 from runyard_shared.schedule import cron_problem, timezone_problem
 
 from runyard_orchestrator.inputs import accepted_inputs
-from runyard_orchestrator.workflow.expressions import ExpressionError, compile_expression
+from runyard_orchestrator.workflow.expressions import ExpressionError, UnknownName, compile_expression
+from runyard_orchestrator.workflow.failures import unknown_function, unknown_name
+from runyard_orchestrator.workflow.names import instead
 from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
-from runyard_orchestrator.workflow.typecheck import Samples, type_problem
+from runyard_orchestrator.workflow.typecheck import Samples, type_problem, unknown_functions
 
 MOST: Final = 100
 INCIDENT: Final[dict[str, Any]] = {
@@ -27,13 +29,12 @@ _TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
 _FIELD = re.compile(r"\bincident\.([A-Za-z_]\w*)")
 
 
-def trigger_problems(triggers: Mapping[int, AnyTrigger], catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """`triggers`: by place in the document."""
+def trigger_problems(triggers: Sequence[AnyTrigger], catalog: Catalog) -> Iterator[tuple[str, str]]:
     if len(triggers) > MOST:
         yield "triggers", f"has {len(triggers)} triggers; a workflow may have {MOST}"
     webhooks: dict[str, int] = {}
     samples = Samples(None, catalog, {"incident": INCIDENT, "nodes": {}})
-    for place, trigger in triggers.items():
+    for place, trigger in enumerate(triggers):
         path = f"triggers[{place}]"
         match trigger:
             case ScheduleTrigger():
@@ -52,10 +53,10 @@ def trigger_problems(triggers: Mapping[int, AnyTrigger], catalog: Catalog) -> It
                     yield f"{path}.condition", problem
 
 
-def trigger_warnings(triggers: Mapping[int, AnyTrigger], inputs: Any) -> Iterator[tuple[str, str]]:
+def trigger_warnings(triggers: Sequence[AnyTrigger], inputs: Any) -> Iterator[tuple[str, str]]:
     """Whoever starts it by a trigger gives no variables: each such start would be refused. `inputs`: the schema, whatever it
     is."""
-    alone = [f"triggers[{place}]" for place, trigger in triggers.items() if not isinstance(trigger, ManualTrigger)]
+    alone = [f"triggers[{place}]" for place, trigger in enumerate(triggers) if not isinstance(trigger, ManualTrigger)]
     if alone and isinstance(inputs, dict):
         yield from _unmet(alone, inputs)
 
@@ -63,6 +64,9 @@ def trigger_warnings(triggers: Mapping[int, AnyTrigger], inputs: Any) -> Iterato
 def _condition_problem(condition: str, samples: Samples) -> str | None:
     try:
         expression = compile_expression(condition)
+    except UnknownName as error:
+        there = {name: f"incident.{name}" for name in INCIDENT}
+        return f"{error.source!r} {unknown_name(error.name, ['incident'], there)}"
     except ExpressionError as error:
         return str(error)
     others = sorted(set(expression.roots) - {"incident"})
@@ -70,7 +74,9 @@ def _condition_problem(condition: str, samples: Samples) -> str | None:
         return f"reads {', '.join(others)}; when an incident is judged there is nothing but incident"
     unknown = [name for name in _FIELD.findall(_TEXT.sub("", expression.source)) if name not in INCIDENT]
     if unknown:
-        return f"reads incident.{unknown[0]}, but an incident has {', '.join(INCIDENT)}"
+        return f"reads incident.{unknown[0]}, which an incident does not have; {instead(unknown[0], INCIDENT)}"
+    if functions := unknown_functions(expression):
+        return f"{expression.source!r} {unknown_function(functions[0])}"
     return type_problem(expression, samples, "condition")
 
 

@@ -11,6 +11,7 @@ from runyard_shared.contracts.workflow import AnyNode
 
 from runyard_orchestrator.nodes import type_of
 from runyard_orchestrator.workflow.expressions import Expression
+from runyard_orchestrator.workflow.failures import KNOWN, evaluation_problem
 from runyard_orchestrator.workflow.schemas import UNKNOWN, sample
 
 _NO_FUNCTION = re.compile(r"Undefined variable or function: '(\w+)'")
@@ -55,7 +56,7 @@ def type_problem(expression: Expression, samples: Samples, node_type: str | None
     except TypeError:
         return f"{expression.source!r} puts values together whose types do not fit; convert them, as with int() or string()"
     except RuntimeError as error:
-        return _unknown_function(expression, str(error))
+        return _wrong_values(expression, str(error))
     except (KeyError, IndexError, ValueError, ArithmeticError):
         return None  # depends on the values
     wanted = _MUST_GIVE.get(node_type or "")
@@ -64,11 +65,18 @@ def type_problem(expression: Expression, samples: Samples, node_type: str | None
     return None
 
 
-def _unknown_function(expression: Expression, error: str) -> str | None:
+def unknown_functions(expression: Expression) -> list[str]:
+    return [name for name in expression.program.functions() if name.isidentifier() and name[0] != "_" and name not in KNOWN]
+
+
+def _wrong_values(expression: Expression, error: str) -> str | None:
+    """CEL looks for a function by its name and by the types of what it is given, and says the same of both."""
     name = _NO_FUNCTION.search(error)
+    if name is None and "call failed: TypeError" in error:
+        return f"{expression.source!r}: {evaluation_problem(RuntimeError(error), {})}"
     if name is None or name[1] in expression.roots:
         return None
-    return f"{expression.source!r} calls {name[1]}(), which does not exist, or not for values of these types"
+    return f"{expression.source!r} calls {name[1]}() with values of types that it does not take"
 
 
 def _kind(value: Any) -> str:
