@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 from runyard_agent.actions.base import Action, Context, Outcome
 from runyard_agent.app import Agent
@@ -113,7 +114,12 @@ class Desk:
     def job(self, action: str, params: Mapping[str, Any] | None = None, **more: Any) -> RunJob:
         """An order for the session that registered last."""
         given: dict[str, Any] = {"execution_id": new_id(), "job_id": new_id(), "dispatch": 1, "session_id": self.session_id}
+        given["contact"] = self.registrations[-1].contact
         return RunJob(tenant_id=TENANT, node_id="node", attempt=1, action=action, params=dict(params or {}), **(given | more))
+
+    def again(self, job: RunJob) -> RunJob:
+        """As the dispatcher sends it after the last registration."""
+        return msgspec.structs.replace(job, contact=self.registrations[-1].contact)
 
     async def order(self, *orders: AgentOrder) -> None:
         await self.bus.post(agent_mailbox(TENANT, NAME), orders)

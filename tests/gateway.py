@@ -24,7 +24,7 @@ import runyard_orchestrator.settings
 import runyard_projections.app
 import runyard_projections.settings
 from pydantic import SecretStr
-from runyard_shared.clock import SystemClock
+from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts import reports
 from runyard_shared.contracts.jobs import AgentOrder, RegisterAgent
 from runyard_shared.contracts.values import ErrorInfo, JobStatus, StreamSeal
@@ -163,10 +163,11 @@ class House:
         await self.http.aclose()
 
     async def publish(self, document: Json = CHAIN) -> str:
-        """A workflow that can run; returns its id."""
+        """A workflow that can run and that every list knows; returns its id."""
         workflow_id = str((await self.call("POST", "/workflows", status=201, json=document))["workflowId"])
         await self.call("POST", f"/workflows/{workflow_id}/publish")
-        await self.call("POST", f"/workflows/{workflow_id}/activate")
+        made = await self.call("POST", f"/workflows/{workflow_id}/activate")
+        await self.call("GET", "/workflows", params={"minPosition": made["position"], "limit": 1})
         return workflow_id
 
     async def run(self, workflow_id: str, **variables: Any) -> str:
@@ -256,6 +257,7 @@ async def house(
     pool: "asyncpg.Pool[asyncpg.Record]",
     *,
     bus: Bus | None = None,
+    clock: Clock | None = None,
     master_keys: str = MASTER_KEY,
     approvals_secret: str | None = None,
     absent: Collection[str] = (),
@@ -263,7 +265,7 @@ async def house(
 ) -> AsyncIterator[House]:
     """`settings` are the gateway's. `bus`: a new one within the process, unless given. `absent`: packages of services that do
     not run."""
-    bus, clock = bus or MemoryBus(), SystemClock()
+    bus, clock = bus or MemoryBus(), clock or SystemClock()
     async with AsyncExitStack() as parts:
         await bus.open()
         parts.push_async_callback(bus.close)

@@ -4,10 +4,12 @@ import json
 import lzma
 import subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from runyard_shared.clock import SystemClock
 from runyard_standalone.postgres_binaries import binaries_for
 
 DIRECTORY = Path(__file__).parent / "golden" / "releases"
@@ -48,6 +50,16 @@ class Release:
 
     def _read(self, name: str) -> bytes:
         return lzma.decompress((self.directory / f"{name}.xz").read_bytes())
+
+
+class ClockSetTo:
+    """The machine's clock, set to another time."""
+
+    def __init__(self, at: datetime) -> None:
+        self._difference = at - SystemClock().now()
+
+    def now(self) -> datetime:
+        return SystemClock().now() + self._difference
 
 
 def releases() -> list[Release]:

@@ -138,6 +138,8 @@ class Runner:
             return "it is for an earlier session of this agent"
         if not self._session.in_contact:
             return "the server was out of reach for too long: the job may have been given to another agent"
+        if job.contact != self._session.contact:
+            return "it was sent before the server was out of reach: the job may have been given to another agent"
         return None
 
     def _cancel(self, order: CancelJob) -> None:

@@ -2,6 +2,8 @@
 
 A session is also a promise: a job starts only while a heartbeat (or the registration) was safe with the server less than two
 thirds of the offline time ago. Then the dispatcher cannot have declared this session lost before the job's start was reported.
+After a longer silence it may have, and orders of before may still be on their way here: the session is registered with the next
+`contact`, and only orders that carry it count. The dispatcher sends again what is still good.
 The time is that since the host started, asleep or awake; what its clock shows does not matter.
 """
 
@@ -52,6 +54,7 @@ class Session:
         version: str,
     ) -> None:
         self.id = new_id()
+        self.contact = 0
         self.on_void: Callable[[str], None] = lambda reason: None
         self.on_revoked: Callable[[str], None] = lambda reason: None
         self._settings = settings
@@ -135,8 +138,9 @@ class Session:
                     await self._wake.wait()
 
     async def _report(self) -> bool:
-        if not self.in_contact:
-            self.on_void("the server was out of reach for too long")
+        lapsed = not self.in_contact
+        if lapsed:
+            self._lapse()
         session_id, sent_at, registration = self.id, _now(), self._registration_due
         self._registration_due = False
         try:
@@ -149,9 +153,9 @@ class Session:
             self._registration_due |= registration
             log.exception("a heartbeat failed, it is repeated")
             return False
-        if not self.in_contact:
-            # It took so long that the session may be lost by now: regained contact holds for what comes from now on.
-            self.on_void("the server was out of reach for too long")
+        if not lapsed and not self.in_contact:  # it took so long that the session may have been lost before it was heard
+            self._lapse()
+            self._wake.set()
         if session_id == self.id:
             self._contact_at = sent_at
         if registration:
@@ -164,6 +168,12 @@ class Session:
                 actions=self._actions,
             )
         return True
+
+    def _lapse(self) -> None:
+        """What was sent to this agent up to now counts no more."""
+        self.on_void("the server was out of reach for too long")
+        self.contact += 1
+        self._registration_due = True
 
     def _status(self, registration: bool) -> AgentStatus:
         settings, enrolment, leases = self._settings, self._enrolment, self._leases.keys_of(self.id)
@@ -179,4 +189,5 @@ class Session:
             actions=self._actions,
             action_types=self._action_types,
             leases=leases,
+            contact=self.contact,
         )

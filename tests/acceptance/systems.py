@@ -248,10 +248,12 @@ class Client:
             assert answer.status_code == 201, answer.text
 
     def publish(self, document: Json) -> str:
-        """Create, publish, activate; the workflow's id."""
+        """Create, publish, activate, until every list knows it; the workflow's id."""
         workflow_id: str = self.call("POST", "/workflows", status=201, json=document)["workflowId"]
         self.call("POST", f"/workflows/{workflow_id}/publish")
-        self.call("POST", f"/workflows/{workflow_id}/activate")
+        position = self.call("POST", f"/workflows/{workflow_id}/activate")["position"]
+        for path in ("/workflows", "/schedules"):
+            self.call("GET", f"{path}?minPosition={position}")
         return workflow_id
 
     def run(self, workflow_id: str, variables: Json | None = None, key: str | None = None) -> str:

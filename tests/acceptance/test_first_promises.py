@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.systems import Client, Json
+from tests.acceptance.systems import Client, Json, eventually
 
 Edge = dict[str, str]
 
@@ -192,9 +192,9 @@ def test_output_is_complete_sealed_and_has_its_hash(client: Client) -> None:
     whole = "".join(f"line {number}\n" for number in range(1, 20001)).encode()
     assert job["output"]["truncated"] is True
     path = f"/executions/{detail['executionId']}/jobs/{job['jobId']}/output?stream=stdout"
+    eventually(lambda: client.send("GET", path).headers["X-Output-Sealed"] == "true", "the output to be sealed")
     received, answer = b"", client.send("GET", f"{path}&offset=0")
     assert answer.headers["X-Output-Size"] == str(len(whole))
-    assert answer.headers["X-Output-Sealed"] == "true"
     assert answer.headers["X-Output-Sha256"] == hashlib.sha256(whole).hexdigest()
     while answer.content:
         received += answer.content

@@ -135,8 +135,8 @@ def test_a_schedule_comes_at_its_minute_once(distributed: Distributed) -> None:
         workflow_id = client.publish(chain(bash("say", journal.say("{{ trigger.scheduledAt }}")), triggers=[trigger]))
         (schedule,) = [row for row in client.call("GET", "/schedules")["items"] if row["workflowId"] == workflow_id]
         eventually(lambda: bool(journal.lines), "the next minute", lambda: str(records(client, workflow_id)))
-        client.call("POST", f"/workflows/{workflow_id}/deactivate")
-        rows = client.call("GET", f"/executions?workflowId={workflow_id}&trigger=cron")["items"]
+        position = client.call("POST", f"/workflows/{workflow_id}/deactivate")["position"]
+        rows = client.call("GET", f"/executions?workflowId={workflow_id}&trigger=cron&minPosition={position}")["items"]
         came_at = [row["trigger"]["scheduledAt"] for row in rows]
         assert schedule["next"]["at"] in came_at and len(set(came_at)) == len(came_at)
         assert journal.lines == came_at[::-1]

@@ -232,8 +232,7 @@ async def test_a_dispatcher_that_loses_its_connection_goes_on_with_a_new_one(hou
             except Unavailable:  # while nobody consumes
                 await asyncio.sleep(0.01)
     assert sorted(row[0] for row in await leases(pool)) == sorted([one, two])
-    await until(lambda: len(house.runs()) >= 2)
-    assert {(job, dispatch) for job, dispatch, _ in house.runs()} == {(one, 1), (two, 1)}
+    await until_found(lambda: {(job, dispatch) for job, dispatch, _ in house.runs()}, {(one, 1), (two, 1)})
     await until(lambda: not any(house.service.health().values()))
 
 

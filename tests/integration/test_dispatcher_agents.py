@@ -197,6 +197,7 @@ async def test_an_agent_that_is_cut_off_loses_its_jobs_its_session_and_its_key_a
     else:
         await house.done(RevokeAgent(agent_id=agent_id))
     await until(lambda: house.told(JobLost) == [(job, 1)])
+    await until(lambda: isinstance(house.orders["a"][-1], SessionRefused))
     refused = house.orders["a"][-1]
     assert isinstance(refused, SessionRefused)
     assert (refused.session_id, refused.revoked) == ("s1", True)

@@ -129,6 +129,7 @@ async def test_events_whose_broadcast_was_lost_come_from_the_store_in_their_plac
 async def test_the_last_event_is_seen_even_if_its_broadcast_was_lost(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
     execution_id = await home.run(await home.publish())
     job_id = await home.start_job(execution_id)
+    await home.detail_when(execution_id, lambda detail: detail["jobs"][0]["status"] == "running")
     async with asyncio.timeout(20), watching(home, f"/executions/{execution_id}/events") as stream:
         await following(stream)
 

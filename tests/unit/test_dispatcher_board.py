@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from runyard_dispatcher.agents import Agent
 from runyard_dispatcher.board import Board, Changes
 from runyard_dispatcher.commands import Commands
@@ -312,6 +313,20 @@ def test_a_registration_in_the_same_session_is_a_heartbeat(table: Table) -> None
     happenings, _ = table.silence(20)
     assert not happenings
     assert table.board.jobs["j"].state is JobState.LEASED
+
+
+def test_an_agent_that_was_out_of_reach_gets_what_it_has_not_listed_again_at_once_with_its_new_number(table: Table) -> None:
+    table.register(capacity=3)
+    table.place("listed", "lost")
+    back = replace(registration("a", "s1", 3), contact=1, leases=[("listed", 1)])
+    changes = table.hear(back)
+    assert [(order.job_id, order.contact) for order in to_agent(changes) if isinstance(order, RunJob)] == [("lost", 1)]
+    assert [agent.contact for agent in changes.agents.values()] == [1]
+    assert to_agent(table.hear(back)) == []
+    (order,) = to_agent(table.place("next"))
+    assert isinstance(order, RunJob) and order.contact == 1
+    table.register("a", "s2", capacity=3)  # a new process begins to count anew
+    assert table.board.agents["default", "a"].contact == 0
 
 
 def test_an_agent_that_stops_gets_nothing_more_and_what_it_had_is_reported_lost(table: Table) -> None:

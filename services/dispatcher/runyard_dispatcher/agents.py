@@ -54,6 +54,7 @@ class Agent:
     version: str = ""
     actions: list[str] = field(default_factory=list)
     session_id: str | None = None
+    contact: int = 0
     registered_at: datetime | None = None
     last_heartbeat_at: datetime | None = None
     status: AgentStatus = AgentStatus.NEW

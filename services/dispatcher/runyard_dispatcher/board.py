@@ -243,6 +243,7 @@ def run_job(job: Job, agent: Agent) -> RunJob:
         timeout_seconds=order.timeout_seconds,
         dispatched_at=rfc3339(job.since),
         traceparent=order.traceparent,
+        contact=agent.contact,
     )
 
 

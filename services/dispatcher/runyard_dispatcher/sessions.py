@@ -65,6 +65,7 @@ def _new_session(board: Board, agent: Agent, status: RegisterAgent, now: datetim
     agent.status = AGENT_STEPS[agent.status, AgentStep.REGISTER]
     agent.reason = ""
     agent.session_id = status.session_id
+    agent.contact = status.contact
     agent.announce_tags(status.tags)
     agent.capacity = status.capacity
     agent.version = status.version
@@ -103,14 +104,24 @@ def _heartbeat(board: Board, agent: Agent, status: RegisterAgent | AgentHeartbea
     agent.silent_seconds = 0.0
     agent.refresh_health(patience.heartbeat_seconds, patience.offline_after_seconds)
     board.changes.heard[agent.agent_id] = agent
+    back = isinstance(status, RegisterAgent) and _back_in_contact(board, agent, status)
     listed = set(status.leases)
     for job_id, job in agent.leases.items():
         if (job_id, job.dispatch) not in listed:
             # The order may still be under way, or the agent has finished the job and its release is.
-            if (now - job.since).total_seconds() >= patience.resend_after_seconds:
+            if back or (now - job.since).total_seconds() >= patience.resend_after_seconds:
                 board.resend_orders(job)
         elif job.cancel is not None:
             board.changes.orders[agent_mailbox(agent.tenant_id, agent.name)].append(cancel_job(job, job.cancel))
+
+
+def _back_in_contact(board: Board, agent: Agent, status: RegisterAgent) -> bool:
+    """Whether it will begin none of the orders that were sent before."""
+    if status.contact <= agent.contact:
+        return False
+    agent.contact = status.contact
+    board.changes.agents[agent.agent_id] = agent
+    return True
 
 
 def _go_offline(board: Board, agent: Agent, step: AgentStep, reason: str, now: datetime) -> Happening:

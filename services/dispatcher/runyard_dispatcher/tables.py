@@ -64,15 +64,15 @@ where agent.agent_id = heard.agent_id
 _SAVE_AGENT: Final = """
 insert into dispatcher.agent (agent_id, tenant_id, name, pool, created_at, given_tags, announced_tags, key_hash, public_key,
     transport, account, drained, capacity, version, actions, session_id, void_sessions, status, reason, registered_at,
-    last_heartbeat_at, health, reliability, log_version)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    last_heartbeat_at, health, reliability, log_version, contact)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 on conflict (agent_id) do update set pool = excluded.pool, created_at = excluded.created_at, given_tags = excluded.given_tags,
     announced_tags = excluded.announced_tags, key_hash = excluded.key_hash, public_key = excluded.public_key,
     transport = excluded.transport, account = excluded.account, drained = excluded.drained, capacity = excluded.capacity,
     version = excluded.version, actions = excluded.actions, session_id = excluded.session_id,
     void_sessions = excluded.void_sessions, status = excluded.status, reason = excluded.reason,
     registered_at = excluded.registered_at, last_heartbeat_at = excluded.last_heartbeat_at, health = excluded.health,
-    reliability = excluded.reliability, log_version = excluded.log_version
+    reliability = excluded.reliability, log_version = excluded.log_version, contact = excluded.contact
 """
 
 _SAVE_POOL: Final = """
@@ -294,6 +294,7 @@ def _agent_row(agent: Agent) -> tuple[object, ...]:
         agent.health,
         agent.reliability,
         agent.log_version,
+        agent.contact,
     )
 
 
@@ -323,6 +324,7 @@ def _agent(row: asyncpg.Record) -> Agent:
         health=row["health"],
         reliability=row["reliability"],
         log_version=row["log_version"],
+        contact=row["contact"],
     )
 
 

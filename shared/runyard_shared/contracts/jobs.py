@@ -64,7 +64,9 @@ PlacementOrder = PlaceJob | RequeueJob | WithdrawJob | ReleaseJob
 
 
 class RunJob(Message, frozen=True, kw_only=True):
-    """Run the job under lease `dispatch`. An agent runs a (job, dispatch) at most once, and only one of its own session.
+    """Run the job under lease `dispatch`. An agent runs a (job, dispatch) at most once, and only one of its own session and
+    of the `contact` that it registered last: an order that was on its way while the agent was out of reach may have been given
+    to another since.
 
     `dispatched_at`: RFC 3339, when the lease was made; the agent hands it on with the start. `sealed_connection`: the
     `OpenedConnection` that `connection` names, as a box for the public key that the agent enrolled with. `traceparent`: as of
@@ -85,6 +87,7 @@ class RunJob(Message, frozen=True, kw_only=True):
     timeout_seconds: float = 0
     dispatched_at: str | None = None
     traceparent: str | None = None
+    contact: int = 0
 
 
 class CancelJob(Message, frozen=True, kw_only=True):
@@ -127,7 +130,8 @@ class RegisterAgent(Message, frozen=True, kw_only=True):
     """An agent's process (re)started or reconnected. `session_id` is new for each process. Its pool is what it was made for.
 
     `tags`: of its host, beside those it was given. `actions`: every type it offers; `action_types` describes those of them that
-    did not come with Runyard.
+    did not come with Runyard. `contact`: how often the process was out of reach for so long that its session could have been
+    given up; the orders that count from now on carry it.
     """
 
     tenant_id: str
@@ -139,6 +143,7 @@ class RegisterAgent(Message, frozen=True, kw_only=True):
     actions: list[str]
     action_types: list[ActionType] = []
     leases: list[tuple[str, int]] = []
+    contact: int = 0
 
 
 class AgentHeartbeat(Message, frozen=True, kw_only=True):
