@@ -111,6 +111,19 @@ test('a template becomes a workflow that runs, with a node that was added in the
   await page.keyboard.type(' == 0');
   await expect(expression).toHaveValue('nodes.greet.output.exitCode == 0');
   await expect(page.getByText('No problems: it can be published')).toBeVisible();
+  // the same in rows, with what there is to ask for
+  await page.getByRole('button', { name: 'Show as rows' }).click();
+  await expect(page.getByRole('textbox', { name: 'Value 1' })).toHaveValue('0');
+  await page.getByRole('button', { name: 'Add a condition' }).click();
+  await page.getByRole('combobox', { name: 'Field 2' }).fill('greet.output.std');
+  await page.getByRole('option', { name: 'nodes.greet.output.stdout' }).click();
+  await page.getByRole('textbox', { name: 'Value 2' }).fill('hello');
+  await page.getByRole('combobox', { name: 'Comparison 2' }).click();
+  await page.getByRole('option', { name: 'contains', exact: true }).click();
+  await expect
+    .poll(() => written(page))
+    .toContain('expression: nodes.greet.output.exitCode == 0 && nodes.greet.output.stdout.contains("hello")');
+  await expect(page.getByText('No problems: it can be published')).toBeVisible();
   await lookAt(page);
 
   await page.getByRole('button', { name: 'Publish and activate' }).click();

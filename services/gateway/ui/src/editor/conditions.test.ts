@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { asTerm, changed, joinedBy, termsOf, withMore, withoutTerm, withTerm, written } from './conditions';
+import {
+  asTerm,
+  changed,
+  fitsIncident,
+  joinedBy,
+  termsOf,
+  withMore,
+  withoutTerm,
+  withTerm,
+  written,
+} from './conditions';
 
 const rows = (condition: string) => termsOf(condition)?.terms.map(({ row, text }) => row ?? text);
 
@@ -22,26 +32,32 @@ describe('the condition of an incident trigger', () => {
       expect(found?.terms.map(({ row }) => row && written(row))).toEqual(all);
     }
     expect(rows('incident.source.matches("^a|b\\\\d$")')).toEqual([
-      { field: 'source', comparison: 'matches', values: ['^a|b\\d$'] },
+      { field: 'incident.source', comparison: 'matches', values: ['^a|b\\d$'] },
     ]);
   });
 
   it('keeps what is no row as text, in its place and as it is written', () => {
     const condition = 'incident.severity==\'high\'\n  && (incident.team == "web" || size(incident.tags) > 2)';
     expect(rows(condition)).toEqual([
-      { field: 'severity', comparison: 'is', values: ['high'] },
+      { field: 'incident.severity', comparison: 'is', values: ['high'] },
       '(incident.team == "web" || size(incident.tags) > 2)',
     ]);
     const [first] = termsOf(condition)?.terms ?? [];
     expect(first && withTerm(condition, first, 'incident.host != ""')).toBe(
       'incident.host != ""\n  && (incident.team == "web" || size(incident.tags) > 2)',
     );
+    expect(
+      termsOf('incident.severity > 1 && incident.other == "x"', fitsIncident)?.terms.map(({ row }) => row),
+    ).toEqual([null, null]);
     expect(rows('incident.a ? true : false || true')).toEqual(['incident.a ? true : false || true']);
     expect(rows('incident.host == "\\u0041" && incident.severity == incident.status')).toEqual([
       'incident.host == "\\u0041"',
       'incident.severity == incident.status',
     ]);
-    expect(rows('a && b || incident.id == "1"')).toEqual(['a && b', { field: 'id', comparison: 'is', values: ['1'] }]);
+    expect(rows('a && b || incident.id == "1"')).toEqual([
+      'a && b',
+      { field: 'incident.id', comparison: 'is', values: ['1'] },
+    ]);
     for (const broken of ['incident.host == "', '(incident.host', 'a && ', 'a) && (b', 'a // b', 'x == r"a"'])
       expect(termsOf(broken), broken).toBeNull();
     expect(termsOf('  ')?.terms).toEqual([]);
@@ -63,12 +79,39 @@ describe('the condition of an incident trigger', () => {
   });
 
   it('takes the value along when field or comparison change', () => {
-    const is = { field: 'severity', comparison: 'is', values: ['high'] } as const;
-    expect(written(changed(is, { comparison: 'in' }))).toBe('incident.severity in ["high"]');
-    expect(written(changed({ ...is, values: [''] }, { comparison: 'notIn' }))).toBe('!(incident.severity in [])');
-    expect(written(changed(is, { field: 'tags' }))).toBe('"high" in incident.tags');
-    expect(written(changed({ field: 'tags', comparison: 'hasNot', values: ['x'] }, { field: 'host' }))).toBe(
-      'incident.host == "x"',
+    const is = { field: 'incident.severity', comparison: 'is', values: ['high'] } as const;
+    expect(written(changed(is, { comparison: 'in' }, 'text'))).toBe('incident.severity in ["high"]');
+    expect(written(changed({ ...is, values: [''] }, { comparison: 'notIn' }, 'text'))).toBe(
+      '!(incident.severity in [])',
     );
+    expect(written(changed(is, { field: 'incident.tags' }, 'list'))).toBe('"high" in incident.tags');
+    expect(
+      written(
+        changed({ field: 'incident.tags', comparison: 'hasNot', values: ['x'] }, { field: 'incident.host' }, 'text'),
+      ),
+    ).toBe('incident.host == "x"');
+  });
+
+  it('of a node speaks of all that came before: texts, numbers, lists and what is true', () => {
+    const all = [
+      'nodes.probe.output.exitCode == 0',
+      'inputs.retries >= 2.5',
+      'nodes.ask.output.decision != "approved"',
+      'inputs.hosts[0].startsWith("db-")',
+      '"web-1" in inputs.hosts',
+      'inputs.notify',
+      '!vars.quiet',
+    ];
+    const found = termsOf(all.join(' && '))?.terms ?? [];
+    expect(found.map(({ row }) => row && written(row))).toEqual(all);
+    expect(rows('a.b == true || a.c != true')).toEqual([
+      { field: 'a.b', comparison: 'holds', values: [] },
+      { field: 'a.c', comparison: 'holdsNot', values: [] },
+    ]);
+    for (const text of ['true', 'size(inputs.hosts) > 2', 'a.b == c.d', 'a.b in [1, 2]', '-1 < a.b'])
+      expect(rows(text), text).toEqual([text]);
+    const code = { field: 'nodes.a.exitCode', comparison: 'is', values: ['web'] } as const;
+    expect(written(changed(code, { comparison: 'more' }, null))).toBe('nodes.a.exitCode > 0');
+    expect(written(changed(code, { field: 'inputs.notify' }, 'truth'))).toBe('inputs.notify');
   });
 });

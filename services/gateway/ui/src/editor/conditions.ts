@@ -1,6 +1,7 @@
 /**
- * The condition of an incident trigger taken apart into rows (field, comparison, value) of which all or any must hold. It stays one
- * expression: a change writes one row anew and leaves the others as they are written, and what is no row is kept as text.
+ * A condition, of a node or of an incident trigger, taken apart into rows (field, comparison, value) of which all or any must hold.
+ * It stays one expression: a change writes one row anew and leaves the others as they are written, and what is no row is kept as
+ * text.
  */
 export type Comparison =
   | 'is'
@@ -16,12 +17,24 @@ export type Comparison =
   | 'matches'
   | 'matchesNot'
   | 'has'
-  | 'hasNot';
+  | 'hasNot'
+  | 'equals'
+  | 'differs'
+  | 'less'
+  | 'atMost'
+  | 'more'
+  | 'atLeast'
+  | 'holds'
+  | 'holdsNot';
+
+/** What a field holds; null if that is not known. */
+export type Kind = 'text' | 'list' | 'number' | 'truth' | null;
 
 export interface Row {
+  /** A path, such as `incident.severity` and `nodes.probe.output.exitCode`. */
   field: string;
   comparison: Comparison;
-  /** Several of `in` and `notIn`, else one. */
+  /** Several of `in` and `notIn`, none of `holds` and `holdsNot`, else one. */
   values: readonly string[];
 }
 
@@ -41,9 +54,11 @@ export interface Terms {
 }
 
 /** Of an incident, what is a text. */
-export const TEXTS = ['severity', 'service', 'host', 'status', 'team', 'source', 'title', 'id'] as const;
+export const TEXTS = ['severity', 'service', 'host', 'status', 'team', 'source', 'title', 'id'].map(
+  (each) => `incident.${each}`,
+);
 /** And what is a list of texts. */
-export const TAGS = 'tags';
+export const TAGS = 'incident.tags';
 
 export const COMPARISONS: Readonly<Record<Comparison, string>> = {
   is: 'is',
@@ -60,29 +75,57 @@ export const COMPARISONS: Readonly<Record<Comparison, string>> = {
   matchesNot: 'does not match the pattern',
   has: 'have',
   hasNot: 'do not have',
+  equals: '= (number)',
+  differs: '≠ (number)',
+  less: '<',
+  atMost: '≤',
+  more: '>',
+  atLeast: '≥',
+  holds: 'is true',
+  holdsNot: 'is not true',
 };
+const OPERATORS = { equals: '==', differs: '!=', less: '<', atMost: '<=', more: '>', atLeast: '>=' } as const;
 
-export function comparisonsOf(field: string): Comparison[] {
+/** What its values are. */
+export function kindOf(comparison: Comparison): NonNullable<Kind> {
+  if (comparison in OPERATORS) return 'number';
+  if (comparison === 'holds' || comparison === 'holdsNot') return 'truth';
+  return comparison === 'has' || comparison === 'hasNot' ? 'list' : 'text';
+}
+
+export function comparisonsOf(kind: Kind): Comparison[] {
   const all = Object.keys(COMPARISONS) as Comparison[];
-  return all.filter((each) => (each === 'has' || each === 'hasNot') === (field === TAGS));
+  return all.filter((each) => kind === null || kindOf(each) === kind);
 }
 
 export function takesSeveral(comparison: Comparison): boolean {
   return comparison === 'in' || comparison === 'notIn';
 }
 
-/** Another field or comparison, with the value as far as it fits. */
-export function changed(row: Row, by: Partial<Pick<Row, 'field' | 'comparison'>>): Row {
+/** Another field, which holds what `kind` says, or another comparison; with the value as far as it fits. */
+export function changed(row: Row, by: Partial<Pick<Row, 'field' | 'comparison'>>, kind: Kind): Row {
   const field = by.field ?? row.field;
   const wanted = by.comparison ?? row.comparison;
-  const offered = comparisonsOf(field);
+  const offered = comparisonsOf(kind);
   const comparison = offered.includes(wanted) ? wanted : (offered[0] ?? 'is');
   const [value = ''] = row.values;
-  return { field, comparison, values: takesSeveral(comparison) ? row.values.filter(Boolean) : [value] };
+  switch (kindOf(comparison)) {
+    case 'truth':
+      return { field, comparison, values: [] };
+    case 'number':
+      return { field, comparison, values: [IS_NUMBER.test(value) ? value : '0'] };
+    default:
+      return { field, comparison, values: takesSeveral(comparison) ? row.values.filter(Boolean) : [value] };
+  }
 }
 
-/** Null if it cannot be taken apart: a bracket or a quote is open, or it has comments. */
-export function termsOf(condition: string): Terms | null {
+/** Whether it can be the field of a row. */
+export function isPath(text: string): boolean {
+  return IS_PATH.test(text) && !NO_PATHS.has(text);
+}
+
+/** Null if it cannot be taken apart: a bracket or a quote is open, or it has comments. `fits`: which rows may be shown as such. */
+export function termsOf(condition: string, fits: (row: Row) => boolean = () => true): Terms | null {
   const joints = jointsOf(condition);
   if (joints === null) return null;
   const { and, or, asks } = joints;
@@ -94,14 +137,15 @@ export function termsOf(condition: string): Terms | null {
     const piece = condition.slice(begin, end);
     const text = piece.trim();
     const from = begin + piece.length - piece.trimStart().length;
-    return { text, row: rowOf(text), from, to: from + text.length };
+    const row = rowOf(text);
+    return { text, row: row !== null && fits(row) ? row : null, from, to: from + text.length };
   });
   if (terms.some(({ text }) => text === '')) return terms.length === 1 ? { joint, terms: [] } : null;
   return { joint, terms };
 }
 
 export function written({ field, comparison, values }: Row): string {
-  const of = `incident.${field}`;
+  const of = field;
   const value = quoted(values[0] ?? '');
   switch (comparison) {
     case 'is':
@@ -116,7 +160,13 @@ export function written({ field, comparison, values }: Row): string {
       return `${value} in ${of}`;
     case 'hasNot':
       return `!(${value} in ${of})`;
+    case 'holds':
+      return of;
+    case 'holdsNot':
+      return `!${of}`;
     default:
+      if (comparison in OPERATORS)
+        return `${of} ${OPERATORS[comparison as keyof typeof OPERATORS]} ${values[0] ?? '0'}`;
       return comparison in METHOD_OF_NOT
         ? `!${of}.${METHOD_OF_NOT[comparison]}(${value})`
         : `${of}.${comparison}(${value})`;
@@ -201,11 +251,19 @@ function endOfText(text: string, start: number): number | null {
 }
 
 const TEXT = String.raw`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`;
-const FIELD = `incident\\.(${TEXTS.join('|')})`;
-const EQUAL = new RegExp(`^${FIELD}\\s*(==|!=)\\s*(${TEXT})$`);
-const METHOD = new RegExp(`^(!?)\\s*${FIELD}\\.(contains|startsWith|endsWith|matches)\\(\\s*(${TEXT})\\s*\\)$`);
-const IN = new RegExp(`^${FIELD}\\s+in\\s*\\[\\s*((?:${TEXT})(?:\\s*,\\s*(?:${TEXT}))*|)\\s*\\]$`);
-const HAS = new RegExp(`^(${TEXT})\\s+in\\s+incident\\.${TAGS}$`);
+const NUMBER = String.raw`-?\d+(?:\.\d+)?`;
+const PATH = String.raw`[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\])*`;
+const IS_PATH = new RegExp(`^${PATH}$`);
+const IS_NUMBER = new RegExp(`^${NUMBER}$`);
+/** They have a meaning of their own. */
+const NO_PATHS = new Set(['true', 'false', 'null', 'in']);
+const EQUAL = new RegExp(`^(${PATH})\\s*(==|!=)\\s*(${TEXT})$`);
+const TRUTH = new RegExp(`^(${PATH})\\s*(==|!=)\\s*(true|false)$`);
+const ORDER = new RegExp(`^(${PATH})\\s*(==|!=|<=|>=|<|>)\\s*(${NUMBER})$`);
+const METHOD = new RegExp(`^(!?)\\s*(${PATH})\\.(contains|startsWith|endsWith|matches)\\(\\s*(${TEXT})\\s*\\)$`);
+const IN = new RegExp(`^(${PATH})\\s+in\\s*\\[\\s*((?:${TEXT})(?:\\s*,\\s*(?:${TEXT}))*|)\\s*\\]$`);
+const HAS = new RegExp(`^(${TEXT})\\s+in\\s+(${PATH})$`);
+const HOLDS = new RegExp(`^(!?)\\s*(${PATH})$`);
 const NOT = /^!\s*\((.*)\)$/s;
 
 const NOT_OF_METHOD: Readonly<Record<string, Comparison>> = {
@@ -221,6 +279,16 @@ const METHOD_OF_NOT: Readonly<Record<string, string>> = Object.fromEntries(
 function rowOf(text: string): Row | null {
   const equal = EQUAL.exec(text);
   if (equal) return row(equal[1], equal[2] === '==' ? 'is' : 'isNot', equal[3]);
+  const order = ORDER.exec(text);
+  if (order) {
+    const [, field = '', operator, value = ''] = order;
+    const comparison = (Object.keys(OPERATORS) as (keyof typeof OPERATORS)[]).find(
+      (each) => OPERATORS[each] === operator,
+    );
+    return comparison === undefined ? null : { field, comparison, values: [value] };
+  }
+  const truth = TRUTH.exec(text);
+  if (truth) return row(truth[1], (truth[2] === '==') === (truth[3] === 'true') ? 'holds' : 'holdsNot');
   const method = METHOD.exec(text);
   if (method) {
     const [, not, field, name = '', value] = method;
@@ -231,12 +299,19 @@ function rowOf(text: string): Row | null {
   const within = IN.exec(inner);
   if (within) return row(within[1], not ? 'notIn' : 'in', within[2]);
   const has = HAS.exec(inner);
-  return has ? row(TAGS, not ? 'hasNot' : 'has', has[1]) : null;
+  if (has) return row(has[2], not ? 'hasNot' : 'has', has[1]);
+  const holds = HOLDS.exec(text);
+  return holds ? row(holds[2], holds[1] === '!' ? 'holdsNot' : 'holds') : null;
+}
+
+/** Of an incident trigger: only what an incident has, compared as what it is. */
+export function fitsIncident({ field, comparison }: Row): boolean {
+  return TEXTS.includes(field) ? kindOf(comparison) === 'text' : field === TAGS && kindOf(comparison) === 'list';
 }
 
 function row(field = '', comparison: Comparison | undefined, texts = ''): Row | null {
   const values = Array.from(texts.matchAll(new RegExp(TEXT, 'g')), ([each]) => meant(each));
-  if (comparison === undefined || values.some((each) => each === null)) return null;
+  if (comparison === undefined || NO_PATHS.has(field) || values.some((each) => each === null)) return null;
   return { field, comparison, values: values as string[] };
 }
 

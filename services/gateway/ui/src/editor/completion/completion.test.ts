@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { parsed } from '../text/parsed';
 import { completionAt, type Surroundings } from './options';
+import { pathsAt } from './paths';
 
 const KNOWN: Surroundings = {
   actions: [
@@ -99,5 +101,18 @@ describe('completion', () => {
   it('offers nothing in comments and in texts', () => {
     expect(offered('name: A # no|')).toEqual([]);
     expect(offered('name: A|')).toEqual([]);
+  });
+
+  it('offers a condition what came before it, with what each holds', () => {
+    const source = `${NODES}  - {id: each, type: forEach, body: {nodes: [{id: here, type: condition}]}}\n`;
+    const { value } = parsed(source);
+    const found = pathsAt(value, ['nodes', 3, 'body', 'nodes', 0], KNOWN);
+    expect(found.slice(0, 5)).toEqual([
+      { path: 'nodes.probe.output.statusCode', kind: 'number' },
+      { path: 'nodes.probe.output.body', kind: 'text' },
+      { path: 'inputs.host', kind: 'text' },
+      { path: 'vars.verdict', kind: null },
+      { path: 'item', kind: null },
+    ]);
   });
 });

@@ -223,7 +223,7 @@ function expressionOptions({ path, value, word, from }: Caret, known: Surroundin
   return options.length === 0 ? null : { from: from + word.length - last.length, options };
 }
 
-function namesBelow(
+export function namesBelow(
   steps: readonly string[],
   path: readonly Step[],
   value: unknown,
@@ -235,7 +235,7 @@ function namesBelow(
     const inBody = path.includes('body');
     return inBody ? [['item', 'The element'], ['index', 'Its place, from 0'], ...ROOTS] : ROOTS;
   }
-  const visible = levelsAround(path).flatMap((level) => nodesOf(value, level));
+  const visible = nodesAround(value, path);
   if (root === 'nodes') {
     if (id === undefined) return visible.map((node): [string, string] => [node.id, node.name ?? node.type]);
     if (part === undefined) return [['output', 'What it gave'], ['status'], ['exitCode'], ['error', 'Why it failed']];
@@ -256,6 +256,11 @@ function namesBelow(
   }
   if (root === 'vars') return [...new Set(visible.flatMap(({ values }) => values))].map((each): [string] => [each]);
   return (FIXED[root] ?? []).map((each): [string] => [each]);
+}
+
+/** Those of the graph that the place is in, and of those around it. */
+export function nodesAround(value: unknown, path: readonly Step[]): Known[] {
+  return levelsAround(path).flatMap((level) => nodesOf(value, level));
 }
 
 /** The graph that the caret is in, and those around it. */

@@ -1,5 +1,15 @@
 /** One field of a node, by its control. What is emptied is taken out of the document. */
-import { Anchor, Checkbox, MultiSelect, NumberInput, Select, TagsInput, Textarea, TextInput } from '@mantine/core';
+import {
+  Anchor,
+  Autocomplete,
+  Checkbox,
+  MultiSelect,
+  NumberInput,
+  Select,
+  TagsInput,
+  Textarea,
+  TextInput,
+} from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useId, useState } from 'react';
 import { Link } from 'react-router';
@@ -8,10 +18,11 @@ import { api, take } from '@/api/client';
 import { type FieldProblem, problemsBelow } from '@/ui/schemaForm/paths';
 import { SchemaForm } from '@/ui/schemaForm/SchemaForm';
 import type { JsonSchema } from '@/ui/schemaForm/schema';
+import type { KnownPath } from '../completion/paths';
 import { FIELD_WORDS } from '../fieldWords';
 import { inline } from '../text/render';
 import type { Known } from '../useSurroundings';
-import { Condition } from './Condition';
+import { Condition, OF_INCIDENTS, ofNode } from './Condition';
 import classes from './Form.module.css';
 import type { Field } from './fields';
 
@@ -22,12 +33,14 @@ export interface FieldProps {
   /** Below the owner. */
   problems: readonly FieldProblem[];
   known: Known;
+  /** Of a node: what its expressions may speak of. */
+  paths?: readonly KnownPath[];
   readOnly: boolean;
   onChange: (value: unknown) => void;
 }
 
 export function FieldInput(props: FieldProps) {
-  const { field, owner, problems, known, readOnly, onChange } = props;
+  const { field, owner, problems, known, paths, readOnly, onChange } = props;
   const { control, name } = field;
   const value = owner[name];
   const own = problems.filter(
@@ -129,7 +142,48 @@ export function FieldInput(props: FieldProps) {
     case 'cases':
       return <Lines {...props} common={common} read={(line) => (/^-?\d+$/.test(line) ? Number(line) : line)} />;
     case 'incidentCondition':
-      return <Condition label={field.label} value={value} error={error} readOnly={readOnly} onChange={onChange} />;
+      return (
+        <Condition
+          label={field.label}
+          value={value}
+          error={error}
+          readOnly={readOnly}
+          subject={OF_INCIDENTS}
+          onChange={(next) => onChange(orNothing(next, field))}
+        />
+      );
+    case 'condition':
+      return (
+        <Condition
+          label={field.label}
+          value={value}
+          error={error}
+          readOnly={readOnly}
+          subject={ofNode(paths ?? [])}
+          onChange={(next) => onChange(orNothing(next, field))}
+        />
+      );
+    case 'path':
+      return typeof value === 'string' && value.includes('\n') ? (
+        <Textarea
+          {...common}
+          classNames={{ input: classes.code }}
+          autosize
+          spellCheck={false}
+          value={value}
+          onChange={({ currentTarget }) => onChange(currentTarget.value)}
+        />
+      ) : (
+        <Autocomplete
+          {...common}
+          classNames={{ input: classes.code }}
+          spellCheck={false}
+          autoComplete="off"
+          data={(paths ?? []).map(({ path }) => path)}
+          value={textOf(value)}
+          onChange={onChange}
+        />
+      );
     case 'pick': {
       const find = (text: string | null) => control.options.find((each) => String(each) === text);
       return (

@@ -3,6 +3,7 @@ import { Button, Collapse } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { useState } from 'react';
 import type { FieldProblem } from '@/ui/schemaForm/paths';
+import type { KnownPath } from '../completion/paths';
 import type { Known } from '../useSurroundings';
 import { FieldInput } from './FieldInput';
 import classes from './Form.module.css';
@@ -20,6 +21,7 @@ export function Fields({
   owner,
   problems,
   known,
+  paths = [],
   readOnly,
   onChange,
 }: {
@@ -27,6 +29,7 @@ export function Fields({
   owner: Readonly<Record<string, unknown>>;
   problems: readonly FieldProblem[];
   known: Known;
+  paths?: readonly KnownPath[];
   readOnly: boolean;
   onChange: (name: string, value: unknown) => void;
 }) {
@@ -41,6 +44,7 @@ export function Fields({
             owner={owner}
             problems={problems}
             known={known}
+            paths={paths}
             readOnly={readOnly}
             onChange={(value) => onChange(field.name, value)}
           />

@@ -4,6 +4,7 @@ import { IconTrash } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { aroundOf, type GraphNode, lookOf } from '@/graph';
 import { type FieldProblem, pathOf, problemsBelow } from '@/ui/schemaForm/paths';
+import { pathsAt } from '../completion/paths';
 import { mentions, nodePath, renameId, setField } from '../edits';
 import { valueAt } from '../text/parsed';
 import { Edges } from './Edges';
@@ -35,6 +36,7 @@ export function OfNode(props: FormProps & { node: GraphNode }) {
   const look = lookOf(node.type);
   const action = known.actionTypes.find(({ type }) => type === (owner as { action?: unknown }).action);
   const fields = NODE_FIELDS[node.type] ?? [];
+  const paths = node.type === 'condition' || node.type === 'switch' ? pathsAt(parsed.value, path, known) : [];
   const Icon = look.icon;
   return (
     <div className={classes.form}>
@@ -94,6 +96,7 @@ export function OfNode(props: FormProps & { node: GraphNode }) {
           owner={owner as Record<string, unknown>}
           problems={below}
           known={known}
+          paths={paths}
           readOnly={readOnly}
           onChange={(name, value) => edit((text) => setField(text, node.key, name, value), true)}
         />

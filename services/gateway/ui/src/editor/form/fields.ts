@@ -14,6 +14,10 @@ export type Control =
   | { kind: 'options' | 'cases' }
   /** Of a trigger: which incidents. */
   | { kind: 'incidentCondition' }
+  /** Of a node: which way. */
+  | { kind: 'condition' }
+  /** What an expression looks at; mostly a path. */
+  | { kind: 'path' }
   /** Anything, in YAML's notation. */
   | { kind: 'yaml' }
   | { kind: 'connection' | 'pool' | 'workflow' | 'params' | 'workflowInputs' | 'values' | 'items' };
@@ -97,9 +101,9 @@ export const NODE_FIELDS: Readonly<Record<string, readonly Field[]>> = {
     { name: 'escalateTo', label: 'Escalate to', control: { kind: 'texts' }, more: true },
     { name: 'channels', label: 'Channels', control: { kind: 'texts' }, placeholder: 'all', more: true },
   ],
-  condition: [{ name: 'expression', label: 'Expression', control: text(2, true), required: true }],
+  condition: [{ name: 'expression', label: 'Expression', control: { kind: 'condition' }, required: true }],
   switch: [
-    { name: 'expression', label: 'Expression', control: text(2, true), required: true },
+    { name: 'expression', label: 'Expression', control: { kind: 'path' }, required: true },
     { name: 'cases', label: 'Cases', control: { kind: 'cases' }, required: true },
   ],
   delay: [
