@@ -3,13 +3,26 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 from typer.exceptions import TyperException
 
-from runyard_cli.commands import access, admin, approvals, events, executions, places, standalone, workflows
+from runyard_cli import completing
+from runyard_cli.commands import (
+    access,
+    admin,
+    agents,
+    approvals,
+    connections,
+    events,
+    executions,
+    people,
+    pools,
+    standalone,
+    workflows,
+)
 from runyard_cli.errors import CommandFailed, ExitCode
 from runyard_cli.output import ReaderGone, errors, plain
 from runyard_cli.session import Options
@@ -23,9 +36,12 @@ app = typer.Typer(
 )
 for group in (access.app, workflows.app, executions.app, approvals.app):
     app.add_typer(group)
-app.add_typer(places.agents, name="agents")
-app.add_typer(places.pools, name="pools")
-app.add_typer(places.connections, name="connections")
+app.add_typer(agents.app, name="agents")
+app.add_typer(pools.app, name="pools")
+app.add_typer(connections.app, name="connections")
+app.add_typer(people.users, name="users")
+app.add_typer(people.keys, name="keys")
+app.add_typer(people.roles, name="roles")
 for group in (events.app, standalone.app):
     app.add_typer(group)
 app.add_typer(admin.app, name="admin")
@@ -43,13 +59,55 @@ def _version(wanted: bool) -> None:
 def options(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Option("--context", "-c", help="The context to use, instead of the current one and RUNYARD_URL.")
+        str | None,
+        typer.Option(
+            "--context",
+            "-c",
+            help="The context to use, instead of the current one and RUNYARD_URL.",
+            autocompletion=completing.contexts,
+        ),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
     ] = False,
 ) -> None:
     context.obj = Options(context=name)
+
+
+PANELS = {
+    "Sign in": ("login", "logout", "whoami", "contexts", "use"),
+    "Workflows": ("apply", "validate", "workflows", "export", "run"),
+    "Executions": ("list", "show", "watch", "logs", "cancel", "rerun", "approvals", "approve", "reject"),
+    "Where jobs run, and what they reach": ("agents", "pools", "connections"),
+    "Who may do what": ("users", "keys", "roles"),
+    "All of it": ("events", "admin", "standalone"),
+}
+"""How `runyard --help` is divided."""
+SHORT = 20
+"""So many letters of choices stand in one line; more of them are broken between two."""
+
+
+def command() -> Any:
+    """All of it. The library's help shows types, also of a flag, as if it took a value: here it shows names."""
+    made: Any = typer.main.get_command(app)
+    for panel, names in PANELS.items():
+        for name in names:
+            made.commands[name].rich_help_panel = panel
+    _name_values(made)
+    return made
+
+
+def _name_values(command: Any) -> None:
+    for parameter in command.params:
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+        elif parameter.metavar is None and parameter.type_descriptor.is_choice:
+            words = [str(each) for each in parameter.type_descriptor.choices]
+            parameter.metavar = ("|" if len("".join(words)) < SHORT else " | ").join(words)
+        elif parameter.metavar is None:
+            parameter.metavar = parameter.name.rstrip("_").upper()
+    for inner in getattr(command, "commands", {}).values():
+        _name_values(inner)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        code = app(args=arguments, prog_name="runyard", standalone_mode=False)
+        code = command().main(args=arguments, prog_name="runyard", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else ExitCode.DONE
     except CommandFailed as failed:

@@ -1,4 +1,4 @@
-"""Approvals that are answered in the place where an execution is watched.
+"""What a user is asked: whether they mean it, and approvals in the place where an execution is watched.
 
 A question does not stop the watching: if somebody else answers, or the execution ends, it is taken back.
 """
@@ -6,16 +6,30 @@ A question does not stop the watching: if somebody else answers, or the executio
 import select
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from runyard_cli.client import Api, Json
-from runyard_cli.errors import Refused
-from runyard_cli.output import console, plain, when
+from runyard_cli.errors import ExitCode, Misused, Refused
+from runyard_cli.output import console, errors, plain, when
 
 POLL_SECONDS = 0.3
 ANSWERS = {"a": "approve", "approve": "approve", "y": "approve", "yes": "approve"}
 ANSWERS |= {"r": "reject", "reject": "reject", "n": "reject", "no": "reject"}
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def sure(consequence: str, yes: bool) -> None:
+    """Before what cannot be taken back, and `consequence` says what that is. Comes back if it is meant."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Misused("Nobody is here to be asked whether you mean it.", problems=[consequence], hint="Add --yes.")
+    if not typer.confirm(f"{plain(consequence)} Go on?", err=True):
+        errors().print(Text("Nothing was changed."))
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def can_ask() -> bool:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -39,6 +40,7 @@ class Api:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
         patience_seconds: float = PATIENCE_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`tell` is told why nothing comes, once for each answer that has to be waited for."""
@@ -51,7 +53,7 @@ class Api:
         self._http = httpx.Client(
             base_url=place.url + PREFIX,
             headers={"Authorization": f"Bearer {place.key}", "Accept": "application/json"},
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds)),
             transport=transport,
             # the machine's proxy is not for loopback, and plain HTTP needs no certificates, which take long to read
             trust_env=not local,
@@ -70,6 +72,10 @@ class Api:
     def get(self, path: str, **query: Any) -> Json:
         return _json(self.answer("GET", path, query=query))
 
+    def rows(self, path: str, **query: Any) -> list[Json]:
+        """All of a list."""
+        return [row for page in self.pages(path, **query) for row in page["items"]]
+
     def pages(self, path: str, **query: Any) -> Iterator[Json]:
         """Every page of a list."""
         query = {"limit": PAGE, **query}
@@ -83,7 +89,8 @@ class Api:
     def command(self, method: str, path: str, body: Any = None, *, once: str | None = None, **query: Any) -> Json:
         """Something is to be done. `once` is its Idempotency-Key: without one it is a new command."""
         headers = {"Idempotency-Key": once or str(uuid.uuid4())}
-        return _json(self.answer(method, path, query=query, headers=headers, json={} if body is None else body))
+        content = {} if method == "DELETE" else {"json": {} if body is None else body}
+        return _json(self.answer(method, path, query=query, headers=headers, **content))
 
     def send(self, path: str, content: bytes, content_type: str, **query: Any) -> Json:
         """A POST of a file."""
@@ -148,6 +155,11 @@ class Api:
                 else "Is the address right, and does the gateway run? `runyard contexts` shows the addresses."
             ),
         )
+
+
+def in_path(name: str) -> str:
+    """What a user typed, as one part of a path."""
+    return quote(name, safe="")
 
 
 def problem_of(answer: httpx.Response) -> Refused:

@@ -58,7 +58,8 @@ class Refused(CommandFailed):
         self.body = body
         self.code = str(body.get("code") or "")
         message = str(body.get("detail") or body.get("title") or f"HTTP {status}")
-        super().__init__(message, problems=problem_lines(body.get("errors")), hint=_HINTS.get(self.code, ""))
+        problems = [problem for problem in problem_lines(body.get("errors")) if problem != message]
+        super().__init__(message, problems=problems, hint=_HINTS.get(self.code, ""))
 
 
 class NotFound(CommandFailed):
@@ -79,7 +80,9 @@ class TimeIsUp(CommandFailed):
 
 _HINTS = {
     "unauthorized": "Sign in again with `runyard login URL`, or look at RUNYARD_API_KEY.",
-    "forbidden": "`runyard whoami` shows what this key may do; an administrator can give its user another role.",
+    "forbidden": "`runyard whoami` shows what this key may do.",
+    "invalid_connection": "`runyard connections kinds` shows what each kind has.",
+    "answer_not_kept": "`runyard agents` and `runyard keys` show it: rotate or revoke what nobody saw.",
     "too_many_attempts": "Wait a while, then sign in with the right key.",
     "idempotency_key_reused": "Give each different request a key of its own.",
 }

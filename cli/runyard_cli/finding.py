@@ -104,19 +104,37 @@ def job_of(api: Api, execution: str, text: str) -> Json:
 
 
 def connection(api: Api, text: str) -> Json:
-    return _named(api, "/connections", "connectionId", text, "connection")
+    return _named(api, "/connections", text, "connection", "connectionId")
 
 
 def agent(api: Api, text: str) -> Json:
-    return _named(api, "/agents", "agentId", text, "agent")
+    return _named(api, "/agents", text, "agent", "agentId")
 
 
-def _named(api: Api, path: str, identity: str, text: str, what: str) -> Json:
-    for page in api.pages(path):
-        for row in page["items"]:
-            if text in (row["name"], row[identity]):
-                return dict(row)
-    raise NotFound(f"No {what} is called {text!r}.", hint=f"`runyard {what}s` lists them.")
+def user(api: Api, text: str) -> Json:
+    return _named(api, "/users", text, "user")
+
+
+def api_key_id(api: Api, path: str, text: str) -> str:
+    """Of a key that opens something yet, by its id, the end of that, or its name."""
+    rows = [row for row in api.rows(path) if not row["revokedAt"]]
+    found = [row for row in rows if row["name"] == text] or [
+        row for row in rows if _PART.fullmatch(text.lower()) and row["keyId"].endswith(text.lower())
+    ]
+    return _only(
+        {row["keyId"]: row for row in found},
+        lambda row: f"{row['keyId']}  {row['user']}  {row['name']}",
+        NotFound(f"No API key is called {text!r}.", hint="`runyard keys` lists them."),
+    )
+
+
+def _named(api: Api, path: str, text: str, what: str, identity: str = "name") -> Json:
+    rows = api.rows(path)
+    for row in rows:
+        if text in (row["name"], row[identity]):
+            return row
+    similar = get_close_matches(text, [row["name"] for row in rows])
+    raise NotFound(f"No {what} is called {text!r}.", problems=similar, hint=f"`runyard {what}s` lists them.")
 
 
 def _jobs(api: Api, execution: str, **query: Any) -> Iterable[Json]:

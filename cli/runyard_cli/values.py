@@ -16,20 +16,27 @@ from runyard_cli.errors import Misused
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def variables(pairs: Sequence[str], files: Sequence[Path], schema: Any) -> dict[str, Any]:
+def variables(pairs: Sequence[str], files: Sequence[Path], schema: Any, *, option: str = "-v") -> dict[str, Any]:
     """Files first, in their order; then `key=value`, which wins. A value is JSON if it can be, unless `schema` wants text."""
     made: dict[str, Any] = {}
     for file in files:
         made |= _of_file(file)
     problems = [f"{pair!r} is not key=value" for pair in pairs if not pair.partition("=")[1] or pair.startswith("=")]
     if problems:
-        raise Misused("Variables are given as -v key=value.", problems=problems)
+        raise Misused(f"It is {option} key=value.", problems=problems)
     properties = schema.get("properties", {}) if isinstance(schema, dict) else {}
     for pair in pairs:
         name, _, text = pair.partition("=")
-        wanted = properties.get(name, {})
-        made[name] = text if isinstance(wanted, dict) and wanted.get("type") == "string" else _value(text)
+        made[name] = _read(text, properties.get(name))
     return made
+
+
+def _read(text: str, schema: Any) -> Any:
+    """Text where that is wanted, and nothing if it may be nothing; else JSON, if it can be."""
+    schemas = schema.get("anyOf", [schema]) if isinstance(schema, dict) else []
+    kinds = [each.get("type") for each in schemas if isinstance(each, dict)]
+    wanted = {each for kind in kinds for each in (kind if isinstance(kind, list) else [kind])}
+    return text if wanted == {"string"} or (wanted == {"string", "null"} and text != "null") else _value(text)
 
 
 def unknown(given: Iterable[str], schema: Any) -> str:
@@ -73,14 +80,23 @@ def _as_json(value: Any) -> Any:
 
 def instant(text: str | None, now: datetime | None = None) -> str | None:
     """RFC 3339 for the API, from that, from a local date or time, or from how long ago it was: `90s`, `15m`, `2h`, `7d`."""
+    return _instant(text, now, -1, "Such as 2h, 7d, 2026-11-23, 2026-11-23T08:00 (local time) or 2026-11-23T08:00:00Z.")
+
+
+def deadline(text: str | None, now: datetime | None = None) -> str | None:
+    """As `instant`, but from how long there is until then."""
+    return _instant(text, now, 1, "Such as 12h, 90d, 2027-12-31 (local time) or 2027-12-31T08:00:00Z.")
+
+
+def _instant(text: str | None, now: datetime | None, direction: int, hint: str) -> str | None:
     if text is None:
         return None
-    if ago := fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text):
-        at = (now or datetime.now(UTC)) - timedelta(**{_UNITS[ago[2]]: float(ago[1])})
-    else:
-        try:
+    try:
+        if span := fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text):
+            at = (now or datetime.now(UTC)) + direction * timedelta(**{_UNITS[span[2]]: float(span[1])})
+        else:
             at = datetime.fromisoformat(text)
-        except ValueError:
-            hint = "Such as 2h, 7d, 2026-11-23, 2026-11-23T08:00 (local time) or 2026-11-23T08:00:00Z."
-            raise Misused(f"{text!r} is no time.", hint=hint) from None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Misused(f"{text!r} is no time.", hint=hint) from None
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

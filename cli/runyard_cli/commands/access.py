@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from runyard_cli import completing
 from runyard_cli.client import Api
 from runyard_cli.contexts import DEFAULT_NAME, Contexts, Place, address_of, is_loopback
 from runyard_cli.errors import Misused, Refused
@@ -53,7 +54,9 @@ def login(
 @app.command()
 def logout(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="The context; else the current one.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The context; else the current one.", autocompletion=completing.contexts)
+    ] = None,
 ) -> None:
     """Forget the key of a context. The key itself goes on to work until it is revoked."""
     options: Options = context.obj
@@ -104,7 +107,9 @@ def contexts(output: FormatOption = Format.TABLE) -> None:
 
 
 @app.command()
-def use(name: Annotated[str, typer.Argument(help="A name that `runyard contexts` shows.")]) -> None:
+def use(
+    name: Annotated[str, typer.Argument(help="A name that `runyard contexts` shows.", autocompletion=completing.contexts)],
+) -> None:
     """Use another context from now on."""
     known = Contexts.load()
     if name not in known.places:
@@ -119,5 +124,8 @@ def _key() -> str:
         typer.prompt("API key", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
     )
     if not (stripped := str(key).strip()):
-        raise Misused("An API key is needed.", hint="Make one under Settings, API keys in the web app, or POST /api-keys.")
+        raise Misused(
+            "An API key is needed.",
+            hint="An administrator makes one: `runyard keys create`, or Settings, API keys in the web app.",
+        )
     return stripped

@@ -7,7 +7,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runyard_cli import values
+from runyard_cli import completing, values
 from runyard_cli.client import Api, Json
 from runyard_cli.commands import parked
 from runyard_cli.errors import ExitCode
@@ -20,7 +20,9 @@ app.add_typer(projections, name="projections")
 app.add_typer(parked.app, name="parked")
 
 Outcome = Literal["done", "refused", "failed", "unknown"]
-NamesArgument = Annotated[list[str] | None, typer.Argument(help="Which read models; none: all.")]
+NamesArgument = Annotated[
+    list[str] | None, typer.Argument(help="Which read models; none: all.", autocompletion=completing.projections)
+]
 WaitOption = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Until it is done; exit code 1 if it failed or found differences.")
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 from rich.text import Text
 
-from runyard_cli import finding
+from runyard_cli import completing, finding
 from runyard_cli.client import Api, Json
 from runyard_cli.output import Format, FormatOption, moment, short, show, status, table
 from runyard_cli.session import connected
@@ -14,7 +14,12 @@ app = typer.Typer()
 
 Status = Literal["pending", "approved", "rejected", "expired", "cancelled"]
 ApprovalArgument = Annotated[
-    str, typer.Argument(metavar="APPROVAL", help="Its id or the end of it, or that of the execution that waits for it.")
+    str,
+    typer.Argument(
+        metavar="APPROVAL",
+        help="Its id or the end of it, or that of the execution that waits for it.",
+        autocompletion=completing.approvals,
+    ),
 ]
 NoteOption = Annotated[str, typer.Option("--note", "-n", help="Stands in the log, and whoever waits reads it.")]
 
@@ -24,7 +29,9 @@ def approvals(
     context: typer.Context,
     mine: Annotated[bool, typer.Option("--mine", help="Only those that you may answer and have not.")] = False,
     state: Annotated[Status, typer.Option("--status", "-s", help="Those that are so.")] = "pending",
-    execution: Annotated[str | None, typer.Option("--execution", "-e", help="Only of this execution.")] = None,
+    execution: Annotated[
+        str | None, typer.Option("--execution", "-e", help="Only of this execution.", autocompletion=completing.executions)
+    ] = None,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """What waits for people, oldest first."""

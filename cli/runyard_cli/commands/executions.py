@@ -8,7 +8,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runyard_cli import finding, values
+from runyard_cli import completing, finding, values
 from runyard_cli.asking import Asker, can_ask
 from runyard_cli.client import Api, Json
 from runyard_cli.errors import Misused
@@ -49,7 +49,10 @@ class Status(StrEnum):
 
 Trigger = Literal["manual", "webhook", "cron", "incident"]
 Stream = Literal["stdout", "stderr", "body"]
-ExecutionArgument = Annotated[str, typer.Argument(help="Its id, the end of it as lists show it, or its beginning.")]
+_ID = "Its id, the end of it as lists show it, or its beginning."
+ExecutionArgument = Annotated[str, typer.Argument(help=_ID, autocompletion=completing.executions)]
+ActiveArgument = Annotated[str, typer.Argument(help=_ID, autocompletion=completing.active_executions)]
+FinishedArgument = Annotated[str, typer.Argument(help=_ID, autocompletion=completing.finished_executions)]
 AskOption = Annotated[bool, typer.Option("--ask/--no-ask", help="In a terminal, ask for approvals that wait for you.")]
 TimeoutOption = Annotated[
     float | None, typer.Option(metavar="SECONDS", min=0, help="Stop watching after so long (exit code 6); it goes on.")
@@ -61,7 +64,10 @@ CHUNK_BYTES = 1024 * 1024
 @app.command("list")
 def list_(
     context: typer.Context,
-    workflow: Annotated[str | None, typer.Option("--workflow", "-w", help="Only of this workflow: its name or id.")] = None,
+    workflow: Annotated[
+        str | None,
+        typer.Option("--workflow", "-w", help="Only of this workflow: its name or id.", autocompletion=completing.workflows),
+    ] = None,
     state: Annotated[list[Status] | None, typer.Option("--status", "-s", help="May be repeated.")] = None,
     trigger: Annotated[Trigger | None, typer.Option(help="What started it.")] = None,
     since: Annotated[
@@ -105,7 +111,7 @@ def show_(context: typer.Context, execution: ExecutionArgument, output: FormatOp
 @app.command()
 def watch(
     context: typer.Context,
-    execution: ExecutionArgument,
+    execution: ActiveArgument,
     ask: AskOption = True,
     timeout: TimeoutOption = None,
     output: FormatOption = Format.TABLE,
@@ -125,6 +131,7 @@ def logs(
             "--job",
             "-j",
             metavar="NODE",
+            autocompletion=completing.nodes,
             help="The output of this node's last job instead (check@each[2]: of an item), or of the job of this id.",
         ),
     ] = None,
@@ -152,7 +159,7 @@ def logs(
 @app.command()
 def cancel(
     context: typer.Context,
-    execution: ExecutionArgument,
+    execution: ActiveArgument,
     reason: Annotated[str, typer.Option("--reason", "-r", help="Stands in the log.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Also stop jobs that run, instead of letting them end.")] = False,
     output: FormatOption = Format.TABLE,
@@ -167,9 +174,12 @@ def cancel(
 @app.command()
 def rerun(
     context: typer.Context,
-    execution: ExecutionArgument,
+    execution: FinishedArgument,
     from_node: Annotated[
-        str | None, typer.Option("--from-node", metavar="NODE", help="Begin there, with the results before it.")
+        str | None,
+        typer.Option(
+            "--from-node", metavar="NODE", help="Begin there, with the results before it.", autocompletion=completing.nodes
+        ),
     ] = None,
     variable: Annotated[
         list[str] | None, typer.Option("--var", "-v", metavar="KEY=VALUE", help="Another value of an input.")

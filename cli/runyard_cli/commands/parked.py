@@ -1,13 +1,14 @@
 """Messages nobody could handle: looked at, sent again, dropped."""
 
 import json
-import uuid
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runyard_cli import completing
+from runyard_cli.asking import YesOption, sure
 from runyard_cli.client import Api, Json
 from runyard_cli.errors import Misused, NotFound, Refused
 from runyard_cli.output import Format, FormatOption, errors, moment, plain, show, status, table, when
@@ -16,7 +17,10 @@ from runyard_cli.session import connected
 app = typer.Typer(help="Messages nobody could handle: looked at, sent again, dropped.", no_args_is_help=True)
 
 Status = Literal["waiting", "retried", "dropped"]
-IdsArgument = Annotated[list[str] | None, typer.Argument(help="Their ids, or the beginnings of those.")]
+IdsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(help="Their ids, or the beginnings of those.", autocompletion=completing.parked_messages),
+]
 QueueOption = Annotated[str | None, typer.Option(help="Only those that came for this queue.")]
 MatchOption = Annotated[str | None, typer.Option("--match", "-m", help="Only those with this in their reason or kind.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All that wait, as far as --queue and --match say.")]
@@ -42,7 +46,9 @@ def list_parked(
 @app.command("show")
 def show_parked(
     context: typer.Context,
-    message: Annotated[str, typer.Argument(help="Its id, or the beginning of that.")],
+    message: Annotated[
+        str, typer.Argument(help="Its id, or the beginning of that.", autocompletion=completing.parked_messages)
+    ],
     output: FormatOption = Format.TABLE,
 ) -> None:
     """One of them, with its body."""
@@ -79,18 +85,19 @@ def drop(
     everything: AllOption = False,
     queue: QueueOption = None,
     match: MatchOption = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesOption = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
     """Forget their bodies: they will never be handled."""
     with connected(context) as api:
         chosen = _chosen(api, messages, everything, queue, match)
-        if chosen and not yes:
-            which = "1 message" if len(chosen) == 1 else f"{len(chosen):,} messages"
-            typer.confirm(f"Drop {which} for good?", abort=True, err=True)
+        if chosen:
+            sure(
+                "1 message will be lost for good." if len(chosen) == 1 else f"{len(chosen):,} messages will be lost for good.",
+                yes,
+            )
         for identity in chosen:
-            headers = {"Idempotency-Key": str(uuid.uuid4())}
-            api.answer("DELETE", f"/parked-messages/{identity}", headers=headers)
+            api.command("DELETE", f"/parked-messages/{identity}")
     show({"dropped": chosen}, output, lambda answer: Text(f"{len(answer['dropped']):,} dropped"))
 
 

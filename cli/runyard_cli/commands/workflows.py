@@ -8,7 +8,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runyard_cli import files, finding, values
+from runyard_cli import completing, files, finding, values
 from runyard_cli.client import Api, Json
 from runyard_cli.commands.executions import AskOption, TimeoutOption, follow, warn
 from runyard_cli.errors import CommandFailed, ExitCode, Misused, problem_lines
@@ -20,7 +20,9 @@ app = typer.Typer()
 FileOption = Annotated[
     list[str], typer.Option("--file", "-f", help="A YAML or JSON file, a directory with such files, or - for standard input.")
 ]
-WorkflowArgument = Annotated[str, typer.Argument(help="Its name, its id, or the end of its id.")]
+WorkflowArgument = Annotated[
+    str, typer.Argument(metavar="WORKFLOW", help="Its name, its id, or the end of its id.", autocompletion=completing.workflows)
+]
 
 
 @app.command()
@@ -103,7 +105,10 @@ def workflows(
 @app.command()
 def export(
     context: typer.Context,
-    workflow: Annotated[str | None, typer.Argument(help="Its name or id; without one all of them, as a ZIP archive.")] = None,
+    workflow: Annotated[
+        str | None,
+        typer.Argument(help="Its name or id; without one all of them, as a ZIP archive.", autocompletion=completing.workflows),
+    ] = None,
     to: Annotated[Path | None, typer.Option("--to", "-t", help="The file to write; else standard output.")] = None,
     version: Annotated[int | None, typer.Option(help="A published version; else the draft.")] = None,
     format_: Annotated[Literal["yaml", "json"] | None, typer.Option("--format", help="Else as it was written.")] = None,
