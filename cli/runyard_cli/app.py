@@ -15,6 +15,7 @@ from runyard_cli.commands import (
     admin,
     agents,
     approvals,
+    catalog,
     connections,
     events,
     executions,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for group in (access.app, workflows.app, executions.app, approvals.app):
     app.add_typer(group)
+app.add_typer(catalog.app, name="workflows")
 app.add_typer(agents.app, name="agents")
 app.add_typer(pools.app, name="pools")
 app.add_typer(connections.app, name="connections")

@@ -82,6 +82,7 @@ _HINTS = {
     "unauthorized": "Sign in again with `runyard login URL`, or look at RUNYARD_API_KEY.",
     "forbidden": "`runyard whoami` shows what this key may do.",
     "invalid_connection": "`runyard connections kinds` shows what each kind has.",
+    "not_active": "`runyard workflows activate NAME` lets it run.",
     "answer_not_kept": "`runyard agents` and `runyard keys` show it: rotate or revoke what nobody saw.",
     "too_many_attempts": "Wait a while, then sign in with the right key.",
     "idempotency_key_reused": "Give each different request a key of its own.",

@@ -3,7 +3,9 @@
 import json
 import os
 import pty
+import secrets
 import select
+import shlex
 import signal
 import stat
 import subprocess
@@ -74,6 +76,22 @@ class Terminal:
 
     def json(self, *words: str, code: int = 0) -> Json:
         return dict(json.loads(self.run(*words, "--output", "json", code=code)))
+
+    def completed(self, *words: str) -> list[str]:
+        """What bash puts on the line for the last of these words."""
+        line = shlex.join(["runyard", *words[:-1]])
+        script = f"""
+            source <(_RUNYARD_COMPLETE=source_bash runyard)
+            COMP_WORDS=({line} {shlex.quote(words[-1])}); COMP_CWORD={len(words)}
+            _runyard_completion runyard
+            printf '%s\n' "${{COMPREPLY[@]}}"
+        """
+        environment = self.environment | {"PATH": f"{COMMAND.parent}:{os.environ['PATH']}"}
+        done = subprocess.run(  # its code is looked at with what it said
+            ["bash", "-c", script], check=False, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split("\n")[:-1] if done.stdout.strip() else []
 
 
 @pytest.fixture
@@ -227,6 +245,76 @@ def test_in_a_terminal_the_approval_is_asked_in_place_and_ctrl_c_leaves_the_exec
         assert screen.process.wait(PATIENCE_SECONDS) == 0
         screen.until("restarted 2")
     assert client.detail(execution_id)["approvals"][0]["responseNote"] == "fine by me"
+
+
+def test_an_operator_makes_all_that_jobs_need_in_a_terminal_and_no_secret_is_on_a_command_line_or_shown(
+    terminal: Terminal, client: Client
+) -> None:
+    name, pool = f"{secrets.token_hex(4)}-shop", f"{secrets.token_hex(4)}-pool"
+    key_file = terminal.home / "agent.key"
+    assert f"no pool {pool}" in terminal.run("agents", "create", name, "--pool", pool, "--key-file", str(key_file), code=3)
+    assert not key_file.exists()
+    terminal.run("pools", "create", pool)
+    made = terminal.json("agents", "create", name, "--pool", pool, "--tag", "edge", "--key-file", str(key_file))
+    key = key_file.read_text().strip()
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert "key" not in made
+    assert key not in made["command"]
+    assert "in use" in terminal.run("agents", "create", f"{name}-2", "--key-file", str(key_file), code=2)
+
+    told = terminal.run("connections", "create", name, "http", "--secret", "token=s3cret-on-argv", code=2)
+    assert "s3cret-on-argv" not in told
+    told = terminal.run(
+        "connections", "create", name, "http", "-c", "port=1", "--secret", "token", said="s3cret-word\n", code=3
+    )
+    assert "config.baseUrl" in told
+    assert "config.port" in told
+    assert "s3cret-word" not in told
+    place = ("-c", f"baseUrl={client.system.url}/healthz")
+    terminal.run("connections", "create", name, "http", *place, "--pool", pool, "--secret", "token", said="s3cret-word\n")
+    program, *words = shlex.split(made["command"])
+    state = {"RUNYARD_AGENT_STATE_DIR": str(terminal.home / "state")}
+    agent = subprocess.Popen([COMMAND.with_name(program), *words], env=terminal.environment | state, stderr=subprocess.DEVNULL)
+    try:
+        eventually(
+            lambda: bool(terminal.json("agents", "--status", "online", "--pool", pool)["items"]), "the agent to be online"
+        )
+        assert "ok" in terminal.run("connections", "test", name)
+        assert terminal.completed("connections", "test", name[:9]) == [name]
+        assert "--yes" in terminal.run("agents", "revoke", name, code=2)
+        terminal.run("agents", "revoke", name, "--yes")
+        assert agent.wait(PATIENCE_SECONDS) == 3
+    finally:
+        agent.kill()
+        agent.wait()
+    assert terminal.json("connections", "change", name, "-c", "username=ada", "--no-secret", "token")["secrets"] == []
+    terminal.run("connections", "delete", name, "--yes")
+
+
+def test_people_and_programs_are_let_in_and_kept_out_from_a_terminal(terminal: Terminal, client: Client) -> None:
+    workflow_id = client.publish({**ASKS, "name": "Command line: it's on Tab"})
+    user, file = f"ci-{secrets.token_hex(4)}", terminal.home / "ci.key"
+    terminal.run("users", "create", user, "--role", "manager")
+    made = terminal.json(
+        "keys", "create", user, "--name", user, "--scope", "automation:view", "--expires", "1d", "--key-file", str(file)
+    )
+    assert "key" not in made
+    assert terminal.completed("keys", "revoke", made["keyId"][-8:-4]) == [made["keyId"][-8:]]
+
+    administrator = terminal.environment.pop("RUNYARD_API_KEY")
+    terminal.run("login", said=file.read_text())
+    assert terminal.completed("workflows", "deactivate", "Command line: i") == [r"Command\ line:\ it\'s\ on\ Tab"]
+    assert terminal.completed("run", r"Command\ line:\ i") == [r"Command\ line:\ it\'s\ on\ Tab"]
+    assert "automation:manage" in terminal.run("workflows", "deactivate", workflow_id, code=3)
+    assert [row["keyId"] for row in terminal.json("keys", "--mine")["items"]] == [made["keyId"]]
+    terminal.run("keys", "revoke", user, "--mine", "--yes")
+    eventually(lambda: "runyard login" in terminal.run("whoami", code=3), "the key to open nothing")
+    assert terminal.completed("run", "Command") == []
+
+    terminal.environment["RUNYARD_API_KEY"] = administrator
+    terminal.run("workflows", "deactivate", workflow_id)
+    assert "runyard workflows activate" in terminal.run("run", workflow_id, code=3)
+    terminal.run("users", "delete", user, "--yes")
 
 
 def test_standalone_starts_the_package_that_is_installed_beside_it(terminal: Terminal) -> None:

@@ -42,7 +42,8 @@ def list_agents(
         return
     with connected(context) as api:
         rows = api.rows("/agents", pool=pool, status=state or None)
-    show({"items": rows, "nextCursor": None}, output, _rows)
+    nothing = "No agent is so." if pool or state else "There is no agent: runyard agents create NAME"
+    show({"items": rows, "nextCursor": None}, output, lambda answer: _rows(answer, nothing))
 
 
 @app.command()
@@ -170,7 +171,7 @@ def _one(row: Json) -> RenderableType:
     return _rows({"items": [row]})
 
 
-def _rows(answer: Json) -> RenderableType:
+def _rows(answer: Json, nothing: str = "") -> RenderableType:
     return table(
         answer["items"],
         ("NAME", lambda row: row["name"]),
@@ -182,5 +183,5 @@ def _rows(answer: Json) -> RenderableType:
         ("VERSION", lambda row: row["version"]),
         ("HEARD OF", lambda row: moment(row["lastHeartbeatAt"])),
         ("WHY", lambda row: row["reason"]),
-        nothing="There is no agent: runyard agents create NAME",
+        nothing=nothing,
     )

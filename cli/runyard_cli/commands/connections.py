@@ -40,7 +40,8 @@ def list_connections(
         return
     with connected(context) as api:
         rows = api.rows("/connections", kind=kind)
-    show({"items": rows, "nextCursor": None}, output, _rows)
+    nothing = "No connection is so." if kind else "There is no connection: runyard connections create NAME KIND"
+    show({"items": rows, "nextCursor": None}, output, lambda answer: _rows(answer, nothing))
 
 
 @app.command()
@@ -204,7 +205,7 @@ def _saved(answer: Json, what: str) -> RenderableType:
     return Text(f"Connection {name} ({answer['kind']}) {what}.\nTry it: runyard connections test {name}")
 
 
-def _rows(answer: Json) -> RenderableType:
+def _rows(answer: Json, nothing: str = "") -> RenderableType:
     return table(
         answer["items"],
         ("NAME", lambda row: row["name"]),
@@ -214,7 +215,7 @@ def _rows(answer: Json) -> RenderableType:
         ("SECRETS", lambda row: row["secrets"]),
         ("LAST TEST", _tested),
         ("DESCRIPTION", lambda row: row["description"]),
-        nothing="There is no connection: runyard connections create NAME KIND",
+        nothing=nothing,
     )
 
 

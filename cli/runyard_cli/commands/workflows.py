@@ -1,4 +1,4 @@
-"""Workflows: from files and back, checked, listed, run."""
+"""Workflows: from files and back, checked, run."""
 
 import sys
 from pathlib import Path
@@ -10,18 +10,16 @@ from rich.text import Text
 
 from runyard_cli import completing, files, finding, values
 from runyard_cli.client import Api, Json
+from runyard_cli.commands.catalog import WorkflowArgument
 from runyard_cli.commands.executions import AskOption, TimeoutOption, follow, warn
 from runyard_cli.errors import CommandFailed, ExitCode, Misused, problem_lines
-from runyard_cli.output import Format, FormatOption, errors, moment, plain, short, show, status, table, write_bytes
+from runyard_cli.output import Format, FormatOption, errors, plain, short, show, status, write_bytes
 from runyard_cli.session import connected
 
 app = typer.Typer()
 
 FileOption = Annotated[
     list[str], typer.Option("--file", "-f", help="A YAML or JSON file, a directory with such files, or - for standard input.")
-]
-WorkflowArgument = Annotated[
-    str, typer.Argument(metavar="WORKFLOW", help="Its name, its id, or the end of its id.", autocompletion=completing.workflows)
 ]
 
 
@@ -46,9 +44,9 @@ def apply(
             "/workflows/import",
             files.archive(found),
             files.ARCHIVE,
-            publish=_flag(publish),
-            activate=_flag(activate and publish),
-            dryRun=_flag(dry_run),
+            publish=publish,
+            activate=activate and publish,
+            dryRun=dry_run,
         )
     for item in answer["items"]:
         item["file"] = names.get(item["file"], item["file"])
@@ -68,38 +66,6 @@ def validate(context: typer.Context, file: FileOption, output: FormatOption = Fo
     show({"items": checked}, output, lambda told: Group(*[_validated(item) for item in told["items"]]))
     if not all(item["valid"] for item in checked):
         raise typer.Exit(ExitCode.REFUSED)
-
-
-@app.command()
-def workflows(
-    context: typer.Context,
-    query: Annotated[str | None, typer.Option("--query", "-q", help="Part of the name.")] = None,
-    archived: Annotated[bool, typer.Option("--archived", help="Those that were archived instead.")] = False,
-    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Only those.")] = None,
-    output: FormatOption = Format.TABLE,
-) -> None:
-    """All workflows, by name."""
-    with connected(context) as api:
-        rows: list[Json] = []
-        for page in api.pages(
-            "/workflows", q=query, archived=_flag(archived), active=None if active is None else _flag(active)
-        ):
-            rows += page["items"]
-    show(
-        {"items": rows, "nextCursor": None},
-        output,
-        lambda answer: table(
-            answer["items"],
-            ("ID", lambda row: short(row["workflowId"])),
-            ("NAME", lambda row: row["name"]),
-            ("VERSION", lambda row: row["publishedVersion"] or "–"),
-            ("RUNS", lambda row: "archived" if row["archived"] else "active" if row["active"] else "not active"),
-            ("DRAFT", lambda row: "differs" if row["draftDiffers"] else ""),
-            ("TRIGGERS", lambda row: row["triggers"]),
-            ("CHANGED", lambda row: moment(row["updatedAt"])),
-            nothing="There is no workflow: runyard apply -f FILE",
-        ),
-    )
 
 
 @app.command()
@@ -123,7 +89,7 @@ def export(
                 raise Misused(
                     "All workflows are a ZIP archive, which is nothing for a terminal.", hint="Add --to workflows.zip"
                 )
-            answer = api.answer("GET", "/workflows/export", query={"format": format_, "published": _flag(published)})
+            answer = api.answer("GET", "/workflows/export", query={"format": format_, "published": published})
         else:
             identity = finding.workflow(api, workflow)["workflowId"]
             answer = api.answer("GET", f"/workflows/{identity}/export", query={"version": version, "format": format_})
@@ -220,7 +186,3 @@ def _applied(answer: Json, dry_run: bool) -> RenderableType:
     counts = ", ".join(f"{answer[each]} {each}" for each in ("created", "updated", "unchanged", "refused") if answer[each])
     parts.append(Text(f"{'Nothing was changed; it would be: ' if dry_run else ''}{counts or 'nothing to do'}"))
     return Group(*parts)
-
-
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
