@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.DONE: "done; of a watched execution: it completed",
-    ExitCode.FAILED: "the watched execution failed; of `admin projections --wait`: that did",
+    ExitCode.FAILED: "the watched execution failed; of `connections test` and `admin projections --wait`: that did",
     ExitCode.USAGE: "the command line, a file or a context is not right; nothing was asked for",
     ExitCode.REFUSED: "the API refused (4xx), or found problems in a document",
     ExitCode.UNREACHABLE: "the gateway cannot be reached or cannot answer now (5xx)",

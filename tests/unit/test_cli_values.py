@@ -14,7 +14,7 @@ from runyard_cli.client import Api
 from runyard_cli.contexts import Place
 from runyard_cli.errors import Misused, NotFound
 from runyard_cli.output import cell, table, yaml_text
-from runyard_cli.values import instant, unknown, variables
+from runyard_cli.values import deadline, instant, unknown, variables
 
 FIRST, SECOND = "019ab2c4-7e00-7000-8000-00000000aaaa", "019ab2c4-7e00-7000-8000-00000000bbbb"
 
@@ -45,6 +45,22 @@ def test_a_time_is_an_instant_or_how_long_ago() -> None:
     assert instant("2026-11-23T08:00:00+02:00") == "2026-11-23T06:00:00.000Z"
     with pytest.raises(Misused, match="is no time"):
         instant("yesterday")
+
+
+def test_a_time_to_come_is_an_instant_or_how_long_it_is_until_then() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert deadline("1.5d", now) == "2026-11-25T00:00:00.000Z"
+    assert deadline("2027-12-31T08:00:00Z") == "2027-12-31T08:00:00.000Z"
+    assert deadline(None) is None
+    for wrong in ("tomorrow", "9999999999d"):
+        with pytest.raises(Misused, match="is no time"):
+            deadline(wrong)
+
+
+def test_what_may_be_text_or_nothing_is_text_unless_it_is_null() -> None:
+    optional = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    schema = {"properties": {"user": optional, "host": {"type": ["string", "null"]}, "port": {"type": ["integer", "null"]}}}
+    assert variables(["user=123", "host=null", "port=22"], [], schema) == {"user": "123", "host": None, "port": 22}
 
 
 def test_a_variable_that_is_no_input_of_the_workflow_is_told() -> None:
