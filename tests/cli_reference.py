@@ -28,9 +28,9 @@ the same as this page.
 `--output json` is the API's answer; a command that lists everything puts its pages together. Executions, workflows and
 approvals go by their id or by the end of it, as lists show it (the last eight characters); executions also by its beginning.
 
-Secrets and keys are on no command line: `--secret` asks for one or reads a line of standard input, `--secret-file` reads a file, and
-`--key-file` puts a new key into a file that only you can read. What cannot be taken back asks first; where nobody can be asked it
-needs `--yes`."""
+Secrets and keys are on no command line: `--secret` asks for one or reads a line of standard input, `--secret-file` reads a
+file, and `--key-file` puts a new key into a file that only you can read. What cannot be taken back asks first; where nobody can
+be asked it needs `--yes`."""
 
 
 def text() -> str:
