@@ -1,4 +1,5 @@
-"""The HTTP API as a caller sees it: JSON in and out, problems as exceptions, and a lost answer asked for again.
+"""The HTTP API as a caller sees it: JSON in and out, problems as exceptions, and a lost answer asked for again. When a command
+has been carried out lists show it: the next one in a script finds what this one made.
 
 Each command carries an `Idempotency-Key` of its own, so that asking again after a lost answer counts once. A gateway that
 cannot be reached at all is said at once; one that was lost while it answered is waited for.
@@ -24,6 +25,8 @@ FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 3.0
 TOLD_AFTER_SECONDS = 2.0
 """Who waits for longer is told for what."""
+SHOWN_SECONDS = 10.0
+"""So long at most lists are waited for after a command, which is done in any case."""
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 PAGE = 200
@@ -89,19 +92,34 @@ class Api:
     def command(self, method: str, path: str, body: Any = None, *, once: str | None = None, **query: Any) -> Json:
         """Something is to be done. `once` is its Idempotency-Key: without one it is a new command."""
         headers = {"Idempotency-Key": once or str(uuid.uuid4())}
-        content = {} if method == "DELETE" else {"json": {} if body is None else body}
-        return _json(self.answer(method, path, query=query, headers=headers, **content))
+        content: Any = None if method == "DELETE" else {} if body is None else body
+        return self._shown(path, _json(self.answer(method, path, query=query, headers=headers, json=content)))
 
     def send(self, path: str, content: bytes, content_type: str, **query: Any) -> Json:
         """A POST of a file."""
         headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": content_type}
-        return _json(self.answer("POST", path, query=query, headers=headers, content=content))
+        return self._shown(path, _json(self.answer("POST", path, query=query, headers=headers, content=content)))
 
-    def answer(self, method: str, path: str, *, query: Json | None = None, **options: Any) -> httpx.Response:
+    def _shown(self, path: str, answer: Json) -> Json:
+        """The answer to a command, once lists show what it did. Whoever may not read them does not wait for them."""
+        if not answer.get("position"):
+            return answer
+        rows = "/executions" if path.startswith("/executions") or path.endswith("/run") else "/workflows"
+        try:
+            self.answer("GET", rows, query={"limit": 1, "minPosition": answer["position"]}, patience_seconds=SHOWN_SECONDS)
+        except Refused:
+            pass
+        except Unreachable as late:
+            self._tell(f"It is done, and lists do not show it yet: {late.message}")
+        return answer
+
+    def answer(
+        self, method: str, path: str, *, query: Json | None = None, patience_seconds: float | None = None, **options: Any
+    ) -> httpx.Response:
         """An answer that is no problem."""
         params = {name: value for name, value in (query or {}).items() if value is not None}
         began = time.monotonic()
-        deadline = began + self._patience_seconds
+        deadline = began + (self._patience_seconds if patience_seconds is None else patience_seconds)
         pause = FIRST_PAUSE_SECONDS
         lost = told = False
         while True:

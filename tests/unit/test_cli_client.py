@@ -60,6 +60,32 @@ def test_a_command_whose_answer_was_lost_is_sent_again_under_the_same_key(first:
     assert len({request.headers["Idempotency-Key"] for request in gateway.asked}) == 1
 
 
+def test_a_command_ends_when_the_lists_that_the_next_one_reads_show_what_it_did() -> None:
+    late = problem(503, "unavailable", "the read model executions has not reached position 7 yet")
+    gateway = Gateway(httpx.Response(202, json={"executionId": "e", "position": 7}), late, httpx.Response(200, json={}))
+    api = gateway.api()
+    assert run(api) == {"executionId": "e", "position": 7}
+    api.send("/workflows/import", b"", "application/zip")
+    assert [request.url.path for request in gateway.asked] == [
+        "/api/v1/workflows/w/run", "/api/v1/executions", "/api/v1/executions", "/api/v1/workflows/import",
+    ]  # fmt: skip
+    assert gateway.asked[2].url.params["minPosition"] == "7"
+    workflows = Gateway(httpx.Response(200, json={"position": 8}))
+    workflows.api().send("/workflows/import", b"", "application/zip")
+    assert workflows.asked[1].url.path == "/api/v1/workflows"
+
+
+@pytest.mark.parametrize("trouble", [problem(403, "forbidden"), problem(500, "internal_error"), httpx.ReadError("reset")])
+def test_a_command_that_was_carried_out_does_not_fail_for_lists_that_cannot_be_read(
+    trouble: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runyard_cli.client.SHOWN_SECONDS", 0)
+    gateway = Gateway(httpx.Response(202, json={"executionId": "e", "position": 7}), trouble)
+    assert run(gateway.api())["executionId"] == "e"
+    refused = isinstance(trouble, httpx.Response) and trouble.status_code == 403
+    assert [each.startswith("It is done") for each in gateway.told] == ([] if refused else [True])
+
+
 def test_two_commands_have_two_keys_unless_the_user_gives_one() -> None:
     gateway = Gateway(httpx.Response(202, json={}))
     api = gateway.api()
