@@ -83,8 +83,13 @@ function textOf(value: unknown): string {
 
 function Text({ value }: { value: unknown }) {
   const text = textOf(value);
+  const hasLines = text.includes('\n');
   return (
-    <pre className={classes.text} tabIndex={text.includes('\n') ? 0 : undefined}>
+    <pre
+      className={classes.text}
+      data-columns={hasLines && /\S(?: {3,}|\t)\S/.test(text)}
+      tabIndex={hasLines ? 0 : undefined}
+    >
       {text === '' ? '(empty)' : text}
     </pre>
   );

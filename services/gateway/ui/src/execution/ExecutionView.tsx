@@ -87,8 +87,8 @@ export function ExecutionView() {
         </>
       }
     >
-      <Facts />
       <Banner onFirstError={firstError} />
+      <Facts />
       <Tabs
         value={tab}
         onChange={(value) => show((value ?? 'overview') as Tab)}

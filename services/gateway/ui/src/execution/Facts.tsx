@@ -21,14 +21,17 @@ export function Facts() {
         </span>
         <CopyButton value={detail.executionId} what="the id of the execution" />
       </Fact>
-      <Fact name="Version">
-        <Link to={`/automation/workflows/${detail.workflowId}?version=${detail.version}`}>{detail.version}</Link>
+      <Fact name="Workflow">
+        <Link to={`/automation/workflows/${detail.workflowId}?version=${detail.version}`}>
+          Version {detail.version}
+        </Link>
+        <Link to={`/automation/executions?workflowId=${detail.workflowId}`}>All executions</Link>
       </Fact>
       <Fact name="Started">
         <Instant at={detail.startedAt} />
       </Fact>
       <Fact name="Duration">
-        <span className={classes.ticking}>
+        <span className={classes.ticking} data-ticks={detail.finishedAt === null}>
           <Duration startedAt={detail.startedAt} finishedAt={detail.finishedAt} />
           <Paused />
         </span>

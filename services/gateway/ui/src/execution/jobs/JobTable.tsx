@@ -75,18 +75,20 @@ export function JobTable({ rows, all, active, view, selected, onOpen }: JobTable
       <table className={classes.table} aria-rowcount={lines.length + 1}>
         <colgroup>
           <col />
-          <col style={{ width: 124 }} />
+          <col className={classes.action} />
           <col style={{ width: 116 }} />
           <col style={{ width: 66 }} />
           <col style={{ width: 92 }} />
           {view === 'times' && [0, 1, 2, 3].map((each) => <col key={each} style={{ width: 92 }} />)}
           <col style={{ width: 92 }} />
-          {view === 'chart' && <col style={{ width: '32%' }} />}
+          {view === 'chart' && <col className={classes.scale} />}
         </colgroup>
         <thead>
           <tr aria-rowindex={1}>
             <th scope="col">Node</th>
-            <th scope="col">Action</th>
+            <th scope="col" className={classes.action}>
+              Action
+            </th>
             <th scope="col">Status</th>
             <th scope="col">Attempt</th>
             <th scope="col">Agent</th>
@@ -230,7 +232,7 @@ const Row = memo(function Row({
         </span>
       </td>
       {!isAttempt && (
-        <td className={classes.mono} title={job.actionType}>
+        <td className={`${classes.action} ${classes.mono}`} title={job.actionType}>
           {job.actionType}
         </td>
       )}

@@ -186,6 +186,7 @@ function Outputs({ line, job }: { line: JobLine; job: JobRow }) {
   return (
     <Tabs
       className={classes.tabs}
+      classNames={{ tab: classes.tab }}
       value={shown}
       onChange={(value) => set({ stream: value }, { replace: true })}
       keepMounted={false}

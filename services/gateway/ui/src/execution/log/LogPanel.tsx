@@ -19,6 +19,7 @@ import { ProblemAlert } from '@/ui/ProblemAlert';
 import { useParam, useSetParams } from '@/ui/params';
 import { useShortcuts } from '@/ui/shortcuts';
 import { fullInstantText } from '@/ui/time';
+import { WithInstants } from '@/ui/WithInstants';
 import { type JobLine, useActive, useExecution, useExecutionStore } from '../store';
 import classes from './LogPanel.module.css';
 import { countOf, type Gap, gapsOf, isGap, type LevelFilter, type Log, type Row, rowsOf } from './log';
@@ -269,7 +270,7 @@ const Line = memo(function Line({ entry, title }: { entry: LogEntry; title: stri
         )}
       </span>
       <span className={classes.message}>
-        {entry.message}
+        <WithInstants text={entry.message} />
         {jobId != null && (
           <button type="button" className={`${classes.link} ${classes.job}`} onClick={() => set({ job: jobId })}>
             Job
