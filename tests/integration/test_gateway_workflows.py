@@ -221,6 +221,12 @@ async def test_what_is_exported_is_imported_unchanged_and_nothing_is_half_done(h
     assert await home.call("POST", "/workflows/import", params={"publish": True}, **sent) == imported
     names = await home.call("GET", "/workflows", params={"minPosition": imported["position"]})
     assert [row["name"] for row in names["items"]] == ["Two steps", "Über YAML"]
+    ids = [each["workflowId"] for each in imported["items"][:2]]
+    told = [entry["target"] for entry in reversed(await home.audited(6, operation="importWorkflows"))]
+    assert told[:2] == [f"created {ids[0]} Über YAML", f"unchanged {ids[0]} Über YAML"]
+    assert told[3].startswith("tried: created Two steps, tried: updated ")
+    refused = "refused Broken, refused d.yaml, refused Twin, refused Twin"
+    assert told[4] == f"created {ids[1]} Two steps, updated {ids[0]} Über YAML, {refused}"
 
     whole = await home.http.get("/api/v1/workflows/export")
     with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:

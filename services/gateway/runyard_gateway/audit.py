@@ -107,6 +107,17 @@ class Record:
             name = next((getattr(body, member) for member in _NAMING if hasattr(body, member)), None)
             self.target = _target_of([name]) if isinstance(name, str) else None
 
+    def concerns(self, things: Iterable[str]) -> None:
+        """For handlers of a body that only they can read: what it is about, the most important first. As many as there is room
+        for."""
+        things = list(things)
+        room = MAX_TARGET - len(f", and {len(things)} more")
+        told = 0
+        while told < len(things) and len(", ".join(things[: told + 1])) <= room:
+            told += 1
+        more = [f"and {len(things) - told} more"] if told < len(things) else []
+        self.target = _target_of([", ".join([*things[:told], *more])])
+
     def begin(self) -> None:
         """From now on it leaves a trace. Raises `Unavailable` if too many wait for a database that is away."""
         self._audit.begin(self)

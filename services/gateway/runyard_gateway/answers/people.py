@@ -115,7 +115,10 @@ class AuditRow(Body):
     credential_id: str | None
     source: Annotated[str, Meta(description="The address it came from")]
     operation: Annotated[str, Meta(description="`operationId` in /openapi.json")]
-    target: Annotated[str | None, Meta(description="The ids and names in the path; of what is made, its name")]
+    target: Annotated[
+        str | None,
+        Meta(description="The ids and names in the path; of what is made, its name; of what is imported, what became of each"),
+    ]
     outcome: Literal["done", "refused", "failed", "unknown"]
     status: int | None
     code: str | None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -101,6 +101,7 @@ class WorkflowFiles:
         if body.media_type == ZIP_TYPE:
             files = await asyncio.to_thread(read_archive, body.content)
         documents = [(call.new_id(), file, await asyncio.to_thread(_read, file)) for file in files]
+        call.record.concerns(_title(file, document) for _, file, document in documents)
         names = Counter(document.value["name"] for _, _, document in documents if isinstance(document, Document))
         catalog = await self._catalogs.catalog(call.tenant_id)
         slots = asyncio.Semaphore(AT_ONCE)
@@ -133,6 +134,7 @@ class WorkflowFiles:
 
         done = await asyncio.gather(*(one(*each) for each in documents))
         items = [item for item, _ in done]
+        call.record.concerns(_what_became(items, dry_run=query.dry_run))
         counts = Counter(item.outcome for item in items)
         return json_answer(
             answers.WorkflowsImported(
@@ -195,6 +197,18 @@ def _read(file: File) -> Document | Refusal:
         return file.problem or parse_document(file.content, file.media_type)
     except Refusal as refusal:
         return refusal
+
+
+def _title(file: File, document: Document | Refusal) -> str:
+    return str(document.value["name"]) if isinstance(document, Document) else file.name
+
+
+def _what_became(items: Sequence[answers.ImportedWorkflow], *, dry_run: bool) -> Iterator[str]:
+    """What the audit log says of each: those that were changed first."""
+    order = ("created", "updated", "refused", "unchanged")
+    for item in sorted(items, key=lambda item: order.index(item.outcome)):
+        known = (item.outcome, item.workflow_id, item.name or item.file)
+        yield " ".join((*(["tried:"] if dry_run else []), *(part for part in known if part)))
 
 
 def _ambiguous(total: int) -> Invalid:

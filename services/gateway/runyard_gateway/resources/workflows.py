@@ -88,6 +88,7 @@ class Workflows:
 
     async def create(self, call: Call) -> ASGIApp:
         document = _document(call)
+        call.record.concerns([document.value["name"]])
         workflow_id = call.new_id()
         command = commands.CreateWorkflow(
             workflow_id=workflow_id, document=document.value, source=document.source, format=document.format
