@@ -27,6 +27,15 @@ _FIELDS: Final = (
     ("month", "1-12 or JAN-DEC"),
     ("day of week", "0-7 or SUN-SAT, both 0 and 7 being Sunday"),
 )
+_NICKNAMES: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
 _PROBE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MINUTE: Final = timedelta(minutes=1)
 _SECOND: Final = timedelta(seconds=1)
@@ -111,6 +120,8 @@ def cron_problem(cron: str) -> str | None:
     """What is wrong with a cron expression, in words; None if nothing is. One that never comes is wrong too."""
     if len(cron) > MAX_EXPRESSION:
         return f"is longer than {MAX_EXPRESSION} characters"
+    if cron.strip().lower() in _NICKNAMES:
+        return f"must be five fields; write {_NICKNAMES[cron.strip().lower()]} for {cron.strip()}"
     fields = cron.split()
     if len(fields) != len(_FIELDS):
         names = ", ".join(name for name, _ in _FIELDS)

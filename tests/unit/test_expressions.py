@@ -67,6 +67,66 @@ def test_a_bad_expression_is_refused_with_its_reason(source: str, message: str) 
     assert len(str(caught.value)) < 500
 
 
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("inputs.count = 3", "at column 14, '=' is no operator; write '==' to compare"),
+        ("inputs.flag and inputs.host", "at column 13, write '&&' for 'and'"),
+        ("not inputs.flag", "write '!' for 'not', as in !inputs.flag"),
+        ("inputs.host not in ['a']", "as in !(a in b)"),
+        ("inputs.host is null", "write '==' for 'is'"),
+        ("(inputs.count == 3", "at column 1, this '(' is never closed with ')'"),
+        ("inputs.count == 3)", "at column 18, ')' closes what was never opened"),
+        ("[1, 2)", "')' cannot close the '[' of column 1; ']' does"),
+        ("inputs.host == 'a", "at column 16, this ' is never closed"),
+        ("inputs.host == 'it's'", "a quote inside of quotes is written \\'"),
+        ("inputs.host == ‘a’", "this is not a quote that CEL knows"),
+        ("inputs.host.matches('\\d')", "'\\\\d' means nothing inside of quotes"),
+        ("[1 2]", "an operator, or a comma, is missing between '1' and '2'"),
+        ("inputs.count == == 3", "'==' stands where a value is expected after '=='"),
+        ("inputs.host | default('a')", "has(a.b) ? a.b : 'other' for a default"),
+        ("inputs.host ?? 'a'", "write has(a.b) ? a.b : 'other'"),
+        ("inputs.flag ? 1", "this '?' has no ':' with the other value"),
+        ("inputs.host =~ 'a'", "write text.matches('pattern')"),
+        ("inputs.host contains 'a'", "write text.contains('part')"),
+        ("inputs.list.map(x => x)", "write a macro as in list.map(x, x.name)"),
+        ("nodes.1st.output", "after '.' a name is expected"),
+        ("inputs.count == 3 &&\n and inputs.flag", "at line 2, column 2, write '&&' for 'and'"),
+        ("has(inputs)", "has() takes the path of a field"),
+    ],
+)
+def test_what_is_no_expression_is_told_in_plain_words_where_it_stops_to_be_one(source: str, words: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(source)
+    assert words in str(caught.value)
+    assert not any(jargon in str(caught.value) for jargon in ("token", "EOF", "IDENTIFIER", "extraneous", "mismatched"))
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            "inputs.count + 'a'",
+            "do not fit together; convert them, as with int(), double() or string(); inputs.count is the number 3",
+        ),
+        ("inputs.host > 3", "inputs.host is the text 'web-01'"),
+        ("int(inputs.host)", "int() cannot read the text as a number"),
+        ("size(inputs.count)", "size() takes no such values; inputs.count is the number 3"),
+        ("inputs.none + 1", "null + a whole number cannot be"),
+        ("inputs.count.split(',')", "split() is for texts; convert other values with string()"),
+        ("inputs.host.matches('(')", "matches() cannot read the pattern: unclosed group"),
+        ("inputs.none.deeper + 1", "inputs.none is null, which has no fields"),
+    ],
+)
+def test_what_cannot_be_evaluated_names_the_values_that_were_there(source: str, words: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(source).evaluate(SCOPE)
+    assert words in str(caught.value)
+    with pytest.raises(ExpressionError) as in_template:
+        compile_template({"env": ["{{ " + source + " }}"]}, "params").render(SCOPE, [])
+    assert str(in_template.value) == f"params.env[0]: {caught.value}"
+
+
 def test_an_evaluation_error_is_not_an_unresolved_path() -> None:
     for source in ('inputs.count + "a"', 'int("abc")'):
         with pytest.raises(ExpressionError) as caught:

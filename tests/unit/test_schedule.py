@@ -27,7 +27,7 @@ def comes(cron: str, zone: str, after: str, count: int) -> list[str]:
         ("0 0 L * *", None),
         ("", "has 0 fields; a cron expression has five: minute, hour, day of month, month, day of week"),
         ("0 0 6 * * *", "has 6 fields"),
-        ("@daily", "has 1 field;"),
+        ("@daily", "must be five fields; write 0 0 * * * for @daily"),
         ("61 * * * *", "minute '61' must be 0-59"),
         ("*/0 24 * * x", "minute '*/0' must be 0-59"),
         ("*/0 24 * * x", "hour '24' must be 0-23"),

@@ -72,7 +72,7 @@ def test_every_problem_is_named_at_once_with_its_place() -> None:
     assert "has no port 'maybe'" in messages["edges[1].port"]
     assert messages["edges[4].to"] == "there is no node 'nowhere'; there are a, b, c, j, trigger"
     assert messages["edges[5].from"] == "there is no node 'nobody'; there are trigger, a, b, c, j"
-    assert "b -> c -> b" in messages["edges"]
+    assert messages["edges[3]"] == "the graph must not have cycles, and this edge closes one: b -> c -> b"
     assert "must be object" in messages["inputs.type"]
 
 
@@ -365,3 +365,178 @@ def test_inputs_that_no_trigger_can_give_are_warned_of_and_stop_no_publish() -> 
 
 def warned(document: Json) -> dict[str, str]:
     return {warning.path: warning.message for warning in warnings(document)}
+
+
+SCRIPT: Json = {"params": {"script": "true"}}
+
+
+@pytest.mark.parametrize(
+    ("node", "told"),
+    [
+        (
+            {"type": "action", "action": "script.bash", "parms": {"scrip": "x"}, "maxRetries": "many"},
+            {
+                "parms": "is not a field of this; did you mean 'params'?",
+                "parms.scrip": "script.bash has no parameter 'scrip'; did you mean 'script'?",
+                "maxRetries": "must be a whole number",
+            },
+        ),
+        (
+            {"type": "action", "action": "script.bash", "script": "true", "timeoutSeconds": "5m"},
+            {
+                "script": "is a parameter of the action; write it below params, as params: {script: …}",
+                "timeoutSeconds": "must be a number; write 300 for 5m",
+            },
+        ),
+        ({"type": "script.bash", **SCRIPT}, {"type": "write type: action and action: script.bash"}),
+        ({"action": "script.bash", **SCRIPT}, {"type": "is required; did you mean 'action'?"}),
+        (
+            {"type": "action", "action": "script.bsh", "params": {}},
+            {"action": "'script.bash'?", "params.script": "is required"},
+        ),
+        ({"type": "action", "action": "script.bash", "params": "true"}, {"params": "must be a map"}),
+        ({"type": "action", "action": "script.bash", **SCRIPT, "tags": "linux"}, {"tags": "write it in brackets: [linux]"}),
+        ({"type": "action", "action": "script.bash", **SCRIPT, "pool": "{{ inputs.p }}"}, {"pool": "no template is evaluated"}),
+        (
+            {"type": "action", "action": "script.bash", **SCRIPT, "depends_on": ["b"]},
+            {"depends_on": "is in the edges, as {from"},
+        ),
+        ({"type": "condition", "expresion": "1 +"}, {"expresion": "is not a field of this"}),
+        ({"type": "condition", "expression": True}, {"expression": 'must be a text; write it in quotes: "true"'}),
+        ({"type": "aproval", "mesage": "{{ foo }}"}, {"type": "did you mean 'approval'?", "mesage": "did you mean 'message'?"}),
+        (
+            {"type": "approval", "message": "?", "approvers": ["role: a"]},
+            {"approvers[0]": "the name of a role, without spaces"},
+        ),
+        ({"type": "delay", "secnods": 5}, {"secnods": "did you mean 'seconds'?"}),
+        ({"type": "delay", "seconds": "{{ inputs.s }}"}, {"seconds": "must be a number; no template is evaluated here"}),
+        ({"type": "join", "mode": "cuont", "count": 1}, {"mode": "did you mean 'count'?"}),
+        (
+            {"type": "switch", "expression": "1", "cases": [1.5, None]},
+            {"cases[0]": "or a whole number", "cases[1]": "nothing here"},
+        ),
+        ({"type": "setVariables", "values": {"a-b": 1}}, {"values.a-b": "letters, digits and underscores"}),
+        ({"type": "forEach", "items": "[1]", "body": [SCRIPT]}, {"body": "must be a map; write {nodes: …, edges: …}"}),
+        ({"type": "nothing", "expression": "1 +"}, {"type": "'nothing' is not a type of this; there are action, approval, "}),
+    ],
+)
+def test_one_mistake_hides_no_other_and_brings_about_none(node: Json, told: dict[str, str]) -> None:
+    """As a node of the workflow, and in the body of a loop beside a node with a mistake of its own."""
+    wrong = {"id": "wrong", **node}
+    named = found({"name": "X", "nodes": [wrong], "edges": [edge("trigger", "wrong")]})
+    assert set(named) == {f"nodes[0].{path}" for path in told}
+    for path, words in told.items():
+        assert path in ("expresion", "mesage") or words in named[f"nodes[0].{path}"]
+    inside = found(in_body(wrong, {"id": "other", "type": "delay"}))
+    assert set(inside) == {f"nodes[1].body.nodes[0].{path}" for path in told} | {
+        "nodes[1].body.nodes[1]",
+    }
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"nodes": {"a": action("a")}}, {"nodes": "must be a list; write each of its entries after a dash"}),
+        ({"edges": None}, {"edges": "must be a list; there is nothing here"}),
+        ({"nodes": [action("my-node")], "edges": [edge("trigger", "my-node")]}, {"nodes[0].id": "expressions name it"}),
+        ({"nodes": [{"type": "parallel"}], "edges": [edge("trigger", "a")]}, {"nodes[0].id": "is required"}),
+        ({"edges": [edge("trigger", "A")]}, {"edges[0].to": "there is no node 'A'; did you mean 'a'?"}),
+        ({"edges": [{"source": "trigger", "target": "a"}]}, {"edges[0].source": "'from'?", "edges[0].target": "'to'?"}),
+        ({"edges": ["trigger -> a"]}, {"edges[0]": "must be a map; write {from: …, to: …}"}),
+        (
+            {"nodes": [action("a"), action("b"), action("c")], "edges": [edge("a", "b"), edge("b", "c")]},
+            {"nodes[0]": "'a' can never be reached from the trigger, and so neither can b, c; add an edge to it"},
+        ),
+        (
+            {"edges": [edge("trigger", "a"), edge("a", "a")]},
+            {"edges[1]": "the graph must not have cycles, and this edge closes one: a -> a"},
+        ),
+        (
+            {
+                "nodes": [{"id": "a", "type": "condition", "expression": "true"}, action("b")],
+                "edges": [edge("trigger", "a"), {"from": "a", "port": True, "to": "b"}],
+            },
+            {"edges[1].port": 'must be a text; write it in quotes: "true"'},
+        ),
+        ({"triggers": [{"type": "schedule", "cron": "@daily"}]}, {"triggers[0].cron": "write 0 0 * * * for @daily"}),
+        ({"triggers": ["manual"]}, {"triggers[0]": "must be a map; write {type: …}"}),
+        (
+            {"inputs": {"type": "object", "properties": {"host": "string", "n": {"type": "int"}}, "required": "host"}},
+            {
+                "inputs.properties.host": "must be a map, such as {type: string}",
+                "inputs.properties.n.type": "there are the types string, integer, ",
+                "inputs.required": "must be a list",
+            },
+        ),
+        (
+            {"steps": [action("a")], "nodes": None},
+            {"steps": "did you mean 'nodes'?", "nodes": "must be a list"},
+        ),
+    ],
+)
+def test_what_follows_from_a_mistake_is_not_told_again(parts: Json, told: dict[str, str]) -> None:
+    named = found(chain(action("a")) | parts)
+    assert set(named) == set(told)
+    assert all(words in named[path] for path, words in told.items())
+
+
+def test_problems_come_as_the_document_is_read_and_not_without_end() -> None:
+    bad: Json = {"id": "a", "type": "delay", "seconds": "x", "nope": 1}
+    assert [problem.path for problem in problems({"edges": 1, "nodes": [bad], "name": 1}, CATALOG)] == [
+        "edges", "nodes[0].seconds", "nodes[0].nope", "name"
+    ]  # fmt: skip
+    many = problems(chain(*(action(f"a{place}", **{f"no{field}": 1 for field in range(9)}) for place in range(99))), CATALOG)
+    assert (len(many), many[0].message) == (201, "has more than 200 problems; these are some of them")
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("host == 'a'", "reads host, which does not exist; did you mean inputs.host?"),
+        ("first.output.stdout == 'a'", "reads first, which does not exist; did you mean nodes.first?"),
+        ("nodes.frist.output.stdout == 'a'", "but there is no node 'frist' here; did you mean 'first'?"),
+        ("input.host == 'a'", "did you mean inputs?"),
+        ("inputs.host == None", "write null"),
+        ("secrets.password == 'a'", "only a connection, which an action names, holds secrets"),
+        ("len(inputs.host) > 3", "calls len(), which does not exist; write size(value)"),
+        ("inputs.host.startWith('a')", "did you mean 'startsWith'?"),
+        ("{{ inputs.host == 'a' }}", "the whole field is an expression, without {{ and }}"),
+    ],
+)
+def test_names_that_do_not_exist_are_answered_with_those_that_are_meant(expression: str, words: str) -> None:
+    document = chain(action("first"), {"id": "c", "type": "condition", "expression": expression})
+    named = found(document | {"inputs": {"type": "object", "properties": {"host": {"type": "string"}}}})
+    assert words in named["nodes[1].expression"]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("{ inputs.host }", "a template has two braces on each side: {{ inputs.host }}"),
+        ("echo ${inputs.host}", "{{ inputs.host }}"),
+        ("{% if inputs.host %}x{% endif %}", "is plain text; there is only {{ … }}"),
+        ("${{ inputs.host }}", "the $ is plain text"),
+        ("{{ inputs.hots }}", "which the inputs do not declare; did you mean 'host'?"),
+        ("{{ nodes.first.stdout }}", "did you mean nodes.first.output.stdout?"),
+        ("{{ nodes.first.output.stdot }}", "did you mean 'stdout'?"),
+        ("{{ inputs.anything }} {{ nodes.first.output.stdout }} ${HOME} {item} awk '{print $1}'", None),
+    ],
+)
+def test_what_will_hardly_do_what_was_meant_is_warned_of(script: str, words: str | None) -> None:
+    document = chain(action("first"), action("then", params={"script": script}))
+    document |= {"inputs": {"type": "object", "properties": {"host": {"type": "string", "default": "a"}}}}
+    told = warned(document)
+    assert found(document) == {}
+    assert words is None or words in told["nodes[1].params.script"]
+    assert (words is None) == (told == {})
+
+
+def test_inputs_that_are_no_schema_and_gates_and_loops_for_nobody_are_warned_of() -> None:
+    gate = {"id": "gate", "type": "approval", "message": "?", "approvers": []}
+    document = in_body(action("a"), items=[])
+    document["nodes"].append(gate)
+    document["edges"].append(edge("each", "gate"))
+    told = warned(document | {"inputs": {"host": {"type": "string"}}})
+    assert told["inputs.host"].endswith("write properties: {host: …}")
+    assert told["nodes[1].items"] == "is empty: the body will never run"
+    assert "whoever may execute the workflow can answer" in told["nodes[2].approvers"]

@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from runyard_shared.errors import FieldProblem, Invalid, Refusal
 
 from runyard_gateway.http.bodies import MAX_DEPTH, parse_json, refuse_unstorable
+from runyard_gateway.yaml_mistakes import yaml_mistake
 
 JSON_TYPES = ("application/json",)
 YAML_TYPES = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain")
@@ -20,15 +21,16 @@ _STYLE = {"default_flow_style": False, "allow_unicode": True, "width": 100, "sor
 
 @dataclass(frozen=True)
 class Document:
-    """`format` is yaml or json. The value has a usable name; whether it is a workflow that can run is found out at publish."""
+    """`format` is yaml or json. The value of a draft has a usable name; whether it can run is found out at publish."""
 
     value: dict[str, Any]
     source: str
     format: Literal["yaml", "json"]
 
 
-def parse_document(content: bytes, media_type: str) -> Document:
-    """Raises `Refusal` 400 for text that is no YAML or JSON (with line and column), 422 for a value that cannot be a draft."""
+def parse_document(content: bytes, media_type: str, *, is_draft: bool = True) -> Document:
+    """Raises `Refusal` 400 for text that is no YAML or JSON (with line and column), 422 for a value that cannot be a draft, or
+    could not even be looked at."""
     if not content.strip():
         raise Refusal("empty_body", "Send a workflow document as the body.")
     try:
@@ -42,8 +44,8 @@ def parse_document(content: bytes, media_type: str) -> Document:
         raise Invalid("invalid_document", "A workflow document is an object.", (problem,))
     refuse_unstorable(value)
     name = value.get("name")
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
-        problem = FieldProblem("name", f"is required: text of 1 to {MAX_NAME} characters")
+    if is_draft and (not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME):
+        problem = FieldProblem("name", f"is required: a text of 1 to {MAX_NAME} characters")
         raise Invalid("invalid_document", "A draft can be saved once it has a name.", (problem,))
     return Document(value, source, "yaml" if is_yaml else "json")
 
@@ -79,15 +81,16 @@ def _parse_yaml(source: str) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(source)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        what = error.problem or error.context or "this is not YAML"
-        raise Refusal("malformed_yaml", f"The document is not YAML. {where}{what}.") from error
+        raise Refusal("malformed_yaml", f"The document is not YAML. {_capital(yaml_mistake(source, error))}.") from error
     except RecursionError as error:
         raise Refusal("malformed_yaml", f"The document is nested deeper than {MAX_DEPTH} levels.") from error
     except (YAMLError, ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
         # ruamel lets errors of its constructors through: an impossible date, an unhashable key, an unknown directive.
         raise Refusal("malformed_yaml", f"The document is not YAML: {error}.") from error
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _kind(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +17,9 @@ LINGER_BYTES = 16 * 1024 * 1024
 LINGER_SECONDS = 2.0
 MAX_DEPTH = 64
 MAX_VALUES = 100_000
+MAX_TOLD = 100
 
+_BYTE = re.compile(r" \(byte (\d+)\)$")
 _decode = msgspec.json.Decoder().decode
 
 
@@ -65,9 +68,20 @@ def parse_json(body: bytes) -> Any:
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal("malformed_json", f"The body is not JSON: {error}.") from error
+        raise Refusal("malformed_json", f"The body is not JSON: {_json_mistake(body, str(error))}.") from error
     except RecursionError as error:
         raise Refusal("malformed_json", f"The body is nested deeper than {MAX_DEPTH} levels.") from error
+
+
+def _json_mistake(body: bytes, error: str) -> str:
+    """With line and column in place of the byte."""
+    found = _BYTE.search(error)
+    if found is None:
+        return error
+    before = body[: int(found[1])]
+    column = len(before[before.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
+    what = error[: found.start()].removeprefix("JSON is malformed: ")
+    return f"line {before.count(10) + 1}, column {column}: {what}"
 
 
 def parse_model(model: type[BaseModel], body: bytes, *, required: bool) -> BaseModel:
@@ -87,6 +101,7 @@ def refuse_unstorable(value: Any) -> None:
     YAML aliases let a short text stand for an endless value, so the walk counts what the value would be when written out.
     """
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    problems: list[FieldProblem] = []
     count = 0
     while waiting:
         path, each = waiting.pop()
@@ -97,14 +112,19 @@ def refuse_unstorable(value: Any) -> None:
         if isinstance(each, dict):
             for key, member in each.items():
                 if not isinstance(key, str):
-                    raise _invalid(path, f"The key {key!r} is not text; write it in quotes.")
-                if trouble := _text_trouble(key):
-                    raise _invalid(path, f"A key {trouble}.")
-                waiting.append(((*path, key), member))
+                    problems.append(FieldProblem(path_text(path), f"The key {key!r} is not text; write it in quotes."))
+                elif trouble := _text_trouble(key):
+                    problems.append(FieldProblem(path_text(path), f"A key {trouble}."))
+                else:
+                    waiting.append(((*path, key), member))
         elif isinstance(each, list):
             waiting.extend(((*path, place), member) for place, member in enumerate(each))
         elif trouble := _scalar_trouble(each):
-            raise _invalid(path, f"The value {trouble}.")
+            problems.append(FieldProblem(path_text(path), f"The value {trouble}."))
+    if problems:
+        first = problems[-1]  # the walk is from the end
+        detail = f"{first.path}: {first.message}" if first.path else first.message
+        raise Invalid("invalid_value", detail, tuple(reversed(problems[-MAX_TOLD:])))
 
 
 def _scalar_trouble(value: Any) -> str | None:
@@ -116,7 +136,8 @@ def _scalar_trouble(value: Any) -> str | None:
         return None if -(2**63) <= value < 2**63 else "is a number beyond 64 bits; write it as text"
     if isinstance(value, float):
         return None if math.isfinite(value) else "is not a finite number"
-    return f"is a {type(value).__name__}, which JSON does not have; write it as text, in quotes"
+    kind = {"datetime": "an instant", "date": "a date"}.get(type(value).__name__, f"a {type(value).__name__}")
+    return f"is {kind}, which JSON does not have; write it as text, in quotes"
 
 
 def _text_trouble(text: str) -> str | None:
@@ -125,8 +146,3 @@ def _text_trouble(text: str) -> str | None:
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         return "holds half of a surrogate pair, which is no character"
     return None
-
-
-def _invalid(path: tuple[str | int, ...], message: str) -> Invalid:
-    where = path_text(path)
-    return Invalid("invalid_value", f"{where}: {message}" if where else message, (FieldProblem(where, message),))

@@ -123,7 +123,7 @@ class Workflows:
             return await self._save_draft(call, msgspec.structs.replace(command, if_revision=revision), others)
 
     async def check(self, call: Call) -> ASGIApp:
-        return await self._validated(call, call.new_id(), _document(call).value)
+        return await self._validated(call, call.new_id(), _document(call, is_draft=False).value)
 
     async def validate(self, call: Call) -> ASGIApp:
         return await self._validated(call, workflow_id_of(call))
@@ -260,9 +260,9 @@ def _problems(told: Iterable[Mapping[str, str]]) -> list[answers.Problem]:
     return [answers.Problem(path=each["path"], message=each["message"]) for each in told]
 
 
-def _document(call: Call) -> Document:
+def _document(call: Call, *, is_draft: bool = True) -> Document:
     body: RawBody = call.body
-    return parse_document(body.content, body.media_type)
+    return parse_document(body.content, body.media_type, is_draft=is_draft)
 
 
 def _draft_saved(document: Document, outcome: Outcome) -> answers.DraftSaved:

@@ -105,10 +105,15 @@ class Expression:
         """The paths it names, as far as they resolve, with their values; long ones are cut to be shown to a person."""
         return {path: _shown(value) for path, value in self._values(scope).items()}
 
+    def paths(self) -> list[tuple[str | int, ...]]:
+        """That it names from the roots on, whether there is something or not."""
+        found = dict.fromkeys(_paths(_TEXT.sub('""', self.source)))
+        return [path for path in found if path and path[0] in ROOTS and "" not in path]
+
     def _values(self, scope: Scope) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for path in dict.fromkeys(_paths(_TEXT.sub('""', self.source))):
-            if path and path[0] in ROOTS and (len(path) > 1 or path[0] in _VALUES):
+        for path in self.paths():
+            if len(path) > 1 or path[0] in _VALUES:
                 with suppress(UnresolvedPath):
                     found[_path_text(path)] = _walk(path, scope)
         return found
@@ -165,19 +170,25 @@ def compile_template(value: Any, field: str = "") -> Template:
 
 def template_expressions(value: Any, path: str) -> Iterator[tuple[str, str | ExpressionError]]:
     """(path, source) of every expression inside a JSON value; an error in place of the source where a text is malformed."""
-    if isinstance(value, str):
+    for place, text in texts_in(value, path):
         try:
-            for part in _split(value):
+            for part in _split(text):
                 if isinstance(part, _Hole):
-                    yield path, part.source
+                    yield place, part.source
         except ExpressionError as error:
-            yield path, error
+            yield place, error
+
+
+def texts_in(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """(path, text) of every text inside a JSON value."""
+    if isinstance(value, str):
+        yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from template_expressions(item, f"{path}.{key}")
+            yield from texts_in(item, f"{path}.{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from template_expressions(item, f"{path}[{index}]")
+            yield from texts_in(item, f"{path}[{index}]")
 
 
 def has_template(text: str) -> bool:

@@ -20,7 +20,7 @@ KNOWN: Final = (
 )
 """Functions and macros, those that are used most first."""
 _CALLED_ELSEWHERE: Final = {
-    **dict.fromkeys(("len", "length", "count"), "size(list)"),
+    **dict.fromkeys(("len", "length", "count"), "size(value)"),
     **dict.fromkeys(("lower", "lowercase", "toLowerCase", "toLower", "downcase"), "text.lowerAscii()"),
     **dict.fromkeys(("upper", "uppercase", "toUpperCase", "toUpper", "upcase"), "text.upperAscii()"),
     **dict.fromkeys(("strip", "trimSpace"), "text.trim()"),

@@ -12,13 +12,15 @@ from typing import Any, Final
 
 import pydantic
 from pydantic_core import ErrorDetails
+from runyard_shared.contracts.actions import ACTIONS
 from runyard_shared.contracts.workflow import Workflow
 from runyard_shared.errors import FieldProblem
 
 from runyard_orchestrator.workflow.misfits import (
     Steps,
     choices,
-    fields_at,
+    is_parameter,
+    meant_field,
     meant_type,
     path_of,
     steps_of,
@@ -27,6 +29,8 @@ from runyard_orchestrator.workflow.misfits import (
 )
 from runyard_orchestrator.workflow.names import nearest
 
+MAX_TOLD: Final = 200
+"""Problems; whoever has more begins with these."""
 _ROUNDS: Final = 8
 """A type that is guessed brings its fields, and these bring their values: each round sees what the one before brought."""
 _NODE: Final = {"id": "_", "type": "parallel"}
@@ -113,6 +117,9 @@ class _Mending:
         unknown = [each for each in found if each["type"] == "extra_forbidden"]
         for each in unknown:
             steps = steps_of(self.document, each)
+            if self._is_full():
+                del value_at(self.document, steps[:-1])[steps[-1]]
+                continue
             self._say(steps, [each])
             self._rename(steps)
         others: dict[Steps, list[ErrorDetails]] = {}
@@ -122,14 +129,18 @@ class _Mending:
         for steps, here in [*others.items()]:
             if here[0]["type"] == "missing" and steps[-1] in value_at(self.document, steps[:-1]):
                 del others[steps]  # a misspelt one is this
-            elif steps not in self._tried and not self.result.is_void(path_of(steps)):
+            elif steps not in self._tried and not self._is_full() and not self.result.is_void(path_of(steps)):
                 self._say(steps, here)
         for steps, here in others.items():
-            if self.result.is_void(path_of(steps)):
+            if self.result.is_void(path_of(steps[:-1])):
                 continue  # something around it was replaced just now
             if steps in self._tried or not self._is_clear(steps, here[0]):
                 self._stand_in(steps)
             self._tried.add(steps)
+
+    def _is_full(self) -> bool:
+        """One more than are told shows that there are more."""
+        return len(self.result.misfits) > MAX_TOLD
 
     def _say(self, steps: Steps, here: list[ErrorDetails]) -> None:
         words = words_for(self.document, steps, here)
@@ -152,14 +163,23 @@ class _Mending:
                 pass
         if meant is not None:
             value_at(self.document, steps[:-1])[steps[-1]] = meant
+            if steps[-1] == "id":
+                self.result.ids[path_of(steps)] = meant
+            self.result.void.add(path_of(steps))
         return meant is not None
 
     def _rename(self, steps: Steps) -> None:
         around, name = steps[:-1], str(steps[-1])
         parent = value_at(self.document, around)
+        into_params = is_parameter(self.document, steps)
+        meant = meant_field(self.document, steps)
         value = parent.pop(name)
-        meant = nearest(name, fields_at(self.document, around))
-        if meant is None or meant in parent:
+        if into_params:
+            params = parent.setdefault("params", {})
+            if isinstance(params, dict):
+                params.setdefault(name, value)
+                self.result.renamed[path_of((*around, "params", name))] = path_of(steps)
+        elif meant is None or meant in parent:
             self.result.void.add(path_of(steps))
         else:
             parent[meant] = value
@@ -174,6 +194,8 @@ class _Mending:
             kind, kept = _NODE["type"], {"id": value["id"]} if "id" in value else {}
         else:
             kept = value.copy()
+            if str(value.get("type")) in ACTIONS:
+                kept.setdefault("action", value["type"])
         value.clear()
         value.update(kept | {"type": kind})
         self.result.void.add(path_of((*steps, "type")))

@@ -9,11 +9,11 @@ from typing import Any
 
 import jsonschema_rs
 import pydantic
+from pydantic_core import ErrorDetails
 from runyard_shared.contracts.actions import ActionType, Params
 
 from runyard_orchestrator.workflow.expressions import has_template
-from runyard_orchestrator.workflow.fitting import what_fits
-from runyard_orchestrator.workflow.misfits import value_at
+from runyard_orchestrator.workflow.misfits import Steps, steps_of, value_at, words_for_value
 from runyard_orchestrator.workflow.names import instead, nearest
 from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
 
@@ -43,15 +43,19 @@ def model_problems(action: str, params: dict[str, Any], model: type[Params], pat
     fields = sorted(field.alias or name for name, field in model.model_fields.items())
     unknown = [problem["loc"] for problem in problems if problem["type"] == "extra_forbidden"]
     meant = {(*loc[:-1], nearest(str(loc[-1]), fields)) for loc in unknown}
+    placed: dict[Steps, list[ErrorDetails]] = {}
     for problem in problems:
-        place = below(path, problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            yield place, _not_a_parameter(action, str(problem["loc"][-1]), fields)
-        elif problem["type"] == "missing":
-            if problem["loc"] not in meant:
-                yield place, f"is required by {action}"
-        elif not _is_text_with_template(value_at(params, problem["loc"])):
-            yield place, what_fits(problem)
+        placed.setdefault(steps_of(params, problem), []).append(problem)
+    for steps, here in placed.items():
+        place, value = below(path, steps), value_at(params, steps)
+        match here[0]["type"]:
+            case "extra_forbidden":
+                yield place, _not_a_parameter(action, str(steps[-1]), fields)
+            case "missing":
+                if steps not in meant:
+                    yield place, f"is required by {action}"
+            case _ if not _is_text_with_template(value):
+                yield place, words_for_value(steps, value, here)
 
 
 def schema_problems(action: ActionType, params: dict[str, Any], path: str) -> Problems:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain, islice, pairwise
 from typing import Any
 
 from runyard_shared.contracts.commands import Catalog
@@ -28,13 +29,15 @@ from runyard_orchestrator.workflow.expressions import (
     template_expressions,
 )
 from runyard_orchestrator.workflow.failures import unknown_function, unknown_name
-from runyard_orchestrator.workflow.mending import Mended, mended
+from runyard_orchestrator.workflow.mending import MAX_TOLD, Mended, mended
 from runyard_orchestrator.workflow.names import instead, listed, nearest
 from runyard_orchestrator.workflow.parameters import below
-from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema
+from runyard_orchestrator.workflow.schemas import SchemaError, compile_schema, schema_mistakes
+from runyard_orchestrator.workflow.suspicions import input_warnings, node_warnings
 from runyard_orchestrator.workflow.triggers import trigger_problems, trigger_warnings
 from runyard_orchestrator.workflow.typecheck import Samples, type_problem, unknown_functions
 
+_MOST_CYCLES = 5
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _IN_ITERATIONS = frozenset({"item", "index"})
 
@@ -82,14 +85,32 @@ class _Level:
 def problems(document: dict[str, Any], catalog: Catalog) -> tuple[FieldProblem, ...]:
     """Every problem of the document; empty when it can be published. `catalog`: what there is to refer to."""
     result = mended(document)
-    return _in_order(document, (*result.misfits, *result.told(_problems(result, catalog))))
+    found = [*result.misfits, *islice(result.told(_problems(result, catalog)), MAX_TOLD + 1 - len(result.misfits))]
+    more = (FieldProblem("", f"has more than {MAX_TOLD} problems; these are some of them"),) if len(found) > MAX_TOLD else ()
+    return (*more, *_in_order(document, found[:MAX_TOLD]))
 
 
 def warnings(document: dict[str, Any]) -> tuple[FieldProblem, ...]:
     """What does not keep the document from being published, and will not do what its author seems to expect."""
     result = mended(document)
     workflow = result.workflow
-    return () if workflow is None else tuple(result.told(trigger_warnings(workflow.triggers, workflow.inputs)))
+    if workflow is None:
+        return ()
+    inputs = workflow.inputs
+    suspicions = _suspicions(workflow, "", {}, inputs)
+    found = chain(trigger_warnings(workflow.triggers, inputs), input_warnings(inputs), suspicions)
+    return _in_order(document, islice(result.told(found), MAX_TOLD))
+
+
+def _suspicions(
+    graph: Workflow | Body, prefix: str, outside: Mapping[str, AnyNode], inputs: dict[str, Any] | None
+) -> Iterator[tuple[str, str]]:
+    known = {**outside} | {node.id: node for node in graph.nodes}
+    for index, node in enumerate(graph.nodes):
+        path = f"{prefix}nodes[{index}]"
+        yield from node_warnings(node, path, known, inputs)
+        if isinstance(node, ForEachNode):
+            yield from _suspicions(node.body, f"{path}.body.", known, inputs)
 
 
 def _in_order(document: dict[str, Any], found: Iterable[FieldProblem]) -> tuple[FieldProblem, ...]:
@@ -164,10 +185,12 @@ def _level_problems(level: _Level, catalog: Catalog) -> Iterator[tuple[str, str]
 def _input_problems(inputs: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(inputs, dict):
         return
-    try:
-        compile_schema(inputs)
-    except SchemaError as error:
-        if error.steps != ["type"]:
+    found = [*schema_mistakes(inputs)]
+    yield from ((below("inputs", steps), words) for steps, words in found if steps != ["type"])
+    if not found:
+        try:
+            compile_schema(inputs)
+        except SchemaError as error:
             yield below("inputs", error.steps), str(error)
     if inputs.get("type", "object") != "object":
         yield "inputs.type", "must be object: a run passes named variables"
@@ -252,18 +275,20 @@ def _no_node(name: str, level: _Level, known: Sequence[str]) -> str:
 def _graph_problems(level: _Level) -> Iterator[tuple[str, str]]:
     targets: dict[str, set[str]] = {name: set() for name in (level.source, *level.ids)}
     reached = {level.source}
+    guesses = 0
     for index, edge in enumerate(level.edges):
-        source, target = _end(edge.from_node, targets), _end(edge.to, level.ids)
+        source = edge.from_node if edge.from_node in targets else None
+        target = edge.to if edge.to in level.ids else None
+        if None in (source, target) and guesses < MAX_TOLD:
+            guesses += 1
+            source, target = source or nearest(edge.from_node, targets), target or nearest(edge.to, level.ids)
         if target is not None and source is not None:
             targets[source].add(target)
         elif target is not None:
             reached.add(target)  # by an edge of which something else is told
         elif level.is_void(f"edges[{index}].to") or level.knows(edge.to):
             reached.update(level.ids)  # it may lead to any of them
-    try:
-        TopologicalSorter(targets).prepare()
-    except CycleError as error:
-        yield f"{level.prefix}edges", f"the graph must not have cycles: {' -> '.join(reversed(error.args[1]))}"
+    yield from _cycles(level, targets)
     if not level.is_void("edges") and not level.is_void("nodes"):
         yield from _unreachable(level, targets, reached)
     for index, node in enumerate(level.nodes):
@@ -271,6 +296,27 @@ def _graph_problems(level: _Level) -> Iterator[tuple[str, str]]:
         incoming = sum(edge.to == node.id for edge in level.edges)
         if needed > max(1, incoming) and not level.is_void("edges"):
             yield f"{level.prefix}nodes[{index}].count", f"asks for {needed} taken edges, but only {incoming} lead here"
+
+
+def _cycles(level: _Level, targets: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """Each at the last of its edges, without which the next one is looked for."""
+    left = {name: {*onto} for name, onto in targets.items()}
+    for _ in range(_MOST_CYCLES):
+        try:
+            TopologicalSorter(left).prepare()
+        except CycleError as error:
+            cycle = [*reversed(error.args[1])]
+        else:
+            return
+        steps = set(pairwise(cycle))
+        places = {(edge.from_node, edge.to): index for index, edge in enumerate(level.edges)}
+        closing = max(steps, key=lambda step: places.get(step, -1))
+        left[closing[0]].discard(closing[1])
+        at = [*reversed(cycle[:-1])].index(closing[1])
+        begin = len(cycle) - 2 - at
+        shown = " -> ".join([*cycle[begin:-1], *cycle[:begin], closing[1]])
+        place = f"edges[{places[closing]}]" if closing in places else "edges"
+        yield f"{level.prefix}{place}", f"the graph must not have cycles, and this edge closes one: {shown}"
 
 
 def _unreachable(level: _Level, targets: Mapping[str, set[str]], reached: set[str]) -> Iterator[tuple[str, str]]:
@@ -295,8 +341,3 @@ def _from(start: set[str], targets: Mapping[str, set[str]]) -> set[str]:
         reached |= new
         todo.extend(new)
     return reached
-
-
-def _end(name: str, known: Mapping[str, Any]) -> str | None:
-    """The node that an edge means, though its name may be misspelt."""
-    return name if name in known else nearest(name, known)
