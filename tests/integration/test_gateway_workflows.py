@@ -69,13 +69,15 @@ async def test_an_invalid_draft_is_saved_and_all_its_problems_are_told_at_once(h
 
 async def test_a_document_that_cannot_be_a_draft_is_refused_with_the_place(home: House) -> None:
     broken = await home.call("POST", "/workflows", status=400, content=b"name: x\nnodes: [\n  - }", headers=AS_YAML)
-    assert broken["code"] == "malformed_yaml" and "line 3, column 3" in broken["detail"]
+    assert broken["code"] == "malformed_yaml" and "Line 3, column 3: here is '-'" in broken["detail"]
     broken = await home.call(
         "POST", "/workflows", status=400, content=b'{"name": }', headers={"Content-Type": "application/json"}
     )
-    assert broken["code"] == "malformed_json" and "byte 9" in broken["detail"]
+    assert broken["code"] == "malformed_json" and "line 1, column 10: " in broken["detail"]
     nameless = await home.call("POST", "/workflows", status=422, json={"nodes": []})
     assert [error["path"] for error in nameless["errors"]] == ["name"]
+    checked = await home.call("POST", "/workflows/validate", json={"nodes": []})
+    assert [error["path"] for error in checked["errors"]] == ["name", "edges", "nodes"], "a missing name hides nothing"
     assert (await home.call("POST", "/workflows", status=422, json=[1]))["code"] == "invalid_document"
     assert (await home.call("POST", "/workflows", status=400, content=b""))["code"] == "empty_body"
     await home.call("POST", "/workflows", status=201, json=CHAIN)

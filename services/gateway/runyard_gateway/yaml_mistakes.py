@@ -55,6 +55,7 @@ def _mistake(problem: str, found: StringMark, within: StringMark, lines: list[st
         ("<block end>" in problem, found, "this line is not indented like those it belongs to"),
         ("expected ',' or" in problem, found, in_flow),
         ("<stream end>" in problem, found, "the document ends here, and a value or a closing bracket is missing"),
+        ("expected the node content" in problem, found, f"here is {begin[:1]!r}, where a value is expected"),
         ("find expected ':'" in problem, within, "here is no ':'; a text of several lines is indented deeper than its name"),
     ]
     return next(((mark, what) for fits, mark, what in rules if fits), (found, problem))
