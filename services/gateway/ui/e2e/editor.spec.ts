@@ -156,9 +156,9 @@ test('two people edit one draft: nobody loses anything unseen', async ({ page, a
   const dialog = page.getByRole('dialog', { name: 'Somebody else saved this draft' });
   await expect(dialog).toContainText('seconds: 5');
   await expect(dialog).toContainText('# mine');
-  await dialog.getByText('Theirs, and yours').click();
+  await dialog.getByText('yours', { exact: true }).click();
   await expect(dialog).toContainText('seconds: 1');
-  await dialog.getByText('Theirs, and both together').click();
+  await dialog.getByText('both together', { exact: true }).click();
   await expect(dialog).toContainText('You changed different places.');
   await expectUsable(page);
   await dialog.getByRole('button', { name: 'Go on with both' }).click();

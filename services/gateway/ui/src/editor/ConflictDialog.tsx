@@ -76,14 +76,17 @@ export function ConflictDialog({
       </Text>
       {error ? <ProblemAlert error={error} /> : null}
       <Group mb="xs" gap="xs">
+        <Text size="sm" component="span">
+          Theirs, compared with
+        </Text>
         <SegmentedControl
           size="xs"
-          aria-label="What to compare"
+          aria-label="Theirs, compared with"
           value={view}
           onChange={(next) => setView(next as typeof view)}
           data={[
-            { value: 'both', label: 'Theirs, and both together' },
-            { value: 'mine', label: 'Theirs, and yours' },
+            { value: 'both', label: 'both together' },
+            { value: 'mine', label: 'yours' },
           ]}
         />
         {both !== undefined && view === 'both' && (
