@@ -112,6 +112,11 @@ async def test_while_the_job_runs_there_is_what_has_come_and_nobody_says_how_muc
     assert (await job.read("bytes=0-")).status_code == 416
     empty = await job.read(download=True)
     assert (empty.status_code, empty.content, empty.headers["x-output-sealed"]) == (200, b"", "false")
+    nothing = await job.read(offset=0)
+    assert (nothing.content, nothing.headers["x-output-next-offset"]) == (
+        b"",
+        "0",
+    ) and "x-output-missing" not in nothing.headers
     await job.write(b"so far\n", sealed=False)
     now = await job.read(download=True)
     assert (now.content, now.headers["x-output-sealed"]) == (b"so far\n", "false") and "etag" not in now.headers

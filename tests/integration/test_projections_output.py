@@ -89,6 +89,10 @@ async def test_a_missing_end_shows_once_the_stream_is_sealed(pool: Pool, keeper:
     assert await pool.fetchval("select missing_chunks from read.job_output") == 2
 
 
+async def test_of_a_stream_of_which_nothing_is_known_nothing_is_missing(pool: Pool, keeper: OutputKeeper) -> None:
+    assert await range_of(pool, 0, 1000) == []
+
+
 async def test_a_stream_of_which_nothing_came_is_all_hole(pool: Pool, keeper: OutputKeeper) -> None:
     await keeper.keep([seal()])
     assert await range_of(pool, 0, 1000) == [(0, len(WHOLE), None)]

@@ -58,6 +58,8 @@ TimeoutOption = Annotated[
     float | None, typer.Option(metavar="SECONDS", min=0, help="Stop watching after so long (exit code 6); it goes on.")
 ]
 POLL_SECONDS = 0.4
+MAIN_STREAM = {"http.request": "body"}
+"""What people mean by the output of a job, where that is not stdout."""
 CHUNK_BYTES = 1024 * 1024
 
 
@@ -135,7 +137,9 @@ def logs(
             help="The output of this node's last job instead (check@each[2]: of an item), or of the job of this id.",
         ),
     ] = None,
-    stream: Annotated[Stream, typer.Option(help="Which output of the job.")] = "stdout",
+    stream: Annotated[
+        Stream | None, typer.Option(help="Which output of the job; else body of http.request, stdout of all others.")
+    ] = None,
     keep_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on until it has ended.")] = False,
     output: FormatOption = Format.TABLE,
 ) -> None:
@@ -143,7 +147,8 @@ def logs(
     with connected(context) as api:
         identity = finding.execution_id(api, execution)
         if job is not None:
-            _output(api, identity, finding.job_of(api, identity, job)["jobId"], stream, keep_on)
+            found = finding.job_of(api, identity, job)
+            _output(api, identity, found["jobId"], stream or MAIN_STREAM.get(found["actionType"], "stdout"), keep_on)
         elif output is not Format.TABLE:
             if keep_on:
                 raise Misused(
