@@ -58,8 +58,9 @@ class Refused(CommandFailed):
         self.body = body
         self.code = str(body.get("code") or "")
         message = str(body.get("detail") or body.get("title") or f"HTTP {status}")
-        problems = [problem for problem in problem_lines(body.get("errors")) if problem != message]
-        super().__init__(message, problems=problems, hint=_HINTS.get(self.code, ""))
+        lines = problem_lines(body.get("errors"))
+        told = len(lines) == 1 and (lines[0] == message or body["errors"][0].get("message") == message)
+        super().__init__(message, problems=[] if told else lines, hint=_HINTS.get(self.code, ""))
 
 
 class NotFound(CommandFailed):

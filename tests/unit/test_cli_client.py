@@ -128,6 +128,10 @@ def test_a_refusal_has_all_its_problems_and_says_what_to_do() -> None:
         run(Gateway(problem(422, "invalid_variables", "Two problems.", errors=errors)).api())
     assert (raised.value.exit_code, raised.value.message) == (ExitCode.REFUSED, "Two problems.")
     assert raised.value.problems == ["variables.host: is missing", "too much"]
+    for message in ("no host", "variables.host: no host"):
+        with pytest.raises(Refused) as raised:
+            run(Gateway(problem(422, "x", message, errors=[{"path": "variables.host", "message": "no host"}])).api())
+        assert raised.value.problems == []
     with pytest.raises(Refused) as raised:
         run(Gateway(problem(401, "unauthorized")).api())
     assert "runyard login" in raised.value.hint

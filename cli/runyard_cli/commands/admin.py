@@ -86,7 +86,7 @@ def audit(
             ("OPERATION", lambda row: row["operation"]),
             ("TARGET", lambda row: row["target"]),
             ("OUTCOME", lambda row: status(row["outcome"])),
-            ("CODE", lambda row: row["code"] or row["status"]),
+            ("WHY", lambda row: row["code"]),
             ("TIME", lambda row: duration(row["durationMs"])),
         ),
     )
