@@ -178,15 +178,19 @@ class House:
         return execution_id
 
     async def detail_when(self, execution_id: str, wanted: Callable[[Json], Any]) -> Json:
-        """The detail of the execution as soon as it is as wanted."""
+        """The detail of the execution as soon as there is one, and it is as wanted."""
         detail: Json = {}
         try:
             async with asyncio.timeout(30):
-                while not wanted(detail := await self.call("GET", f"/executions/{execution_id}")):  # noqa: ASYNC110 - over HTTP
+                while True:
+                    answer = await self.http.get(f"/api/v1/executions/{execution_id}")
+                    assert answer.status_code in (200, 404), answer.text
+                    detail = answer.json()
+                    if answer.status_code == 200 and wanted(detail):
+                        return detail
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"the execution stayed as {detail}") from None
-        return detail
 
     async def detail_with_job(self, execution_id: str, job_id: str) -> Json:
         """The detail once it lists this job: an agent may have it before."""

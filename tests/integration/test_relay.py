@@ -236,7 +236,7 @@ async def test_a_commit_that_nobody_told_of_goes_out_too(log: Log, postgres_url:
         await until(lambda: relay.position == 1)
         await write(other, 2)
         await write(log, 4)
-        await until(lambda: relay.position == 3)
+        await until(lambda: relay.position == 3 and len(outlet.seen()) == 3)
     assert outlet.seen() == strings(0, 2, 4)
     assert outlet.work("even") == strings(0, 2, 4)
 
