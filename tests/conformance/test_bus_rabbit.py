@@ -413,7 +413,7 @@ async def test_publishing_to_an_exchange_that_somebody_deleted_makes_it_again(ne
 def test_an_agent_needs_nothing_that_only_services_have_installed() -> None:
     program = """
 import asyncio, sys
-sys.modules["faststream"] = sys.modules["asyncpg"] = sys.modules["eventsourcing"] = None
+sys.modules["aio_pika"] = sys.modules["asyncpg"] = sys.modules["eventsourcing"] = None
 from runyard_shared.errors import Unavailable
 from runyard_shared.messaging.bus import Publication
 from runyard_shared.messaging.rabbit import AgentAccount, RabbitBus
@@ -461,3 +461,16 @@ async def test_a_broker_with_a_certificate_of_a_private_authority_is_spoken_to_o
     assert bus.trouble is None
     await bus.close()
     await cable.cut()
+
+
+async def test_a_bus_that_is_closed_while_it_connects_leaves_nothing_behind(amqp_url: str, network: RabbitNetwork) -> None:
+    mine = asyncio.all_tasks()
+    for moment in range(40):
+        bus = RabbitBus(amqp_url, namespace=network.namespace, topology=SMALL)
+        opening = asyncio.create_task(bus.open())
+        for _ in range(moment):
+            await asyncio.sleep(0.0005)
+        await bus.close()
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        assert not (left := asyncio.all_tasks() - mine), (moment, left)

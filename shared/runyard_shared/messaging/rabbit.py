@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from aio_pika.exceptions import AMQPError
 
 from runyard_shared.clock import Clock, SystemClock
 from runyard_shared.contracts.jobs import Parked
@@ -25,6 +24,7 @@ from runyard_shared.loops import forever
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
 from runyard_shared.messaging.amqp.consumer import PREFETCH, Consumer
 from runyard_shared.messaging.amqp.dead_letters import DeadLetterConsumer
+from runyard_shared.messaging.amqp.declare import declare_topology
 from runyard_shared.messaging.amqp.frames import publish_head
 from runyard_shared.messaging.amqp.publisher import Publisher
 from runyard_shared.messaging.amqp.queues import declare_own_queue, listener_queue, qualified
@@ -266,7 +266,7 @@ class RabbitBus:
         while self._revoked is None:
             try:
                 wire = await self._connect()
-            except (OSError, AMQPError, WireClosed, ChannelClosed, TimeoutError) as problem:
+            except (OSError, WireClosed, ChannelClosed, TimeoutError) as problem:
                 self._trouble = f"RabbitMQ cannot be reached: {str(problem) or repr(problem)}"
                 log.warning("broker_unreachable", reason=str(problem) or repr(problem), again_in_seconds=pause)
                 # Credentials that are refused although they were just given are not renewed in a hurry.
@@ -289,10 +289,7 @@ class RabbitBus:
         wire = await Wire.connect(self._url, timeout_seconds=CONNECT_SECONDS, ca_file=self._ca_file)
         try:
             if self._account is None:
-                # An agent has none of what this imports.
-                from runyard_shared.messaging.amqp.declare import declare_topology
-
-                await declare_topology(self._url, self._namespace, self._topology)
+                await declare_topology(wire, self._namespace, self._topology)
             async with self._attaching:
                 self._plain = await wire.open_channel()
                 self._safe = await wire.open_channel(confirms=True)
