@@ -5,6 +5,10 @@ The test plays the agents: it reports to the orchestrator's inbox what an agent 
 
 import asyncio
 import json
+import os
+import socket
+import sys
+import tempfile
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -320,6 +324,45 @@ async def gateway_alone(bus: Bus, pool: "asyncpg.Pool[asyncpg.Record]", **settin
         await made.close()
         await gateway.stop()
         await bus.close()
+
+
+class GatewayProcess:
+    """A gateway as a process, at the same address after each of its ends. `environment`: where its servers are."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        self._environment = environment | {"RUNYARD_PORT": str(port), "RUNYARD_ADMIN_TOKEN": TOKEN}
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close` does
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "runyard_gateway"), env=os.environ | self._environment, stderr=self._log
+        )
+
+    def terminate(self) -> None:
+        """SIGTERM; `ended` waits for what comes of it."""
+        assert self._process is not None
+        self._process.terminate()
+
+    async def ended(self) -> tuple[int | None, str]:
+        """Its exit code and its log."""
+        assert self._process is not None
+        await self._process.wait()
+        self._log.seek(0)
+        return self._process.returncode, self._log.read().decode()
+
+    async def kill(self) -> None:
+        """`kill -9`."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def close(self) -> None:
+        await self.kill()
+        self._log.close()
 
 
 class Frame:

@@ -28,7 +28,7 @@ from runyard_agent.transport.base import Transport
 
 log = structlog.get_logger(__name__)
 _RETRY_SECONDS: Final = 0.5
-_FAREWELL_SECONDS: Final = 5
+_FAREWELL_SECONDS: Final = 2
 """A server that hears nothing finds out by itself."""
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """A host that slept for an hour was silent for an hour: the monotonic clock of Linux does not count that."""

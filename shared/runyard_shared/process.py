@@ -5,6 +5,7 @@ A part that is away when the process starts is waited for, not died of; SIGTERM 
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -24,6 +25,10 @@ from runyard_shared.ops import NOWHERE, CannotServeOps, Ops, serving_ops, watche
 from runyard_shared.tracing import start_tracing, stop_tracing
 
 _RETRY_SECONDS = 0.5
+_CLOSE_SECONDS = 3.0
+"""Nothing hangs on a good-bye to PostgreSQL."""
+_STOP_SECONDS = 20.0
+"""Longer than all that may be under way takes: then PostgreSQL or RabbitMQ hangs, and what is not finished comes again."""
 _log = structlog.get_logger(__name__)
 
 
@@ -142,10 +147,31 @@ async def _serve(name: str, settings: SettingsT, create: Create[SettingsT], heal
         _log.info("started", service=name)
         await stopping.wait()
         _log.info("stopping", service=name)
+        loop = asyncio.get_running_loop()
+        loop.call_later(_STOP_SECONDS, _give_up, name, service)
+        began_at = loop.time()
         await service.stop()
         await bus.close()
-    await pool.close()
+        await _close(pool)
+        _log.info("stopped", service=name, seconds=round(loop.time() - began_at, 2))
+    else:
+        await _close(pool)
     await stop_tracing()
+
+
+def _give_up(name: str, service: Service) -> None:
+    """Without another await, each of which may hang as well."""
+    trouble = {part: words for part, words in service.health().items() if words}
+    _log.error("ended before it had stopped in good order", service=name, after_seconds=_STOP_SECONDS, trouble=trouble)
+    os._exit(1)
+
+
+async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()
+    except TimeoutError:
+        _log.warning("the sessions of PostgreSQL are cut off: it does not answer")
 
 
 async def _connect(database_url: str) -> "asyncpg.Pool[asyncpg.Record]":

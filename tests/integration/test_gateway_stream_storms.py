@@ -1,16 +1,13 @@
 """Hundreds of readers that lose their connections, and their gateway by `kill -9`: each sees every event once, in order."""
 
 import asyncio
-import os
 import random
-import socket
-import sys
 from collections.abc import Sequence
 
 import asyncpg
 from runyard_shared.messaging.rabbit import RabbitBus
 
-from tests.gateway import TOKEN, House, Json, house
+from tests.gateway import GatewayProcess, House, Json, house
 from tests.stream_readers import Seen, StreamReader
 
 READERS_OF_ONE = 40
@@ -61,32 +58,12 @@ class Watcher:
                 self.statuses.append(seen.event.removeprefix("execution."))
 
 
-class Gateway:
-    """The gateway that readers find: a process, at the same address after each death."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
-        self._environment = environment | {"RUNYARD_PORT": str(port), "RUNYARD_ADMIN_TOKEN": TOKEN}
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "runyard_gateway"), env=os.environ | self._environment
-        )
-
-    async def kill(self) -> None:
-        """`kill -9`."""
-        if self._process is not None:
-            self._process.kill()
-            await self._process.wait()
-
-
 async def test_readers_that_are_cut_off_again_and_again_see_every_event_once_and_in_order(
     pool: asyncpg.Pool, postgres_url: str, amqp_url: str, namespace: str
 ) -> None:
-    gateway = Gateway({"RUNYARD_DATABASE_URL": postgres_url, "RUNYARD_AMQP_URL": amqp_url, "RUNYARD_AMQP_NAMESPACE": namespace})
+    gateway = GatewayProcess(
+        {"RUNYARD_DATABASE_URL": postgres_url, "RUNYARD_AMQP_URL": amqp_url, "RUNYARD_AMQP_NAMESPACE": namespace}
+    )
     async with house(pool, bus=RabbitBus(amqp_url, namespace=namespace)) as home:
         await gateway.start()
         workflow_id = await home.publish(walk())
@@ -123,7 +100,7 @@ async def test_readers_that_are_cut_off_again_and_again_see_every_event_once_and
             for each in reading:
                 each.cancel()
             await asyncio.gather(*reading, return_exceptions=True)
-            await gateway.kill()
+            await gateway.close()
 
         stored = "select position from read.event where position > $1 and ($2::uuid is null or stream_id = $2) order by 1"
         for program in programs:

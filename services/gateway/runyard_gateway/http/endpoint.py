@@ -3,11 +3,12 @@
 One object for each path, which Starlette's router calls as an ASGI application: no middleware, no request object.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import structlog
-from runyard_shared.errors import NotFound
+from runyard_shared.errors import NotFound, Unavailable
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,6 +16,7 @@ from runyard_gateway.access_log import Access
 from runyard_gateway.audit import AuditLog, Record
 from runyard_gateway.http.agent_keys import AgentKeys
 from runyard_gateway.http.answer import Answer
+from runyard_gateway.http.asgi_extensions import ABORT
 from runyard_gateway.http.bodies import ClientGone, parse_model, read_body
 from runyard_gateway.http.doorkeeper import Doorkeeper
 from runyard_gateway.http.identity import NOBODY, Identity
@@ -70,14 +72,21 @@ class Endpoint:
         except ClientGone:
             _log.debug("the client hung up before its request was complete", path=scope["path"])
             return
-        except Exception as trouble:  # noqa: BLE001  # this is where every error becomes an answer
-            answer = problem_answer(trouble)
-            code = problem_code(trouble)
+        except asyncio.CancelledError:  # by the server, which stops: see `STOP_SECONDS`
+            _stay_to_answer()
+            trouble = Unavailable("This gateway is being stopped, and the answer did not come in time")
+            answer, code = problem_answer(trouble), problem_code(trouble)
+        except Exception as error:  # noqa: BLE001  # this is where every error becomes an answer
+            answer, code = problem_answer(error), problem_code(error)
         status = answer.status if isinstance(answer, Answer) else operation.status
         if record is not None:
             await record.end(status, code)
         try:
             await answer(scope, receive, send)
+        except asyncio.CancelledError:
+            _stay_to_answer()
+            _log.warning("an answer is broken off: the gateway stops", path=scope["path"])
+            scope["extensions"][ABORT]()  # so that nobody takes it for whole
         finally:
             if access:
                 access.say(status, source, code, record)
@@ -141,6 +150,12 @@ def create_router(
         for path, each in by_path.items()
     ]
     return Router([*routes, *web_app], redirect_slashes=False, default=_no_route)
+
+
+def _stay_to_answer() -> None:
+    """The cancellation was heard, and this task goes on to its end."""
+    if (task := asyncio.current_task()) is not None:
+        task.uncancel()
 
 
 async def _no_route(scope: Scope, receive: Receive, send: Send) -> None:

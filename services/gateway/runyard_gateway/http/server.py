@@ -17,6 +17,9 @@ from runyard_gateway.http.asgi_extensions import ABORT, JOIN, PUSH
 from runyard_gateway.http.problems import PROBLEM_TYPE, problem_document
 
 STOP_SECONDS = 5
+"""What is under way when the gateway stops may go on for so long; then it is told to try elsewhere."""
+LAST_WORDS_SECONDS = 3
+"""Which takes no longer than this: as long as an answer waits for the audit log, and a second more."""
 IDLE_SECONDS = 75
 """How long an idle connection stays open: longer than clients and balancers keep theirs (5 to 60 s). So they are the ones to
 close it, and no request meets a connection that is just being closed."""
@@ -126,11 +129,17 @@ class HttpServer:
         self.address = f"http://{host}:{listener.getsockname()[1]}"
 
     async def stop(self) -> None:
-        """Takes nothing new, lets what is under way end (at most a few seconds)."""
-        if self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
-            self._serving = None
+        """Takes nothing new, lets what is under way end (at most a few seconds), and returns when nothing is."""
+        if self._serving is None:
+            return
+        self._server.should_exit = True
+        await self._serving
+        self._serving = None
+        state = self._server.server_state
+        if state.tasks:  # uvicorn has cancelled them, and does not wait for what they have to say to that
+            await asyncio.wait(tuple(state.tasks), timeout=LAST_WORDS_SECONDS)
+        for connection in tuple(state.connections):
+            connection.transport.abort()
 
 
 def _allow_many_connections() -> None:

@@ -29,13 +29,7 @@ class LiveEvents:
         for tail in self._tails.values():
             tail.start()
 
-    def end_streams(self) -> None:
-        """Ends every stream in good order, now and from now on."""
-        for tail in self._tails.values():
-            tail.end_streams()
-
     async def stop(self) -> None:
-        self.end_streams()
         for tail in self._tails.values():
             await tail.stop()
         if self._feed is not None:

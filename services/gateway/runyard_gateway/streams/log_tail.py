@@ -61,20 +61,12 @@ class LogTail:
         """Batches that come after something which is being read from the store."""
         self._going_on: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
-        self._ending = False
         self.trouble: str | None = None
 
     def start(self) -> None:
         self._looking = forever(self._look_for_lost_events(), f"gateway feed repair {self._name}")
 
-    def end_streams(self) -> None:
-        """Ends every stream in good order, now and from now on."""
-        self._ending = True
-        for subscription in self._subscriptions():
-            subscription.close()
-
     async def stop(self) -> None:
-        self.end_streams()
         tasks = [task for task in (self._looking, self._going_on) if task is not None]
         for task in tasks:
             task.cancel()
@@ -197,10 +189,7 @@ class LogTail:
                 watching.pop(key, None)
 
         subscription = Subscription(self._buffer_bytes, forget, self._backlog)
-        if self._ending:
-            subscription.close()
-        else:
-            watching.setdefault(key, set()).add(subscription)
+        watching.setdefault(key, set()).add(subscription)
         return Joined(subscription, frames)
 
     async def _recall(self, after: int) -> bool:

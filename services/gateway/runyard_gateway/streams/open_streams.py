@@ -19,6 +19,8 @@ from runyard_gateway.streams.event_stream import Connection, EventStream, Source
 _log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 2.0
+LEAVE_SECONDS = 1.0
+"""A reader that has not taken the end of its stream in this time is not waited for: it comes back with the last id it has."""
 STUCK_SECONDS = 30.0
 """A reader that has taken nothing for so long while something waits for it is cut off."""
 RETRY_MS = (1000, 4000)
@@ -45,12 +47,20 @@ class OpenStreams:
         self._chance = chance or Random()  # noqa: S311 - nothing is secret about it
         self._open: dict[Connection, Identity] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._ending = False
 
     def __len__(self) -> int:
         return len(self._open)
 
     def start(self) -> None:
         self._looking = forever(self._look_after_all(), "gateway open streams")
+
+    def end(self) -> None:
+        """Ends every stream in good order, now and from now on; readers go on at another gateway."""
+        self._ending = True
+        for connection in tuple(self._open):
+            connection.leave()
+        asyncio.get_running_loop().call_later(LEAVE_SECONDS, self._cut_off_all)
 
     async def stop(self) -> None:
         if self._looking is not None:
@@ -64,6 +74,8 @@ class OpenStreams:
             if len(self._open) >= self._limit:
                 raise TooManyStreams(self._limit)
             connection = Connection()
+            if self._ending:
+                connection.leave()
             self._open[connection] = call.identity
             try:
                 source = await choose(call)
@@ -79,6 +91,10 @@ class OpenStreams:
         self._open.pop(connection, None)
         if connection.was_cut_off:
             STREAMS_CUT_OFF.inc()
+
+    def _cut_off_all(self) -> None:
+        for connection in tuple(self._open):
+            connection.cut_off()
 
     async def _look_after_all(self) -> None:
         while True:

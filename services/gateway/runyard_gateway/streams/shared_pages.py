@@ -214,7 +214,6 @@ class SharedPages:
         self._pages: dict[Hashable, SharedPage] = {}
         self._bells: dict[tuple[str, Kind], tuple[Bell, list[SharedPage]]] = {}
         self._readers = asyncio.Semaphore(READERS)
-        self._ending = False
 
     async def watch(self, tenant_id: str, position: int | None, *watched: Watched) -> Source:
         """Pages of the tenant in one stream, not older than a reader has them who comes back with `position`. Raises what their
@@ -231,15 +230,7 @@ class SharedPages:
             raise
         return lambda connection: self._frames(tenant_id, watched, pages, connection)
 
-    def end_streams(self) -> None:
-        """Ends every stream in good order, now and from now on."""
-        self._ending = True
-        for page in self._pages.values():
-            for subscription in tuple(page.subscriptions):
-                subscription.close()
-
     async def stop(self) -> None:
-        self.end_streams()
         for page in tuple(self._pages.values()):
             await page.stop()
 
@@ -254,8 +245,6 @@ class SharedPages:
         try:
             for page in pages:
                 page.subscriptions.add(subscription)
-            if self._ending:
-                subscription.close()
             connection.attach(subscription)
             yield b"".join([page.opening() for page in pages])
             subscription.sink = lambda frames: connection.push(b"".join([each.content for each in frames]))

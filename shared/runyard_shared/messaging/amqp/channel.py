@@ -15,6 +15,8 @@ from pamqp.header import ContentHeader
 from runyard_shared.messaging.amqp import frames
 
 CALL_SECONDS: Final = 30
+CLOSE_SECONDS: Final = 5
+"""Nothing hangs on a good-bye: a broker that does not answer it loses the wire, and puts everything back by itself."""
 
 Origin = tuple[str, str] | None
 """The exchange and the routing key that a message was published to; None for the default exchange."""
@@ -73,18 +75,18 @@ class Channel:
         self._missing = 0
         self._body: list[bytes] = []
 
-    async def call(self, frame: Frame) -> Frame:
+    async def call(self, frame: Frame, *, seconds: float = CALL_SECONDS) -> Frame:
         """Send a method and wait for its answer. Raises `WireClosed`, or `ChannelClosed` if the broker refuses."""
-        return await self.ask(marshal(frame, self.number))
+        return await self.ask(marshal(frame, self.number), seconds=seconds)
 
-    async def ask(self, data: bytes) -> Frame:
+    async def ask(self, data: bytes, *, seconds: float = CALL_SECONDS) -> Frame:
         """Write bytes that the broker answers with a method."""
         async with self._calls:
             answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
             self._answer = answer
             self._line.write(data)
             try:
-                async with asyncio.timeout(CALL_SECONDS):
+                async with asyncio.timeout(seconds):
                     return await answer
             except (TimeoutError, asyncio.CancelledError):
                 # The answer may still come, and would be taken for that of the next call.
@@ -103,9 +105,9 @@ class Channel:
         return declared.message_count or 0 if isinstance(declared, commands.Queue.DeclareOk) else 0
 
     async def close(self) -> None:
-        """The broker puts what was not acknowledged back in its place."""
+        """The broker puts what was not acknowledged back in its place. Raises `WireClosed`, `ChannelClosed`, `TimeoutError`."""
         self.on_delivery = None
-        await self.call(commands.Channel.Close(200, "", 0, 0))
+        await self.call(commands.Channel.Close(200, "", 0, 0), seconds=CLOSE_SECONDS)
         self._line.forget(self.number)
 
     def publish(self, head: bytes, body: bytes) -> None:

@@ -121,7 +121,7 @@ class Consumer:
         async with self._attaching:
             if self._channel is not None:
                 channel, self._channel = self._channel, None
-                with suppress(WireClosed, ChannelClosed):  # then the broker has put everything back already
+                with suppress(WireClosed, ChannelClosed, TimeoutError):  # then the broker has put everything back already
                     await channel.close()
         self._ended(self)
 

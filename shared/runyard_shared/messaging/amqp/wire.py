@@ -7,6 +7,7 @@ here ever has to recover.
 
 import asyncio
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 from urllib.parse import unquote, urlsplit
@@ -18,7 +19,7 @@ from pamqp.header import ContentHeader
 from pamqp.heartbeat import Heartbeat
 
 from runyard_shared.messaging.amqp import frames
-from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
+from runyard_shared.messaging.amqp.channel import CLOSE_SECONDS, Channel, ChannelClosed, LoginRefused, WireClosed
 
 HEARTBEAT_SECONDS: Final = 10
 PROTOCOL_HEADER: Final = b"AMQP\x00\x00\x09\x01"
@@ -93,11 +94,8 @@ class Wire(asyncio.Protocol):
     async def close(self) -> None:
         """Say good-bye and hang up."""
         if not self.closed.done():
-            try:
-                async with asyncio.timeout(HEARTBEAT_SECONDS):
-                    await self._channels[CONNECTION].call(commands.Connection.Close(200, "good bye", 0, 0))
-            except (WireClosed, TimeoutError):
-                pass  # it is gone either way
+            with suppress(WireClosed, TimeoutError):  # it is gone either way
+                await self._channels[CONNECTION].call(commands.Connection.Close(200, "good bye", 0, 0), seconds=CLOSE_SECONDS)
         self.abort("closed")
 
     def abort(self, reason: str, problem: type[WireClosed] = WireClosed) -> None:
