@@ -71,7 +71,7 @@ def queries() -> set[str]:
     """Of all panels."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
     targets = [target["expr"] for panel in panels for target in panel.get("targets", ())]
-    return {target.replace("$__rate_interval", "1m") for target in targets}
+    return {target.replace("$__rate_interval", "1m").replace("$namespace", "") for target in targets}
 
 
 async def send_what_nobody_can_handle(amqp_url: str) -> None:

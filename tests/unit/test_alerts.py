@@ -18,9 +18,9 @@ ALERTS = ROOT / "deploy/helm/runyard/files/alerts.yaml"
 DASHBOARD = ROOT / "deploy/grafana/dashboards/operations.json"
 MONITOR = ROOT / "docs/howto/monitor.md"
 ANYBODYS = {
-    "up": {"job", "instance"},
-    "process_cpu_seconds_total": {"job", "instance"},
-    "process_resident_memory_bytes": {"job"},
+    "up": {"job", "instance", "namespace"},
+    "process_cpu_seconds_total": {"job", "instance", "namespace"},
+    "process_resident_memory_bytes": {"job", "namespace"},
 }
 """Series that Prometheus or its library makes, and their labels that are asked for."""
 SERIES: dict[str, Metric] = {series: metric for metric in all_metrics().values() for series in metric.series}
@@ -82,7 +82,7 @@ def test_a_query_asks_for_what_there_is_and_is_right_for_any_number_of_processes
         assert name in SERIES, f"nothing measures {name}"
         metric = SERIES[name]
         labels |= set(metric.labels)
-        assert wanted <= {*metric.labels, "job", "instance"}
+        assert wanted <= {*metric.labels, "job", "instance", "namespace"}
         if metric.kind != "gauge":
             assert operation in ("rate", "increase"), f"{name} counts since the start of its process"
         elif metric.text.endswith(OF_ALL):
@@ -98,7 +98,7 @@ def test_every_alert_says_how_bad_it_is_and_the_documentation_says_what_to_do() 
     for rule in rules():
         assert rule["labels"]["severity"] in ("critical", "warning")
         used = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
-        grouped = re.findall(r"\bby \(([^)]*)\)|\babsent\(\w+\{(\w+)=", rule["expr"])
+        grouped = re.findall(r"\bby \(([^)]*)\)|, \"(\w+)\", \"\w+\", \"\", \"\"\)", rule["expr"])
         given = {each.strip() for groups in grouped for each in ",".join(groups).split(",")} if grouped else {"instance"}
         assert used <= given, f"{rule['alert']} has no label {used - given}"
 
@@ -109,6 +109,12 @@ def test_the_dashboard_reads_from_the_data_source_that_compose_gives_grafana() -
     for panel in panels():
         for each in (panel, *panel["targets"]):
             assert each["datasource"] == {"type": source["type"], "uid": source["uid"]}
+    (namespace,) = board["templating"]["list"]
+    assert namespace["datasource"] == {"type": source["type"], "uid": source["uid"]}
+    for panel in panels():
+        for target in panel["targets"]:
+            for selector, _ in selectors(target["expr"].replace("$__rate_interval", "1m")):
+                assert 'namespace="$namespace"' in map(str, selector.matchers.matchers), "installations are not mixed"
     ids = [panel["id"] for panel in board["panels"]]
     assert len(ids) == len(set(ids))
     for panel in panels():
