@@ -282,7 +282,7 @@ def _rows(answer: Json) -> RenderableType:
         ("STARTED", lambda row: moment(row["startedAt"])),
         ("TIME", lambda row: duration(row["durationMs"])),
         ("JOBS", lambda row: f"{row['jobs']['completed']}/{row['jobs']['total']}"),
-        ("WHY", _why),
+        ("WHAT", _what),
         nothing="No executions match.",
     )
     if not answer["nextCursor"]:
@@ -290,11 +290,11 @@ def _rows(answer: Json) -> RenderableType:
     return Group(rows, Text("There are more: --limit, --all, or a narrower filter.", style="bright_black"))
 
 
-def _why(row: Json) -> str:
-    """What it waits for, or why it failed."""
-    if row["waiting"]:
-        return str(row["waiting"][0]["detail"])
-    error = row.get("error")  # an older gateway does not tell
+def _what(row: Json) -> str:
+    """What it waits for, else what runs, or why it failed. An older gateway tells less."""
+    if now := row["waiting"] or row.get("running"):
+        return str(now[0]["detail"])
+    error = row.get("error")
     return str(error["message"]) if error else ""
 
 
