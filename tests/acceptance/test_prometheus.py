@@ -24,7 +24,7 @@ CASES = ROOT / "tests/alerts.yaml"
 CONFIG = ROOT / "deploy/compose/prometheus.yml"
 DASHBOARD = ROOT / "deploy/grafana/dashboards/operations.json"
 OFTEN = "500ms"
-ONLY_IN_TROUBLE = {"runyard_ready == 0"}
+ONLY_IN_TROUBLE = {'runyard_ready{namespace=""} == 0'}
 """Panels that are empty as long as all is well."""
 
 pytestmark = pytest.mark.xdist_group("distributed")
