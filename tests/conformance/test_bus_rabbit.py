@@ -413,7 +413,7 @@ async def test_publishing_to_an_exchange_that_somebody_deleted_makes_it_again(ne
 def test_an_agent_needs_nothing_that_only_services_have_installed() -> None:
     program = """
 import asyncio, sys
-sys.modules["aio_pika"] = sys.modules["asyncpg"] = sys.modules["eventsourcing"] = None
+sys.modules["aio_pika"] = sys.modules["faststream"] = sys.modules["asyncpg"] = sys.modules["eventsourcing"] = None
 from runyard_shared.errors import Unavailable
 from runyard_shared.messaging.bus import Publication
 from runyard_shared.messaging.rabbit import AgentAccount, RabbitBus

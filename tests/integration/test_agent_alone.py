@@ -16,7 +16,17 @@ from tests.acceptance.systems import Client, standalone_system
 from tests.acceptance.test_first_promises import bash, chain
 
 ROOT = Path(__file__).parents[2]
-NOT_NEEDED = ("aio_pika", "asyncpg", "psycopg", "starlette", "uvicorn", "fastapi", "eventsourcing", "runyard_gateway")
+NOT_NEEDED = (
+    "aio_pika",
+    "faststream",
+    "asyncpg",
+    "psycopg",
+    "starlette",
+    "uvicorn",
+    "fastapi",
+    "eventsourcing",
+    "runyard_gateway",
+)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from runyard_shared.sealing import seal
 
 from tests.agents import enrolment
 
-NOT_NEEDED = ("aio_pika", "asyncpg", "starlette", "uvicorn", "eventsourcing", "psycopg")
+NOT_NEEDED = ("aio_pika", "faststream", "asyncpg", "starlette", "uvicorn", "eventsourcing", "psycopg")
 
 
 def test_an_agent_starts_without_database_driver_web_framework_and_event_store() -> None:

@@ -24,7 +24,6 @@ from runyard_shared.loops import forever
 from runyard_shared.messaging.amqp.channel import Channel, ChannelClosed, LoginRefused, WireClosed
 from runyard_shared.messaging.amqp.consumer import PREFETCH, Consumer
 from runyard_shared.messaging.amqp.dead_letters import DeadLetterConsumer
-from runyard_shared.messaging.amqp.declare import declare_topology
 from runyard_shared.messaging.amqp.frames import publish_head
 from runyard_shared.messaging.amqp.publisher import Publisher
 from runyard_shared.messaging.amqp.queues import declare_own_queue, listener_queue, qualified
@@ -289,7 +288,10 @@ class RabbitBus:
         wire = await Wire.connect(self._url, timeout_seconds=CONNECT_SECONDS, ca_file=self._ca_file)
         try:
             if self._account is None:
-                await declare_topology(wire, self._namespace, self._topology)
+                # An agent has none of what this imports.
+                from runyard_shared.messaging.amqp.declare import declare_topology
+
+                await declare_topology(self._url, self._namespace, self._topology)
             async with self._attaching:
                 self._plain = await wire.open_channel()
                 self._safe = await wire.open_channel(confirms=True)

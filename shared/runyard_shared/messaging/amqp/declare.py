@@ -1,75 +1,93 @@
 """Declares the topology: the one place that says what our queues and exchanges are made of.
 
-`queues.py` has what a connection declares for itself.
+`queues.py` has what a connection declares for itself, so that an agent needs nothing of what this module imports.
 
 The arguments are those that RabbitMQ 3.10 and 4.x both accept, and none is left to a default that differs between them.
 """
 
+import asyncio
 from typing import Final
 
-from pamqp import commands
-from pamqp.common import FieldTable
+import aio_pika
+from aio_pika.exceptions import AMQPError
+from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitQueue
 
 from runyard_shared.messaging.amqp.queues import qualified
-from runyard_shared.messaging.amqp.wire import Wire
 from runyard_shared.messaging.topology import DEAD_LETTERS, Topology
 
-LOGIN_SECONDS: Final = 30
+DECLARE_SECONDS: Final = 30
 
 
-async def declare_topology(wire: Wire, namespace: str, topology: Topology) -> None:
+async def declare_topology(url: str, namespace: str, topology: Topology) -> None:
     """Declare all durable queues, exchanges and bindings; those that exist already stay as they are.
 
-    Raises `WireClosed`, `ChannelClosed` (a queue exists with other arguments), TimeoutError.
+    Whoever is cancelled meanwhile waits until it is done, for moments as a rule: a connection that reconnects by itself cannot
+    be ended while it is being made.
+
+    Raises `ConnectionError` (also if a queue exists with other arguments), OSError, TimeoutError.
     """
-    channel = await wire.open_channel()
+    declaring = asyncio.create_task(_declare(url, namespace, topology), name="declaring the topology")
+    try:
+        await asyncio.shield(declaring)
+    except AMQPError as problem:
+        raise ConnectionError(f"the topology cannot be declared: {problem}") from problem
+    except asyncio.CancelledError:
+        await asyncio.gather(declaring, return_exceptions=True)
+        raise
 
-    def full(name: str) -> str:
-        return qualified(namespace, name)
 
-    async def exchange(name: str, kind: str) -> None:
-        await channel.call(commands.Exchange.Declare(exchange=full(name), exchange_type=kind, durable=True))
-
-    for name in topology.queues:
-        arguments = _work_queue(namespace, name, topology.delivery_limit)
-        await channel.call(commands.Queue.Declare(queue=full(name), durable=True, arguments=arguments))
-    for name in topology.exchanges:
-        await exchange(name, "fanout")
-    if topology.topic_exchange is not None:
-        await exchange(topology.topic_exchange, "topic")
-        topic = full(topology.topic_exchange)
-        for pattern, name in topology.queue_bindings:
-            await channel.call(commands.Queue.Bind(queue=full(name), exchange=topic, routing_key=pattern))
-        for pattern, name in topology.exchange_bindings:
-            await channel.call(commands.Exchange.Bind(destination=full(name), source=topic, routing_key=pattern))
-    if topology.public_exchange is not None:
-        await exchange(topology.public_exchange, "topic")
-    await channel.close()
+async def _declare(url: str, namespace: str, topology: Topology) -> None:
+    broker = RabbitBroker(url, logger=None)
+    async with asyncio.timeout(DECLARE_SECONDS):
+        try:
+            await broker.connect()
+            queues = {
+                name: await broker.declare_queue(_work_queue(namespace, name, topology.delivery_limit))
+                for name in topology.queues
+            }
+            exchanges = {
+                name: await broker.declare_exchange(_exchange(namespace, name, ExchangeType.FANOUT))
+                for name in topology.exchanges
+            }
+            if topology.topic_exchange is not None:
+                topic = await broker.declare_exchange(_exchange(namespace, topology.topic_exchange, ExchangeType.TOPIC))
+                for pattern, name in topology.queue_bindings:
+                    await queues[name].bind(topic, pattern)
+                for pattern, name in topology.exchange_bindings:
+                    await exchanges[name].bind(topic, pattern)
+            if topology.public_exchange is not None:
+                await broker.declare_exchange(_exchange(namespace, topology.public_exchange, ExchangeType.TOPIC))
+        finally:
+            await broker.stop()
 
 
 async def delete_topology(url: str, namespace: str, topology: Topology) -> None:
     """Remove what `declare_topology` made, with all messages in it."""
     topics = [name for name in (topology.topic_exchange, topology.public_exchange) if name is not None]
-    wire = await Wire.connect(url, timeout_seconds=LOGIN_SECONDS)
-    try:
-        channel = await wire.open_channel()
+    async with asyncio.timeout(DECLARE_SECONDS), await aio_pika.connect(url) as connection, connection.channel() as channel:
         for name in topology.queues:
-            await channel.call(commands.Queue.Delete(queue=qualified(namespace, name)))
+            await channel.queue_delete(qualified(namespace, name))
         for name in (*topology.exchanges, *topics):
-            await channel.call(commands.Exchange.Delete(exchange=qualified(namespace, name)))
-    finally:
-        await wire.close()
+            await channel.exchange_delete(qualified(namespace, name))
 
 
-def _work_queue(namespace: str, name: str, delivery_limit: int) -> FieldTable:
-    common: FieldTable = {"x-queue-type": "quorum", "x-single-active-consumer": True}
-    if name == DEAD_LETTERS:
-        return common
-    return {
-        **common,
-        "x-delivery-limit": delivery_limit,
-        "x-overflow": "reject-publish",
-        "x-dead-letter-strategy": "at-least-once",
-        "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": qualified(namespace, DEAD_LETTERS),
-    }
+def _exchange(namespace: str, name: str, kind: ExchangeType) -> RabbitExchange:
+    return RabbitExchange(qualified(namespace, name), type=kind, durable=True)
+
+
+def _work_queue(namespace: str, name: str, delivery_limit: int) -> RabbitQueue:
+    return RabbitQueue(
+        qualified(namespace, name),
+        queue_type=QueueType.QUORUM,
+        durable=True,
+        arguments={
+            "x-single-active-consumer": True,
+            "x-delivery-limit": delivery_limit,
+            "x-overflow": "reject-publish",
+            "x-dead-letter-strategy": "at-least-once",
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": qualified(namespace, DEAD_LETTERS),
+        }
+        if name != DEAD_LETTERS
+        else {"x-single-active-consumer": True},
+    )
