@@ -161,8 +161,9 @@ async def _serve(name: str, settings: SettingsT, create: Create[SettingsT], heal
 
 def _give_up(name: str, service: Service) -> None:
     """Without another await, each of which may hang as well."""
-    trouble = {part: words for part, words in service.health().items() if words}
-    _log.error("ended before it had stopped in good order", service=name, after_seconds=_STOP_SECONDS, trouble=trouble)
+    trouble = "; ".join(f"{part}: {words}" for part, words in service.health().items() if words)
+    reason = trouble or "something that it needs does not answer"
+    _log.error("ended before it had stopped in good order", service=name, seconds=_STOP_SECONDS, reason=reason)
     os._exit(1)
 
 
