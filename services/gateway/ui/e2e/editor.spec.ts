@@ -175,7 +175,7 @@ test('two people edit one draft: nobody loses anything unseen', async ({ page, a
   await page.keyboard.press('Control+s');
   await expect(page.getByText('Draft saved').first()).toBeVisible();
   const saved = `${source.replace('seconds: 1', 'seconds: 5')}# mine`;
-  expect((await api.call('GET', `/workflows/${workflowId}`)).draft.source).toBe(saved);
+  await expect.poll(async () => (await api.call('GET', `/workflows/${workflowId}`)).draft.source).toBe(saved);
 
   // a text that is no YAML keeps the graph, and says where it stops
   await text(page).click();

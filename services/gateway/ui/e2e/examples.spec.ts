@@ -19,6 +19,7 @@ test.afterAll(() => rmSync(place, { recursive: true, force: true }));
 async function start(page: Page, api: Api, file: string, inputs: Record<string, string>): Promise<void> {
   const text = readFileSync(join(EXAMPLES, file), 'utf8');
   const done = await api.call('POST', '/workflows/import?publish=true&activate=true', text, 'application/yaml');
+  await api.known(done.position);
   await page.goto(`/automation/workflows/${done.items[0].workflowId}?run=1`);
   const dialog = page.getByRole('dialog', { name: /^Run / });
   for (const [name, value] of Object.entries(inputs)) await dialog.getByLabel(name).fill(value);

@@ -34,12 +34,17 @@ export class Api {
     return text === '' ? null : JSON.parse(text);
   }
 
-  /** A workflow, published and active: its id. */
+  /** A workflow, published and active, as every list knows it: its id. */
   async workflow(document: unknown): Promise<string> {
     const made = await this.call('POST', '/workflows', document);
     await this.call('POST', `/workflows/${made.workflowId}/publish`);
-    await this.call('POST', `/workflows/${made.workflowId}/activate`);
+    await this.known((await this.call('POST', `/workflows/${made.workflowId}/activate`)).position);
     return made.workflowId;
+  }
+
+  /** What was done to workflows can be read. */
+  async known(position: number): Promise<void> {
+    for (const list of ['workflows', 'schedules']) await this.call('GET', `/${list}?minPosition=${position}`);
   }
 
   /** A new execution: its id. */

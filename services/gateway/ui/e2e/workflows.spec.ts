@@ -102,10 +102,10 @@ test('two versions are compared, and the first one runs again', async ({ page, a
       { from: 'note', to: 'wait' },
     ],
   });
-  await api.call('PUT', `/workflows/${workflowId}/draft`, second);
+  await api.known((await api.call('PUT', `/workflows/${workflowId}/draft`, second)).position);
   await page.goto(`/automation/workflows/${workflowId}`);
   await expect(page.getByRole('link', { name: 'The draft is not published.' })).toBeVisible();
-  await api.call('POST', `/workflows/${workflowId}/publish`);
+  await api.known((await api.call('POST', `/workflows/${workflowId}/publish`)).position);
   await page.goto(`/automation/workflows/${workflowId}?tab=versions`);
   await page.getByRole('link', { name: 'What version 2 changed' }).click();
   await expect(page).toHaveURL(/version=2&against=1/);
@@ -117,7 +117,7 @@ test('two versions are compared, and the first one runs again', async ({ page, a
   await page.getByRole('button', { name: 'Roll back to version 1' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click();
   await expect(page.getByText('Version 1 is in use, rolled back from 2')).toBeVisible();
-  expect((await api.call('GET', `/workflows/${workflowId}`)).publishedVersion).toBe(1);
+  await expect.poll(async () => (await api.call('GET', `/workflows/${workflowId}`)).publishedVersion).toBe(1);
 
   await page.getByRole('button', { name: 'Deactivate' }).click();
   const run = page.getByRole('button', { name: 'Run', exact: true });

@@ -1,11 +1,12 @@
 /** A new workflow, or the draft of one that there is. */
 import { Skeleton } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useParams } from 'react-router';
+import { useLocation, useParams } from 'react-router';
 import { api, take } from '@/api/client';
 import { Page } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { NewWorkflow } from './NewWorkflow';
+import type { Made } from './useDraft';
 import { Workbench } from './Workbench';
 
 export function EditorPage() {
@@ -14,6 +15,7 @@ export function EditorPage() {
 }
 
 function Existing({ workflowId }: { workflowId: string }) {
+  const minPosition = (useLocation().state as Made | null)?.position;
   // read once: what others save meanwhile is shown when this one is saved, and never replaces what is being written
   const { data, error, refetch } = useQuery({
     queryKey: ['editor', workflowId],
@@ -22,7 +24,12 @@ function Existing({ workflowId }: { workflowId: string }) {
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
     queryFn: ({ signal }) =>
-      take(api.GET('/api/v1/workflows/{workflowId}', { params: { path: { workflowId } }, signal })),
+      take(
+        api.GET('/api/v1/workflows/{workflowId}', {
+          params: { path: { workflowId }, query: minPosition === undefined ? {} : { minPosition } },
+          signal,
+        }),
+      ),
   });
   if (data === undefined)
     return (

@@ -50,6 +50,11 @@ export interface Draft {
   moving: RefObject<boolean>;
 }
 
+/** What the page of a new workflow is opened with: the log position that it is to be read from at least. */
+export interface Made {
+  position: number;
+}
+
 /** `current` is the text as it is this moment, also between a change and what is rendered of it. */
 export function useDraft(initial: Base, text: string, current: RefObject<string>, readOnly: boolean): Draft {
   const [base, setBase] = useState(initial);
@@ -60,6 +65,7 @@ export function useDraft(initial: Base, text: string, current: RefObject<string>
   const navigate = useNavigate();
   const moving = useRef(false);
   const firstKey = useRef({ text: '', key: newKey() });
+  const written = useRef<Made | null>(null);
   const dirty = text !== base.source || base.workflowId === null;
 
   const saved = (answer: DraftSaved, source: string) => {
@@ -74,6 +80,7 @@ export function useDraft(initial: Base, text: string, current: RefObject<string>
       active: answer.active,
     }));
     setRefused(null);
+    written.current = { position: answer.position };
     void reread(client, answer.workflowId, answer.position).catch(() => client.invalidateQueries());
   };
   const explain = (trouble: unknown, now: string) => {
@@ -116,7 +123,7 @@ export function useDraft(initial: Base, text: string, current: RefObject<string>
     moving.current = true;
     const address = new URLSearchParams(window.location.search);
     address.delete('template');
-    void navigate(`/automation/workflows/${workflowId}/edit?${address}`, { replace: true });
+    void navigate(`/automation/workflows/${workflowId}/edit?${address}`, { replace: true, state: written.current });
   };
   const doing = async (what: NonNullable<Draft['busy']>, work: () => Promise<void>) => {
     if (busy !== null) return;
@@ -147,10 +154,12 @@ export function useDraft(initial: Base, text: string, current: RefObject<string>
         const published = await publish(workflowId);
         setBase((before) => ({ ...before, publishedVersion: published.version, publishedSource: now }));
         let { position } = published;
+        written.current = { position };
         if (andActivate) {
           const changed = await activate(workflowId);
           setBase((before) => ({ ...before, active: changed.active }));
           position = changed.position;
+          written.current = { position };
         }
         const heed = published.warnings.length > 0 ? `, with ${counted(published.warnings.length, 'warning')}` : '';
         said(`Version ${published.version} is published${andActivate ? ' and active' : ''}${heed}`);

@@ -16,9 +16,9 @@ import type { EdgeState, NodeState } from './props';
 import { WorkflowGraph } from './WorkflowGraph';
 import classes from './WorkflowGraph.module.css';
 
-/** What could not be read because the server was away is read when it is back. */
+/** What could not be read because the server was away, or was behind, is read when it is back. */
 function whileAway({ state }: { state: { error: Error | null } }): number | false {
-  return state.error !== null && problemOf(state.error).status === 0 ? AWAY_MS : false;
+  return state.error !== null && [0, 503].includes(problemOf(state.error).status) ? AWAY_MS : false;
 }
 
 /** How long after something happened the edges are read again, at least. */
@@ -30,13 +30,15 @@ export function ExecutionGraph() {
   const [params] = useSearchParams();
   const change = useChangeParams();
   const item = params.get('item');
+  const position = usePosition();
 
   const graph = useQuery({
     queryKey: ['execution', executionId, 'graph', item],
     queryFn: () =>
       take(
         api.GET('/api/v1/executions/{executionId}/graph', {
-          params: { path: { executionId }, query: item === null ? {} : { item } },
+          // an iteration that was heard of is asked for when it can be read
+          params: { path: { executionId }, query: item === null ? {} : { item, minPosition: position } },
         }),
       ),
     placeholderData: keepPreviousData,
