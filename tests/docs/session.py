@@ -39,7 +39,10 @@ set -Eeuo pipefail
 trap 'echo "$0:$LINENO: ended with $?: $BASH_COMMAND" >&2' ERR
 until_ctrl_c() { timeout --signal=INT 3 "$@" || case $? in 124|130) ;; *) return 1 ;; esac; }
 curl() { command curl --show-error --fail-with-body "$@"; }
-elsewhere() { printf '%s\\0' "${BASH_LINENO[${#FUNCNAME[@]} - 2]}" "$@" >>"$ELSEWHERE"; printf '\\n\\0' >>"$ELSEWHERE"; }
+elsewhere() {
+    printf '%s\\0' "${BASH_LINENO[${#FUNCNAME[@]} - 2]}" "$@" >>"$ELSEWHERE"; printf '\\n\\0' >>"$ELSEWHERE"
+    if [ -p /dev/stdin ]; then cat >/dev/null; fi  # else what is piped into it could be ended by that
+}
 """
 
 
