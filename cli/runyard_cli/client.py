@@ -79,6 +79,10 @@ class Api:
         """All of a list."""
         return [row for page in self.pages(path, **query) for row in page["items"]]
 
+    def whole(self, path: str, **query: Any) -> Json:
+        """All of a list, as one page of it."""
+        return {"items": self.rows(path, **query), "nextCursor": None}
+
     def pages(self, path: str, **query: Any) -> Iterator[Json]:
         """Every page of a list."""
         query = {"limit": PAGE, **query}

@@ -183,6 +183,11 @@ def short(identity: str | None) -> str:
     return (identity or "")[-8:]
 
 
+def job_name(job: Json) -> str:
+    """Its node and, of an iteration, which: as `runyard logs --job` takes it."""
+    return str(job["nodeId"]) + (f"@{job['item']}" if job["item"] else "")
+
+
 def when(text: str | None) -> str:
     """An instant in the zone of this machine."""
     if not text:

@@ -12,7 +12,7 @@ from runyard_cli.asking import YesOption, sure
 from runyard_cli.client import Json
 from runyard_cli.confidential import KeyFile, KeyFileOption, with_key_file
 from runyard_cli.errors import Misused
-from runyard_cli.output import Format, FormatOption, duration, moment, plain, short, show, status, table
+from runyard_cli.output import Format, FormatOption, duration, job_name, moment, plain, short, show, status, table
 from runyard_cli.session import connected
 
 app = typer.Typer(help="Agents: made, listed, drained, given up.", invoke_without_command=True)
@@ -41,9 +41,9 @@ def list_agents(
     if context.invoked_subcommand:
         return
     with connected(context) as api:
-        rows = api.rows("/agents", pool=pool, status=state or None)
+        answer = api.whole("/agents", pool=pool, status=state or None)
     nothing = "No agent is so." if pool or state else "There is no agent: runyard agents create NAME"
-    show({"items": rows, "nextCursor": None}, output, lambda answer: _rows(answer, nothing))
+    show(answer, output, lambda page: _rows(page, nothing))
 
 
 @app.command()
@@ -136,7 +136,7 @@ def held(answer: Json) -> RenderableType:
         answer["items"],
         ("EXECUTION", lambda job: short(job["executionId"])),
         ("WORKFLOW", lambda job: job["workflowName"]),
-        ("NODE", lambda job: job["nodeId"] + (f"@{job['item']}" if job["item"] else "")),
+        ("NODE", job_name),
         ("RUNS", lambda job: job["actionType"]),
         ("STATUS", lambda job: status(job["status"])),
         ("AGENT", lambda job: job["agent"]),

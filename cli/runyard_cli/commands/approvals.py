@@ -37,13 +37,12 @@ def approvals(
     """What waits for people, oldest first."""
     with connected(context) as api:
         identity = finding.execution_id(api, execution) if execution else None
-        found = api.pages("/approvals", status=state, mine="true" if mine else None, executionId=identity)
-        rows = [row for page in found for row in page["items"]]
+        answer = api.whole("/approvals", status=state, mine="true" if mine else None, executionId=identity)
     show(
-        {"items": rows, "nextCursor": None},
+        answer,
         output,
-        lambda answer: table(
-            answer["items"],
+        lambda page: table(
+            page["items"],
             ("ID", lambda row: short(row["approvalId"])),
             ("WORKFLOW", lambda row: row["workflowName"]),
             ("EXECUTION", lambda row: short(row["executionId"])),

@@ -34,10 +34,10 @@ def list_workflows(
     if context.invoked_subcommand:
         return
     with connected(context) as api:
-        rows = api.rows("/workflows", q=query, archived=archived, active=active, connection=connection)
+        answer = api.whole("/workflows", q=query, archived=archived, active=active, connection=connection)
     chosen = query or archived or active is not None or connection
     nothing = "No workflow is so." if chosen else "There is no workflow: runyard apply -f FILE"
-    show({"items": rows, "nextCursor": None}, output, lambda answer: _rows(answer, nothing))
+    show(answer, output, lambda page: _rows(page, nothing))
 
 
 @app.command()
@@ -62,12 +62,12 @@ def deactivate(context: typer.Context, workflow: WorkflowArgument, output: Forma
 def versions(context: typer.Context, workflow: WorkflowArgument, output: FormatOption = Format.TABLE) -> None:
     """What was published, newest first."""
     with connected(context) as api:
-        rows = api.rows(f"/workflows/{finding.workflow(api, workflow)['workflowId']}/versions")
+        answer = api.whole(f"/workflows/{finding.workflow(api, workflow)['workflowId']}/versions")
     show(
-        {"items": rows, "nextCursor": None},
+        answer,
         output,
-        lambda answer: table(
-            answer["items"],
+        lambda page: table(
+            page["items"],
             ("VERSION", lambda row: row["version"]),
             ("RUNS", lambda row: "this one" if row["running"] else ""),
             ("PUBLISHED", lambda row: moment(row["publishedAt"])),

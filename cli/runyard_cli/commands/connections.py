@@ -39,9 +39,9 @@ def list_connections(
     if context.invoked_subcommand:
         return
     with connected(context) as api:
-        rows = api.rows("/connections", kind=kind)
+        answer = api.whole("/connections", kind=kind)
     nothing = "No connection is so." if kind else "There is no connection: runyard connections create NAME KIND"
-    show({"items": rows, "nextCursor": None}, output, lambda answer: _rows(answer, nothing))
+    show(answer, output, lambda page: _rows(page, nothing))
 
 
 @app.command()

@@ -21,6 +21,7 @@ from runyard_cli.output import (
     errors,
     facts,
     first_line,
+    job_name,
     moment,
     plain,
     say,
@@ -95,8 +96,7 @@ def list_(
             "q": query,
         }
         if everything:
-            rows = [row for page in api.pages("/executions", **filters) for row in page["items"]]
-            answer: Json = {"items": rows, "nextCursor": None}
+            answer = api.whole("/executions", **filters)
         else:
             answer = api.get("/executions", **filters, limit=limit, cursor=cursor)
     show(answer, output, _rows)
@@ -334,7 +334,7 @@ def _detail(detail: Json) -> RenderableType:
             Text(),
             table(
                 detail["jobs"],
-                ("JOB OF", lambda job: job["nodeId"] + (f"@{job['item']}" if job["item"] else "")),
+                ("JOB OF", job_name),
                 ("RUNS", lambda job: job["actionType"]),
                 ("TRY", lambda job: job["attempt"]),
                 ("STATUS", lambda job: status(job["status"])),

@@ -48,8 +48,8 @@ def list_users(context: typer.Context, output: FormatOption = Format.TABLE) -> N
     if context.invoked_subcommand:
         return
     with connected(context) as api:
-        rows = api.rows("/users")
-    show({"items": rows, "nextCursor": None}, output, _users)
+        answer = api.whole("/users")
+    show(answer, output, _users)
 
 
 @users.command("create")
@@ -131,8 +131,8 @@ def list_keys(
     if user and mine:
         raise Misused("Either --user or --mine.")
     with connected(context) as api:
-        rows = api.rows(_path(mine), user=user)
-    show({"items": rows, "nextCursor": None}, output, _keys)
+        answer = api.whole(_path(mine), user=user)
+    show(answer, output, _keys)
 
 
 @keys.command("create")

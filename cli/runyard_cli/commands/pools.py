@@ -9,7 +9,7 @@ from rich.text import Text
 from runyard_cli import completing
 from runyard_cli.client import Json, in_path
 from runyard_cli.commands.agents import held
-from runyard_cli.output import Format, FormatOption, moment, short, show, table
+from runyard_cli.output import Format, FormatOption, job_name, moment, short, show, table
 from runyard_cli.session import connected
 
 app = typer.Typer(help="Pools: made, listed, paused, deleted.", invoke_without_command=True)
@@ -23,8 +23,8 @@ def list_pools(context: typer.Context, output: FormatOption = Format.TABLE) -> N
     if context.invoked_subcommand:
         return
     with connected(context) as api:
-        rows = api.rows("/pools")
-    show({"items": rows, "nextCursor": None}, output, _rows)
+        answer = api.whole("/pools")
+    show(answer, output, _rows)
 
 
 @app.command()
@@ -90,7 +90,7 @@ def _jobs(answer: Json) -> RenderableType:
                 waiting["items"],
                 ("EXECUTION", lambda job: short(job["executionId"])),
                 ("WORKFLOW", lambda job: job["workflowName"]),
-                ("NODE", lambda job: job["nodeId"] + (f"@{job['item']}" if job["item"] else "")),
+                ("NODE", job_name),
                 ("RUNS", lambda job: job["actionType"]),
                 ("SINCE", lambda job: moment(job["waitingSince"])),
             ),

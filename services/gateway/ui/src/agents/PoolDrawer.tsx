@@ -6,6 +6,7 @@ import { POOL } from '@/theme/status';
 import { Distance } from '@/ui/Instant';
 import { ProblemAlert } from '@/ui/ProblemAlert';
 import { StatusBadge } from '@/ui/StatusBadge';
+import { sentence } from '@/ui/sentence';
 import drawer from './AgentDrawer.module.css';
 import { heldSince, JobRows } from './JobRows';
 import classes from './PoolDrawer.module.css';
@@ -101,8 +102,4 @@ function None() {
       None.
     </Text>
   );
-}
-
-function sentence(reason: string): string {
-  return reason.charAt(0).toUpperCase() + reason.slice(1);
 }

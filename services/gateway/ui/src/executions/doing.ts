@@ -16,10 +16,6 @@ export function lasting({ detail, reason, until }: Pick<WaitingRow, 'detail' | '
   return detail.replace(/(, expires)? (in [0-9][^,;]*|now)$/, '');
 }
 
-export function sentence(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
 export interface Doing {
   kind: Kind;
   words: string;

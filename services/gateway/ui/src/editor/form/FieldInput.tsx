@@ -142,16 +142,6 @@ export function FieldInput(props: FieldProps) {
     case 'cases':
       return <Lines {...props} common={common} read={(line) => (/^-?\d+$/.test(line) ? Number(line) : line)} />;
     case 'incidentCondition':
-      return (
-        <Condition
-          label={field.label}
-          value={value}
-          error={error}
-          readOnly={readOnly}
-          subject={OF_INCIDENTS}
-          onChange={(next) => onChange(orNothing(next, field))}
-        />
-      );
     case 'condition':
       return (
         <Condition
@@ -159,7 +149,7 @@ export function FieldInput(props: FieldProps) {
           value={value}
           error={error}
           readOnly={readOnly}
-          subject={ofNode(paths ?? [])}
+          subject={control.kind === 'condition' ? ofNode(paths ?? []) : OF_INCIDENTS}
           onChange={(next) => onChange(orNothing(next, field))}
         />
       );

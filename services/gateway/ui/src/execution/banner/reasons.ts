@@ -1,6 +1,7 @@
 /** What an active execution does and waits for, as it stands now (R11). Pure. */
 import type { WaitingRow } from '@/api/types';
-import { byUrgency, type Kind, lasting, sentence } from '@/executions/doing';
+import { byUrgency, type Kind, lasting } from '@/executions/doing';
+import { sentence } from '@/ui/sentence';
 import type { ExecutionFacts } from '../facts';
 import type { JobLine } from '../jobTable';
 

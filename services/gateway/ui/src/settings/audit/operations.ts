@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { poolPage } from '@/agents/pools';
 import { Problem } from '@/api/problem';
+import { sentence } from '@/ui/sentence';
 
 export interface Command {
   name: string;
@@ -43,7 +44,7 @@ export function wordsOf(operation: string): string {
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase()
     .replace(/\bapi\b/, 'API');
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return sentence(words);
 }
 
 /** What a command was about: in words, and the page that shows it, if one does. */

@@ -4,6 +4,7 @@
  * the name is replaced by its words, and what has no better control is edited as text.
  */
 import type { UiSchema } from '@rjsf/utils';
+import { sentence } from '@/ui/sentence';
 
 export interface JsonSchema {
   type?: string | string[];
@@ -216,7 +217,7 @@ export function wordsOf(name: string): string {
       return SPELT.has(small) ? small.toUpperCase() : small;
     })
     .join(' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return sentence(words);
 }
 
 function mapped<T, U>(record: Record<string, T>, to: (value: T) => U): Record<string, U> {

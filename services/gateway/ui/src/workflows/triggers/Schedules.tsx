@@ -8,6 +8,7 @@ import type { ScheduleRow, WorkflowDetail } from '@/api/types';
 import { Distance, Instant } from '@/ui/Instant';
 import { Panel } from '@/ui/Page';
 import { ProblemAlert } from '@/ui/ProblemAlert';
+import { sentence } from '@/ui/sentence';
 import { workflowKey } from '../queries';
 import { cronWords } from './cronWords';
 import { localWords, SchedulePreview } from './SchedulePreview';
@@ -64,7 +65,7 @@ function Schedule({ schedule }: { schedule: ScheduleRow }) {
     <div className={classes.item}>
       <div className={classes.what}>
         <span className={classes.title}>
-          {words && `${words.charAt(0).toUpperCase()}${words.slice(1)} `}
+          {words && `${sentence(words)} `}
           <code>{schedule.cron}</code> <span className={classes.soft}>{schedule.timezone}</span>
         </span>
         <div className={classes.facts}>
